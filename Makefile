@@ -1,0 +1,62 @@
+# Every target works first on a fresh clone: what it needs, it makes.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+UV_VERSION := 0.13.8
+
+export DAGSTER_HOME := $(CURDIR)/var/dagster
+export PREFECT_HOME := $(CURDIR)/var/prefect
+export DO_NOT_TRACK := 1
+# The checkout's own processes find their bytecode compiled from the second start on.
+unexport PYTHONDONTWRITEBYTECODE
+
+DEMO_DAYS := 2016-03-01...2016-03-31
+
+.PHONY: install demo test check bench lock clean
+.DEFAULT_GOAL := demo
+
+install: .venv/installed $(DAGSTER_HOME)/dagster.yaml
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed; name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q ticket_assets prefect_compat
+	touch $@
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	mkdir -p $(@D)
+	cp $< $@
+
+# A month under Dagster and under Prefect, each with a home and a store of its own.
+demo: install
+	@mkdir -p var
+	@$(BIN)/prefect-compat compare -m ticket_assets.definitions -j ticket_model_evaluation \
+	  --partition $(DEMO_DAYS) --keep var/demo > var/demo.txt; status=$$?; \
+	  test $$status -le 1 || exit $$status; \
+	  $(BIN)/python -m ticket_assets.figures --store var/demo/dagster/store --days $(DEMO_DAYS) \
+	  && echo && cat var/demo.txt && exit $$status
+
+test: install
+	$(BIN)/python -m pytest -q -n auto
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python -m benchmarks.reading_the_log
+	$(BIN)/python -m benchmarks.the_year
+
+lock:
+	$(PYTHON) -m venv var/lock-venv
+	var/lock-venv/bin/python -m pip install --quiet uv==$(UV_VERSION)
+	var/lock-venv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
+	  --generate-hashes --no-strip-extras --no-emit-index-url --no-header --upgrade \
+	  pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf var .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,170 @@
+"""`prefect-compat`: a Dagster job run and judged under Prefect."""
+
+import os
+import shutil
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from prefect_compat.errors import PrefectCompatError
+from prefect_compat.project import Project
+
+PARITY_DIFFERS, COULD_NOT_RUN = 1, 2
+
+
+def project_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`-m`, `-f` and `-j`, as Dagster's own commands take them."""
+    for option in (
+        click.option("-j", "--job", required=True, help="name of the job"),
+        click.option("-f", "--python-file", "file", help="file with the Definitions"),
+        click.option("-m", "--module-name", "module", help="module with the Definitions"),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def main() -> None:
+    """A Dagster job as a native Prefect flow, and the comparison of the two."""
+    # The first start of an ephemeral server takes up to 15 s, close to Prefect's limit of 20.
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+
+
+@main.command()
+@project_options
+@click.option("--partition", help="a partition key, or a range A...B")
+@click.option("-c", "--config", help="run-config file, as `dagster job execute -c` takes it")
+def run(
+    module: str | None, file: str | None, job: str, partition: str | None, config: str | None
+) -> None:
+    """Run the job as one Prefect flow run."""
+    from prefect.exceptions import ParameterBindError, ParameterTypeError
+
+    from prefect_compat.flow import as_flow, read_run_config
+
+    with _errors_said():
+        run_config = read_run_config(config) if config else {}
+        flow = as_flow(Project(module, file).load(), job=job, run_config=run_config)
+        if "partition" in flow.parameters.properties and partition is None:
+            raise click.UsageError(
+                f"{job} is partitioned: pass --partition KEY or --partition A...B."
+            )
+        parameters = {"partition": partition} if partition is not None else {}
+        try:
+            result = flow(**parameters)
+        except (ParameterTypeError, ParameterBindError) as error:
+            raise click.UsageError(str(error)) from error
+    failed = [check for check in result.checks if not check.passed]
+    click.echo(
+        f"{job}: {len(result.materializations)} outputs, {len(result.checks)} checks,"
+        f" {len(failed)} failed."
+    )
+
+
+@main.command()
+@project_options
+@click.option("--json", "as_json", is_flag=True, help="as JSON")
+def plan(module: str | None, file: str | None, job: str, as_json: bool) -> None:
+    """Print the plan: the steps and edges that the flow is built from."""
+    import json
+
+    from prefect_compat.plan import read_plan, resolve_job
+
+    with _errors_said():
+        found = read_plan(resolve_job(Project(module, file).load(), job))
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=2))
+        return
+    click.echo(f"{found.name}: {len(found.steps)} steps, digest {found.digest[:12]}")
+    for step in found.steps:
+        upstream = [f"{edge.upstream} ({edge.kind})" for edge in found.upstream_of(step.name)]
+        click.echo(f"  {step.name}" + (f"  <- {', '.join(upstream)}" if upstream else ""))
+
+
+@main.command()
+@project_options
+@click.option("--partition", help="a partition key, or a range A...B")
+@click.option("-c", "--config", help="run-config file for both sides")
+@click.option(
+    "--store-env",
+    multiple=True,
+    help="environment variable that says where the project stores its outputs; each side gets its"
+    " own. Default: `store_env` in [tool.prefect-compat] of pyproject.toml.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    help="folder for both sides' stores, logs and records; replaced",
+)
+def compare(
+    module: str | None,
+    file: str | None,
+    job: str,
+    partition: str | None,
+    config: str | None,
+    store_env: tuple[str, ...],
+    keep: Path | None,
+) -> None:
+    """Run the job under both orchestrators and compare what lies in their stores.
+
+    Exit code 0 only when all outputs are identical and none is missing on either side; 1 when
+    something differs; 2 when a side could not be run.
+    """
+    from prefect_compat.parity.comparison import Work, compare_sides, describe
+
+    with _errors_said(), _folder(keep) as folder:
+        work = Work(
+            project=Project(module, file),
+            job=job,
+            partition=partition,
+            run_config=str(Path(config).absolute()) if config else None,
+            store_variables=store_env or _declared_store_variables(),
+        )
+        comparison = compare_sides(work, folder, log=lambda line: click.echo(line, err=True))
+    click.echo(describe(comparison))
+    if not comparison.verdict.holds:
+        sys.exit(PARITY_DIFFERS)
+
+
+class _errors_said:
+    """Turns this package's errors into one line on stderr and exit code 2."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, PrefectCompatError):
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(COULD_NOT_RUN)
+
+
+class _folder:
+    """The folder of a comparison: the one to keep, emptied, or a temporary one."""
+
+    def __init__(self, keep: Path | None) -> None:
+        self._keep = keep
+        self._path = keep.absolute() if keep else Path(tempfile.mkdtemp(prefix="prefect-compat-"))
+
+    def __enter__(self) -> Path:
+        if self._keep:
+            shutil.rmtree(self._path, ignore_errors=True)
+            self._path.mkdir(parents=True)
+        return self._path
+
+    def __exit__(self, *failure: Any) -> None:
+        if not self._keep:
+            shutil.rmtree(self._path, ignore_errors=True)
+
+
+def _declared_store_variables() -> tuple[str, ...]:
+    """`store_env` of [tool.prefect-compat] in the working directory's pyproject.toml."""
+    try:
+        text = Path("pyproject.toml").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ()
+    return tuple(tomllib.loads(text).get("tool", {}).get("prefect-compat", {}).get("store_env", ()))

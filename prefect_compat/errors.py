@@ -1,0 +1,25 @@
+"""What can go wrong, by whose fault it is."""
+
+
+class PrefectCompatError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class DefinitionError(PrefectCompatError):
+    """The Dagster definitions use something that cannot be carried over as it is."""
+
+
+class PartitionError(PrefectCompatError):
+    """A partition was asked for that the definitions do not have."""
+
+
+class ConfigError(PrefectCompatError):
+    """Run configuration that Dagster would refuse, or that Prefect cannot honour."""
+
+
+class StepError(PrefectCompatError):
+    """The user's own code failed; the cause is chained."""
+
+
+class ComparisonError(PrefectCompatError):
+    """One side of a comparison could not be run or read."""

@@ -1,0 +1,115 @@
+"""A digest of a value's content, the same on any machine and for any layout in memory."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a value is, its size, and a sha256 of its content.
+
+    A kind that this module does not know has no digest, and equals nothing: not comparable is
+    not the same.
+    """
+
+    kind: str
+    digest: str
+    shape: tuple[int, ...] = ()
+
+    @property
+    def is_comparable(self) -> bool:
+        return self.kind != UNKNOWN
+
+    def same_as(self, other: "Fingerprint") -> bool:
+        return self.is_comparable and self == other
+
+
+class _NotComparable(Exception):
+    """Raised deep inside a value for a part that cannot be digested."""
+
+
+def fingerprint(value: Any) -> Fingerprint:
+    """The fingerprint of a pandas table, a NumPy array, bytes, or JSON-like data.
+
+    Tables: column names, dtypes, values (floats to the last bit), order of rows and columns,
+    index and `attrs`. JSON-like: order of keys does not matter.
+    """
+    try:
+        if isinstance(value, pd.DataFrame):
+            return Fingerprint("table", _digest(_table_parts(value)), value.shape)
+        if isinstance(value, np.ndarray):
+            return Fingerprint("array", _digest(_array_parts(value)), value.shape)
+        if isinstance(value, bytes):
+            return Fingerprint("bytes", _digest(iter([value])), (len(value),))
+        return Fingerprint("document", _digest(iter([_json(value)])))
+    except _NotComparable as error:
+        return Fingerprint(UNKNOWN, f"{type(value).__module__}.{type(value).__qualname__}: {error}")
+
+
+def _digest(parts: Iterator[bytes]) -> str:
+    """Each part preceded by its length, so that no two sequences run together the same."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        hasher.update(len(part).to_bytes(8, "little"))
+        hasher.update(part)
+    return hasher.hexdigest()
+
+
+def _table_parts(table: pd.DataFrame) -> Iterator[bytes]:
+    yield _json([str(table.attrs) if not table.attrs else table.attrs, table.shape])
+    for level in range(table.index.nlevels):
+        yield from _column_parts(f"index {level}", pd.Series(table.index.get_level_values(level)))
+    for position, name in enumerate(table.columns):
+        yield from _column_parts(repr(name), table.iloc[:, position])
+
+
+def _column_parts(name: str, column: "pd.Series[Any]") -> Iterator[bytes]:
+    yield name.encode()
+    yield str(column.dtype).encode()
+    missing = column.isna().to_numpy(bool)
+    yield np.packbits(missing).tobytes()
+    present = column[~missing]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        yield _json([list(map(str, column.dtype.categories)), bool(column.dtype.ordered)])
+        present = present.astype(column.dtype.categories.dtype)
+    if pd.api.types.is_datetime64_any_dtype(present) or pd.api.types.is_timedelta64_dtype(present):
+        yield present.astype("int64").to_numpy("<i8").tobytes()
+    elif pd.api.types.is_bool_dtype(present):
+        yield present.to_numpy(np.uint8).tobytes()
+    elif pd.api.types.is_numeric_dtype(present):
+        yield from _array_parts(present.to_numpy(present.dtype.name.lower()))
+    else:
+        yield from _text_parts(present)
+
+
+def _text_parts(texts: "pd.Series[Any]") -> Iterator[bytes]:
+    if not all(isinstance(text, str) for text in texts):
+        kinds = sorted({type(text).__name__ for text in texts})
+        raise _NotComparable(f"column of {', '.join(kinds)}")
+    encoded = [text.encode() for text in texts]
+    yield np.array([len(text) for text in encoded], "<i8").tobytes()
+    yield b"".join(encoded)
+
+
+def _array_parts(array: npt.NDArray[Any]) -> Iterator[bytes]:
+    if array.dtype.kind not in "biufcmM":
+        raise _NotComparable(f"array of {array.dtype}")
+    little = array.astype(array.dtype.newbyteorder("<"))
+    yield _json([little.dtype.str, list(array.shape)])
+    yield np.ascontiguousarray(little).tobytes()
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return json.dumps(value, sort_keys=True, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise _NotComparable(str(error)) from None

@@ -1,0 +1,58 @@
+"""A Dagster project's definitions, named as Dagster's own commands name them."""
+
+import importlib
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import dagster as dg
+
+from prefect_compat.errors import DefinitionError
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where the definitions are: `-m module` or `-f file`, exactly one of them."""
+
+    module: str | None = None
+    file: str | None = None
+
+    def options(self) -> list[str]:
+        """The command-line options that name this project."""
+        return ["-m", self.module] if self.module else ["-f", str(self.file)]
+
+    def load(self) -> dg.Definitions:
+        """The one Definitions object of the project.
+
+        Raises DefinitionError if it cannot be imported, or has none or several.
+        """
+        if (self.module is None) == (self.file is None):
+            raise DefinitionError("Name the project by -m MODULE or by -f FILE, one of them.")
+        module = self._import()
+        found = [value for value in vars(module).values() if isinstance(value, dg.Definitions)]
+        if len(found) != 1:
+            raise DefinitionError(
+                f"{self.module or self.file} has {len(found)} Definitions objects; expected one."
+            )
+        return found[0]
+
+    def _import(self) -> ModuleType:
+        if str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))
+        if self.module:
+            try:
+                return importlib.import_module(self.module)
+            except ModuleNotFoundError as error:
+                raise DefinitionError(
+                    f"There is no module '{error.name}' (looking for {self.module})."
+                ) from error
+        path = Path(str(self.file))
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        if spec is None or spec.loader is None or not path.is_file():
+            raise DefinitionError(f"{path} is not a Python file.")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module
+        spec.loader.exec_module(module)
+        return module

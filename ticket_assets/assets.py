@@ -1,0 +1,436 @@
+"""The data products: thin asset functions around `evaluation`.
+
+Each daily asset takes and returns one table for all the days of the run.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+from pydantic import Field, PrivateAttr
+
+from ticket_assets import evaluation, previews
+from ticket_assets.days import daily_partitions, days_of_run, to_keys
+from ticket_assets.errors import PartitionError, TicketAssetsError
+from ticket_assets.evaluation import SECONDS_PER_HOUR, PriorityHours, Provenance
+from ticket_assets.event_log import DownloadLimits, ParsedLog, open_log
+from ticket_assets.event_log.schema import COLUMNS
+from ticket_assets.settings import Settings
+from ticket_assets.storage import Documents, content_digests, provenance_of, with_provenance
+
+SETTINGS = Settings.from_environment()
+DAYS = daily_partitions(SETTINGS.first_day, SETTINGS.last_day)
+OWNERS = ["team:service-desk-analytics"]
+PREVIEW_COLUMNS = ["number", "incident_state", "priority", "sys_updated_at", "closed_at"]
+
+
+class EventLog(dg.ConfigurableResource):
+    """The incident event log: fetched once, parsed once, read by day."""
+
+    source: str = Field(description="sample, uci, an http(s):// or s3:// address, or a path")
+    cache: str = Field(description="folder of the downloads and the parsed log")
+    timeout_s: float = 30.0
+    attempts: int = 4
+    limit_mb: int = 4096
+
+    _opened: ParsedLog | None = PrivateAttr(default=None)
+
+    def open(self, log: dg.DagsterLogManager) -> ParsedLog:
+        """The parsed log, opened at the first call of the run."""
+        if self._opened is None:
+            limits = DownloadLimits(
+                timeout_s=self.timeout_s, attempts=self.attempts, limit_mb=self.limit_mb
+            )
+            self._opened = open_log(
+                self.source, cache=Path(self.cache), limits=limits, log=log.info
+            )
+        return self._opened
+
+
+class SampledBatchConfig(dg.Config):
+    """How each day's batch is drawn."""
+
+    batch_size: int = Field(
+        default=1000, ge=1, description="rows drawn from each day; all of them where it has fewer"
+    )
+    seed: int = Field(default=498, ge=0, description="with the day, decides which rows are drawn")
+
+
+class PredictionsConfig(dg.Config):
+    """Hours predicted to closing, by priority."""
+
+    critical_h: float = Field(default=PriorityHours.critical, gt=0, description="1 - Critical")
+    high_h: float = Field(default=PriorityHours.high, gt=0, description="2 - High")
+    moderate_h: float = Field(default=PriorityHours.moderate, gt=0, description="3 - Moderate")
+    low_h: float = Field(default=PriorityHours.low, gt=0, description="4 - Low")
+    other_h: float = Field(default=PriorityHours.other, gt=0, description="any other priority")
+
+    def hours(self) -> PriorityHours:
+        return PriorityHours(
+            critical=self.critical_h,
+            high=self.high_h,
+            moderate=self.moderate_h,
+            low=self.low_h,
+            other=self.other_h,
+        )
+
+
+@contextmanager
+def refusals_are_final() -> Iterator[None]:
+    """An error that says what to correct fails the step at once: trying again cannot help."""
+    try:
+        yield
+    except TicketAssetsError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def _schema(**columns: tuple[str, str]) -> dict[str, dg.TableSchema]:
+    keys = {"day": ("date", "Calendar day of closed_at."), "log_row": ("int64", "Row in the log.")}
+    return {
+        "dagster/column_schema": dg.TableSchema(
+            [
+                dg.TableColumn(name, kind, description=description)
+                for name, (kind, description) in (keys | columns).items()
+            ]
+        )
+    }
+
+
+def _lineage(**columns: tuple[str, ...]) -> dict[str, dg.TableColumnLineage]:
+    """Which upstream columns each column is made of, as `asset.column`."""
+    return {
+        "dagster/column_lineage": dg.TableColumnLineage(
+            {
+                column: [dg.TableColumnDep(*source.split(".")) for source in sources]
+                for column, sources in columns.items()
+            }
+        )
+    }
+
+
+def _materialized(
+    context: dg.AssetExecutionContext,
+    content: pd.DataFrame | Documents,
+    facts: Mapping[str, Mapping[str, Any]],
+    of_run: Mapping[str, Any],
+) -> dg.MaterializeResult[Any]:
+    """The result with each day's own metadata and a content fingerprint as data version.
+
+    Dagster keeps one data version for all the days of a run (dagster issue 34013): for one day
+    it is the day's fingerprint, for a range that of all its days in order; each day's own stands
+    in its metadata. `of_run` is attached to the last day, so that a year is not told 356 times.
+    """
+    keys = to_keys(days_of_run(context))
+    digests = content_digests(content, keys)
+    for key in keys:
+        context.add_asset_metadata(
+            {**facts[key], "content_sha256": digests[key]}, partition_key=key
+        )
+    context.add_asset_metadata(dict(of_run), partition_key=keys[-1])
+    whole = digests[keys[0]] if len(keys) == 1 else _digest_of(digests)
+    return dg.MaterializeResult(value=content, data_version=dg.DataVersion(whole))
+
+
+def _digest_of(digests: Mapping[str, str]) -> str:
+    (digest,) = content_digests({"run": {"days": dict(digests)}}, ["run"]).values()
+    return digest
+
+
+def _table_facts(
+    context: dg.AssetExecutionContext, table: pd.DataFrame, preview: list[str]
+) -> dict[str, dict[str, Any]]:
+    """For each day: row count, a preview, and which log it is of."""
+    keys = to_keys(days_of_run(context))
+    parts = dict(iter(table[["day", *preview]].groupby("day")[preview]))
+    origins = provenance_of(table)
+    empty = table[preview].head(0)
+    facts = {}
+    for day, key in zip(days_of_run(context), keys, strict=True):
+        rows = parts.get(day, empty)
+        facts[key] = {
+            "dagster/partition_row_count": len(rows),
+            "preview": previews.markdown_table(rows),
+            **_log_facts(origins[key]),
+        }
+    return facts
+
+
+def _log_facts(origin: Mapping[str, Any]) -> dict[str, Any]:
+    return {"log_source": origin["log_source"], "log_sha256": origin["log_sha256"]}
+
+
+@dg.observable_source_asset(
+    group_name="source",
+    description="The incident event log: one row per update of an incident. Its data version is"
+    " the sha256 of the CSV. `sample` is synthetic; `uci` is UCI data set 498.",
+)
+def event_log(context: dg.OpExecutionContext, event_log: EventLog) -> dg.DataVersion:
+    return dg.DataVersion(event_log.open(context.log).identity.sha256)
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=[event_log],
+    group_name="ticket_evaluation",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    code_version="1",
+    metadata=_schema(**{c.name: (c.dtype, c.description) for c in COLUMNS}),
+    # For a passing fault of disk or network; what the project itself refuses is not retried.
+    retry_policy=dg.RetryPolicy(max_retries=1, delay=1),
+)
+def raw_log(
+    context: dg.AssetExecutionContext, event_log: EventLog
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """All event rows of the incidents closed that day, typed, every column kept."""
+    with refusals_are_final():
+        days = days_of_run(context)
+        log = event_log.open(context.log)
+        _demand_days_of(log, days)
+        rows = log.read(days[0].date(), days[-1].date()).to_pandas(date_as_object=False)
+    rows = rows.astype(dict.fromkeys(rows.select_dtypes("datetime").columns, "datetime64[s]"))
+    origin = {"log_source": Path(log.identity.source).name, "log_sha256": log.identity.sha256}
+    rows = with_provenance(rows, {key: origin for key in to_keys(days)})
+    facts = _table_facts(context, rows, PREVIEW_COLUMNS)
+    return _materialized(context, rows, facts, {"incidents_of_run": rows["number"].nunique()})
+
+
+def _demand_days_of(log: ParsedLog, days: pd.DatetimeIndex) -> None:
+    outside = [key for key in to_keys(days) if not str(log.first_day) <= key <= str(log.last_day)]
+    if outside:
+        raise PartitionError(
+            f"{log.identity.location}: closed_at runs from {log.first_day} to {log.last_day}, so"
+            f" {outside[0]} ({len(outside)} of the run's {len(days)} days) lies outside. Choose"
+            " days of the log; TICKET_FIRST_DAY and TICKET_LAST_DAY set the partitions."
+        )
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="ticket_evaluation",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    code_version="1",
+    metadata=_schema(**{c.name: (c.dtype, c.description) for c in COLUMNS}),
+)
+def sampled_batch(
+    context: dg.AssetExecutionContext, config: SampledBatchConfig, raw_log: pd.DataFrame
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """At most `batch_size` rows of each day, drawn without replacement from (seed, day) alone."""
+    batch = evaluation.sample(raw_log, config.batch_size, config.seed)
+    batch = with_provenance(
+        batch, provenance_of(raw_log), batch_size=config.batch_size, seed=config.seed
+    )
+    lineage = {column: (f"raw_log.{column}",) for column in batch.columns}
+    facts = _table_facts(context, batch, PREVIEW_COLUMNS)
+    return _materialized(context, batch, facts, _lineage(**lineage))
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    ins={
+        "sampled_batch": dg.AssetIn(
+            metadata={"columns": ["day", "log_row", "sys_updated_at", "closed_at"]}
+        )
+    },
+    group_name="ticket_evaluation",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    code_version="1",
+    metadata=_schema(target_s=("float64", "Seconds from sys_updated_at to closed_at.")),
+)
+def targets(
+    context: dg.AssetExecutionContext, sampled_batch: pd.DataFrame
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """How long each sampled row's ticket still took to close, in seconds."""
+    table = evaluation.target_seconds(sampled_batch)
+    table = with_provenance(table, provenance_of(sampled_batch))
+    facts = _table_facts(context, table, ["log_row", "target_s"])
+    lineage = _lineage(target_s=("sampled_batch.closed_at", "sampled_batch.sys_updated_at"))
+    return _materialized(context, table, facts, lineage)
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    ins={"sampled_batch": dg.AssetIn(metadata={"columns": ["day", "log_row", "priority"]})},
+    group_name="ticket_evaluation",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    code_version="1",
+    metadata=_schema(
+        priority=("string", "The priority that the prediction was made from."),
+        predicted_s=("float64", "Seconds predicted to closing."),
+    ),
+)
+def predictions(
+    context: dg.AssetExecutionContext, config: PredictionsConfig, sampled_batch: pd.DataFrame
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """How long each sampled row's ticket was predicted to take, from its priority, in seconds."""
+    table = evaluation.predict(sampled_batch, config.hours())
+    table = with_provenance(table, provenance_of(sampled_batch), hours=asdict(config.hours()))
+    facts = _table_facts(context, table, ["log_row", "priority", "predicted_s"])
+    lineage = _lineage(
+        predicted_s=("sampled_batch.priority",), priority=("sampled_batch.priority",)
+    )
+    return _materialized(context, table, facts, lineage)
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="ticket_evaluation",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    code_version="1",
+    metadata={
+        "dagster/column_schema": dg.TableSchema(
+            [
+                dg.TableColumn("day", "date", "Calendar day of closed_at."),
+                dg.TableColumn("num_obs", "int64", "Rows scored."),
+                dg.TableColumn("mae_s", "float64", "Mean absolute error, seconds."),
+                dg.TableColumn("medae_s", "float64", "Median absolute error, seconds."),
+                dg.TableColumn("mse_s2", "float64", "Mean squared error, seconds squared."),
+                dg.TableColumn("r2", "float64", "Coefficient of determination."),
+            ]
+        )
+    },
+)
+def metrics(
+    context: dg.AssetExecutionContext, targets: pd.DataFrame, predictions: pd.DataFrame
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """How well each day was predicted: one row a day, nulls where it had no tickets."""
+    with refusals_are_final():
+        table = evaluation.score(targets, predictions, days_of_run(context))
+    table = with_provenance(table, provenance_of(targets), provenance_of(predictions))
+    of_run = _lineage(
+        **{
+            column: ("targets.target_s", "predictions.predicted_s")
+            for column in ("mae_s", "medae_s", "mse_s2", "r2")
+        }
+    )
+    return _materialized(
+        context, table, _metric_facts(table), {**of_run, "trend": previews.error_trend(table)}
+    )
+
+
+def _metric_facts(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Figures that the UI plots over the days, in hours; those that do not exist are left out."""
+    origins = provenance_of(table)
+    hours = pd.DataFrame(
+        {
+            "mae_h": table["mae_s"] / SECONDS_PER_HOUR,
+            "medae_h": table["medae_s"] / SECONDS_PER_HOUR,
+            "mse_h2": table["mse_s2"] / SECONDS_PER_HOUR**2,
+            "r2": table["r2"],
+        }
+    )
+    facts = {}
+    for key, tickets, figures in zip(
+        to_keys(pd.DatetimeIndex(table["day"])),
+        table["num_obs"],
+        hours.to_dict("records"),
+        strict=True,
+    ):
+        known = {str(name): value for name, value in figures.items() if np.isfinite(value)}
+        facts[key] = {"num_obs": int(tickets), **known, **_log_facts(origins[key])}
+    return facts
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="ticket_evaluation",
+    kinds={"json"},
+    owners=OWNERS,
+    code_version="1",
+)
+def trial_summary(
+    context: dg.AssetExecutionContext, targets: pd.DataFrame, metrics: pd.DataFrame
+) -> dg.MaterializeResult[Any]:
+    """The day's trial as one JSON document: its figures and all that they were made from."""
+    versions = {name: version(name) for name in ("ticket-assets", "pandas", "numpy")}
+    origins = {
+        key: Provenance(
+            **{**origin, "day": key, "hours": PriorityHours(**origin["hours"])}, versions=versions
+        )
+        for key, origin in provenance_of(metrics).items()
+    }
+    documents = evaluation.summarise(targets, metrics, origins)
+    facts = {
+        key: {
+            "summary": dg.MetadataValue.json(document),
+            "num_obs": document["data"]["num_obs"],
+            **_log_facts(document["provenance"]),
+        }
+        for key, document in documents.items()
+    }
+    context.log.info("\n".join(json.dumps(document) for document in documents.values()))
+    return _materialized(context, documents, facts, {})
+
+
+ALL_DAYS = {"allow_missing_partitions": True}
+
+
+@dg.asset(
+    ins={
+        "metrics": dg.AssetIn(metadata=ALL_DAYS),
+        "targets": dg.AssetIn(metadata=ALL_DAYS),
+        "predictions": dg.AssetIn(metadata=ALL_DAYS),
+    },
+    group_name="ticket_report",
+    kinds={"pandas", "json"},
+    owners=OWNERS,
+    code_version="1",
+)
+def performance_report(
+    context: dg.AssetExecutionContext,
+    metrics: pd.DataFrame,
+    targets: pd.DataFrame,
+    predictions: pd.DataFrame,
+) -> dg.MaterializeResult[Any]:
+    """The trend over all evaluated days: error by month and by priority, drift."""
+    by_priority = evaluation.errors_by_priority(targets, predictions)
+    by_month = evaluation.errors_by_month(metrics)
+    drift = evaluation.drift(metrics)
+    document = {
+        "first_day": str(metrics["day"].min().date()),
+        "last_day": str(metrics["day"].max().date()),
+        "days": len(metrics),
+        "empty_days": int((metrics["num_obs"] == 0).sum()),
+        "num_obs": int(metrics["num_obs"].sum()),
+        "drift": asdict(drift) | {"ratio": drift.ratio},
+        "by_priority": _records(by_priority),
+        "by_month": _records(by_month),
+    }
+    facts = {
+        "days": document["days"],
+        "num_obs": document["num_obs"],
+        "trend": previews.error_trend(metrics),
+        "error_by_priority": previews.error_by_priority(by_priority),
+        "by_priority": previews.markdown_table(by_priority, rows=10),
+        "by_month": previews.markdown_table(by_month, rows=24),
+    }
+    (digest,) = content_digests({"report": document}, ["report"]).values()
+    return dg.MaterializeResult(value=document, metadata=facts, data_version=dg.DataVersion(digest))
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as JSON objects: null for what is missing."""
+    records: list[dict[str, Any]] = (
+        table.astype(object).where(table.notna(), None).to_dict("records")
+    )
+    return records
+
+
+DAILY_ASSETS = [raw_log, sampled_batch, targets, predictions, metrics, trial_summary]

@@ -1,0 +1,226 @@
+"""A file fetched once from an http(s):// or s3:// address, resumed where it was cut off."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from ticket_assets.errors import SourceError
+
+CHUNK = 1 << 20
+RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
+LONGEST_WAIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class DownloadLimits:
+    """How long and how often to try, and how much to accept.
+
+    `wait_s` is the pause after the first failed attempt; it doubles with each.
+    """
+
+    timeout_s: float = 30.0
+    attempts: int = 4
+    limit_mb: int = 4096
+    wait_s: float = 1.0
+
+
+class _Passing(Exception):
+    """A fault that another attempt may not meet."""
+
+    def __init__(self, reason: str, wait_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait_s = wait_s
+
+
+def fetch(url: str, folder: Path, limits: DownloadLimits, log: Callable[[str], None]) -> Path:
+    """The file behind the address, from `folder` where it was fetched before and is whole.
+
+    A JSON file beside it keeps its address, sha256, size, ETag and time of fetching. Raises
+    SourceError saying what was tried; a part that was fetched stays for the next attempt.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = hashlib.sha256(url.encode()).hexdigest()
+    path, facts_path, part = (folder / f"{name}{end}" for end in (".download", ".json", ".part"))
+    if _is_whole(path, facts_path):
+        return path
+    shown = without_credentials(url)
+    for attempt in range(1, limits.attempts + 1):
+        try:
+            log(f"fetching {shown} (attempt {attempt} of {limits.attempts})")
+            etag = (_fetch_s3 if url.startswith("s3://") else _fetch_http)(url, part, limits)
+            return _keep(part, path, facts_path, {"url": shown, "etag": etag})
+        except _Passing as fault:
+            reason = str(fault)
+            if attempt < limits.attempts:
+                time.sleep(_pause(fault, attempt, limits))
+    raise SourceError(
+        f"{shown}: could not be fetched in {limits.attempts} attempts; last: {reason}. Try again"
+        " later, or set TICKET_EVENT_LOG to a local file."
+    )
+
+
+def without_credentials(url: str) -> str:
+    """The address without user, password and query, for logs and metadata."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def sha256_of(path: Path) -> str:
+    """The file's sha256, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _pause(fault: _Passing, attempt: int, limits: DownloadLimits) -> float:
+    own = limits.wait_s * 2 ** (attempt - 1)
+    return min(fault.wait_s if fault.wait_s is not None else own, LONGEST_WAIT_S)
+
+
+def _is_whole(path: Path, facts_path: Path) -> bool:
+    try:
+        expected: str = json.loads(facts_path.read_bytes())["sha256"]
+        return sha256_of(path) == expected
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _keep(part: Path, path: Path, facts_path: Path, facts: dict[str, Any]) -> Path:
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    facts |= {
+        "sha256": sha256_of(part),
+        "bytes": part.stat().st_size,
+        "fetched_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    part.replace(path)
+    _etag_path(part).unlink(missing_ok=True)
+    temporary = facts_path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    temporary.replace(facts_path)
+    return path
+
+
+def _etag_path(part: Path) -> Path:
+    return part.with_suffix(".etag")
+
+
+def _fetch_http(url: str, part: Path, limits: DownloadLimits) -> str | None:
+    """Adds to `part` until it is whole; returns the ETag."""
+    import requests  # 0.2 s, and only downloads need it
+
+    start, headers = _where_to_resume(part)
+    try:
+        with requests.get(url, stream=True, timeout=limits.timeout_s, headers=headers) as response:
+            _demand_data(url, response)
+            if response.status_code != 206:
+                start = 0
+            etag = response.headers.get("ETag")
+            _etag_path(part).write_text(etag or "", encoding="utf-8")
+            expected = _announced_size(response, start)
+            _demand_size(url, expected or 0, limits)
+            _append(part, start, response.iter_content(CHUNK), url, limits)
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise _Passing(f"{type(error).__name__}: {error}") from error
+    except requests.RequestException as error:
+        if isinstance(error, requests.exceptions.ChunkedEncodingError):
+            raise _Passing(f"the connection broke: {error}") from error
+        raise SourceError(f"{without_credentials(url)}: {error}") from error
+    found = part.stat().st_size
+    if expected is not None and found != expected:
+        raise _Passing(f"the connection ended after {found:,} of {expected:,} bytes")
+    return etag
+
+
+def _where_to_resume(part: Path) -> tuple[int, dict[str, str]]:
+    """A part is continued only where the server can tell that it is of the same file."""
+    try:
+        etag = _etag_path(part).read_text(encoding="utf-8")
+        start = part.stat().st_size
+    except FileNotFoundError:
+        return 0, {}
+    if not etag or etag.startswith("W/") or start == 0:
+        return 0, {}
+    return start, {"Range": f"bytes={start}-", "If-Range": etag}
+
+
+def _demand_data(url: str, response: Any) -> None:
+    shown, status = without_credentials(url), response.status_code
+    if status in RETRIED_STATUS:
+        wait = response.headers.get("Retry-After", "")
+        raise _Passing(f"HTTP status {status}", float(wait) if wait.isdigit() else None)
+    if status == 416:
+        raise _Passing("the server refused to resume")
+    if status not in (200, 206):
+        raise SourceError(
+            f"{shown}: HTTP status {status} {response.reason}. Check the address in"
+            " TICKET_EVENT_LOG."
+        )
+    if "text/html" in response.headers.get("Content-Type", ""):
+        raise SourceError(_html(shown))
+
+
+def _html(shown: str) -> str:
+    return (
+        f"{shown}: answered with an HTML page instead of a zip or CSV file. Open it in a browser to"
+        " see why (a login, a moved page), and set TICKET_EVENT_LOG to the file's own address."
+    )
+
+
+def _announced_size(response: Any, start: int) -> int | None:
+    if response.headers.get("Content-Encoding"):
+        return None  # the announced length is that of the packed body
+    length = response.headers.get("Content-Length", "")
+    return start + int(length) if length.isdigit() else None
+
+
+def _demand_size(url: str, size: int, limits: DownloadLimits) -> None:
+    if size > limits.limit_mb * CHUNK:
+        raise SourceError(
+            f"{without_credentials(url)}: is larger than {limits.limit_mb} MiB. If that is right,"
+            " raise TICKET_DOWNLOAD_LIMIT_MB."
+        )
+
+
+def _append(
+    part: Path, start: int, pieces: Iterator[bytes], url: str, limits: DownloadLimits
+) -> None:
+    size = start
+    with part.open("r+b" if start else "wb") as file:
+        file.seek(start)
+        for piece in pieces:
+            if size == 0 and piece.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+                raise SourceError(_html(without_credentials(url)))
+            size += len(piece)
+            try:
+                _demand_size(url, size, limits)
+            except SourceError:
+                part.unlink()
+                raise
+            file.write(piece)
+        file.truncate()
+
+
+def _fetch_s3(url: str, part: Path, limits: DownloadLimits) -> str | None:
+    """The object, with the usual chain of credentials (environment, profile, role)."""
+    import fsspec
+
+    try:
+        files = fsspec.filesystem("s3", config_kwargs={"read_timeout": limits.timeout_s})
+        facts = files.info(url)
+        _demand_size(url, int(facts["size"]), limits)
+        with files.open(url, "rb") as source:
+            _append(part, 0, iter(lambda: source.read(CHUNK), b""), url, limits)
+    except ImportError as error:
+        raise SourceError(f"{url}: needs the extra: pip install 'ticket-assets[s3]'.") from error
+    except (FileNotFoundError, PermissionError) as error:
+        raise SourceError(f"{url}: {error}. Check the address and the credentials.") from error
+    except OSError as error:
+        raise _Passing(f"{type(error).__name__}: {error}") from error
+    return str(facts.get("ETag", ""))

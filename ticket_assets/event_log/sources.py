@@ -1,0 +1,61 @@
+"""Where the event log comes from: each kind of source as a local file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ticket_assets.errors import SourceError
+from ticket_assets.event_log.download import DownloadLimits, fetch, without_credentials
+from ticket_assets.event_log.synthetic import SAMPLE_NAME, write_sample
+
+UCI_URL = (
+    "https://archive.ics.uci.edu/static/public/498/"
+    "incident+management+process+enriched+event+log.zip"
+)
+# Of the CSV: the archive around it is packed anew now and then.
+UCI_CSV_SHA256 = "fd184bbfd62329cfe093e99da2ea7071905f2ead91900b448eb2635870821bef"
+ACCEPTED = "sample, uci, an http(s):// or s3:// address, or the path of a .zip or .csv file"
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A source's file: where it lies, what to call it, and the CSV's sha256 where it is known."""
+
+    path: Path
+    location: str
+    csv_sha256: str | None = None
+
+
+def locate(
+    source: str, folder: Path, limits: DownloadLimits, log: Callable[[str], None]
+) -> LocalFile:
+    """The source's file, generated or fetched into `folder` where need be.
+
+    Raises SourceError for a source of no known form, or one that cannot be had; there is no
+    falling back from one source to another.
+    """
+    if source == "sample":
+        path = folder / SAMPLE_NAME
+        if not path.exists():
+            log(f"generating the synthetic sample log into {path}")
+            write_sample(path)
+        return LocalFile(path, "sample")
+    if source == "uci":
+        path = fetch(UCI_URL, folder / "downloads", limits, log)
+        return LocalFile(path, UCI_URL, UCI_CSV_SHA256)
+    if source.startswith(("http://", "https://", "s3://")):
+        path = fetch(source, folder / "downloads", limits, log)
+        return LocalFile(path, without_credentials(source))
+    return _local(source)
+
+
+def _local(source: str) -> LocalFile:
+    path = Path(source).expanduser()
+    if "://" in source or path.suffix.lower() not in (".zip", ".csv"):
+        raise SourceError(f"TICKET_EVENT_LOG is '{source}'; expected {ACCEPTED}.")
+    if not path.is_file():
+        raise SourceError(
+            f"TICKET_EVENT_LOG is '{source}', where there is no file (looked in"
+            f" {path.absolute().parent}). Expected {ACCEPTED}."
+        )
+    return LocalFile(path, str(path.absolute()))

@@ -1,0 +1,307 @@
+"""One file per asset and day: tables as Parquet, documents as JSON, whole or not at all."""
+
+import fcntl
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import PrivateAttr
+
+from ticket_assets.days import to_days
+from ticket_assets.errors import DataError, StoreError
+
+PROVENANCE = "provenance"
+Documents = dict[str, dict[str, Any]]
+
+
+def with_provenance(table: pd.DataFrame, *origins: Mapping[str, Any], **facts: Any) -> pd.DataFrame:
+    """`table`, carrying for each day what it was made from: `origins` merged, `facts` added.
+
+    It stands in `table.attrs["provenance"]`, by partition key, so that a day without rows has
+    one too; the store writes it into each day's file and reads it back.
+    """
+    days = [day for origin in origins for day in origin]
+    merged = {
+        day: {name: value for origin in origins for name, value in origin.get(day, {}).items()}
+        | facts
+        for day in dict.fromkeys(days)
+    }
+    table = table.copy(deep=False)
+    table.attrs = {PROVENANCE: merged}
+    return table
+
+
+def provenance_of(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """What each day of the table was made from, by partition key."""
+    return dict(table.attrs.get(PROVENANCE, {}))
+
+
+def content_digests(content: pd.DataFrame | Documents, keys: Sequence[str]) -> dict[str, str]:
+    """A sha256 for each day's content: of values, names and types, not of the file's bytes."""
+    if isinstance(content, pd.DataFrame):
+        return _table_digests(content, keys)
+    return {key: hashlib.sha256(_json_bytes(content[key])).hexdigest() for key in keys}
+
+
+def _table_digests(table: pd.DataFrame, keys: Sequence[str]) -> dict[str, str]:
+    header = [(name, str(dtype)) for name, dtype in table.dtypes.items()]
+    row_hashes = pd.util.hash_pandas_object(table, index=False).to_numpy()
+    origins = provenance_of(table)
+    return {
+        key: hashlib.sha256(
+            _json_bytes([header, origins.get(key, {})]) + row_hashes[rows].tobytes()
+        ).hexdigest()
+        for key, rows in zip(keys, _rows_by_day(table, keys), strict=True)
+    }
+
+
+def _rows_by_day(table: pd.DataFrame, keys: Sequence[str]) -> list[slice]:
+    """Where each day's rows stand. Raises DataError unless the table is ordered by day and
+    holds no other day than `keys`."""
+    days = table["day"].to_numpy("datetime64[s]")
+    if np.any(days[1:] < days[:-1]):
+        raise DataError("The table to store is not ordered by day. Sort it by `day`.")
+    wanted = to_days(keys).to_numpy("datetime64[s]")
+    starts = np.searchsorted(days, wanted, side="left")
+    ends = np.searchsorted(days, wanted, side="right")
+    if (ends - starts).sum() != len(days):
+        stray = sorted(set(days) - set(wanted))[0]
+        raise DataError(
+            f"The table to store has rows of {stray.astype('datetime64[D]')}, a day that this run"
+            " does not cover. Return rows of the run's days only."
+        )
+    return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
+
+
+class DailyStore(dg.ConfigurableIOManager):
+    """Keeps each asset's days as `<root>/<asset>/<day>.parquet`, documents as `.json`.
+
+    A table covers the days of a run and is split by its `day` column; a day without rows is a
+    file without rows. All files of an output are written under temporary names and flushed
+    before the first takes its name. From a run's first write of a day until its end no other
+    run can write that day, so the day's files are of one run.
+    """
+
+    root: str
+    lock_wait_s: float = 60.0
+
+    _locks: "DayLocks" = PrivateAttr()
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        self._locks = DayLocks(Path(self.root) / ".locks", self.lock_wait_s)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        self._locks.release()
+
+    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | Documents) -> None:
+        folder = self._folder(context.asset_key)
+        if not context.has_asset_partitions:
+            _publish({folder.with_suffix(".json"): _json_bytes(obj, indent=2)})
+            context.add_output_metadata(
+                {"path": dg.MetadataValue.path(folder.with_suffix(".json"))}
+            )
+            return
+        keys = context.asset_partition_keys
+        self._locks.acquire(keys)
+        if isinstance(obj, pd.DataFrame):
+            _publish({folder / f"{key}.parquet": part for key, part in _split(obj, keys).items()})
+        else:
+            _publish({folder / f"{key}.json": _json_bytes(obj[key], indent=2) for key in keys})
+        context.add_output_metadata({"path": dg.MetadataValue.path(folder)})
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame | Documents | dict[str, Any]:
+        """The table (or the documents by key) of the input's days.
+
+        Input metadata: `columns` narrows a table; `allow_missing_partitions` skips days that
+        are not there. Raises StoreError naming the files that are missing or damaged.
+        """
+        folder = self._folder(context.asset_key)
+        if not context.has_asset_partitions:
+            return _read_json(folder.with_suffix(".json"))
+        keys = context.asset_partition_keys
+        options = context.definition_metadata or {}
+        paths = self._paths(folder, keys, bool(options.get("allow_missing_partitions")))
+        if any(path.suffix == ".json" for path in paths.values()):
+            return {key: _read_json(path) for key, path in paths.items()}
+        return _read_tables(paths, options.get("columns"))
+
+    def _folder(self, key: dg.AssetKey) -> Path:
+        return Path(self.root, *key.path)
+
+    def _paths(self, folder: Path, keys: Sequence[str], allow_missing: bool) -> dict[str, Path]:
+        found = {
+            key: path
+            for key in keys
+            for path in (folder / f"{key}.parquet", folder / f"{key}.json")
+            if path.exists()
+        }
+        missing = [key for key in keys if key not in found]
+        if (missing and not allow_missing) or not found:
+            raise StoreError(
+                f"{folder.name}: no file for {len(missing)} of {len(keys)} days in {folder}"
+                f" (first: {missing[0]}). Materialize {folder.name} for these days first."
+            )
+        return found
+
+
+class DayLocks:
+    """Days held for writing by one run, each an advisory lock on a file of its own.
+
+    The operating system lets a lock go when its process ends, however it ends.
+    """
+
+    def __init__(self, folder: Path, wait_s: float) -> None:
+        self._folder = folder
+        self._wait_s = wait_s
+        self._held: dict[str, BinaryIO] = {}
+        self._guard = threading.Lock()
+
+    def acquire(self, keys: Iterable[str]) -> None:
+        """Holds the days until `release`. Raises StoreError if another run keeps one longer
+        than the waiting time. In ascending order, so that two runs cannot wait for each other."""
+        with self._guard:
+            for key in sorted(set(keys) - set(self._held)):
+                self._held[key] = self._lock(key)
+
+    def release(self) -> None:
+        with self._guard:
+            for file in self._held.values():
+                file.close()
+            self._held.clear()
+
+    def _lock(self, key: str) -> BinaryIO:
+        path = self._folder / f"{key}.lock"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = path.open("ab")
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        give_up = time.monotonic() + self._wait_s
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return file
+            except BlockingIOError:
+                if time.monotonic() >= give_up:
+                    file.close()
+                    raise StoreError(
+                        f"{key} is being written by another run (waited {self._wait_s:g} s for"
+                        f" {path}). Nothing of this day was written. Run it again when that run"
+                        " has ended."
+                    ) from None
+                time.sleep(0.05)
+
+
+def _split(table: pd.DataFrame, keys: Sequence[str]) -> dict[str, pa.Table]:
+    whole = pa.Table.from_pandas(table, preserve_index=False)
+    day = whole.schema.get_field_index("day")
+    whole = whole.set_column(day, "day", whole.column("day").cast(pa.date32()))
+    origins = provenance_of(table)
+    return {
+        key: whole.slice(rows.start, rows.stop - rows.start).replace_schema_metadata(
+            {PROVENANCE: _json_bytes(origins.get(key, {}))}
+        )
+        for key, rows in zip(keys, _rows_by_day(table, keys), strict=True)
+    }
+
+
+def _publish(contents: Mapping[Path, pa.Table | bytes]) -> None:
+    """Writes all the files or none: each under a temporary name, flushed, then renamed."""
+    staged = {
+        path: path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+        for path in contents
+    }
+    writing = next(iter(staged))
+    try:
+        for folder in {path.parent for path in staged}:
+            folder.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(_write, staged.values(), contents.values()))
+        for writing, temporary in staged.items():
+            temporary.replace(writing)
+    except OSError as error:
+        raise _unwritable(writing, error) from error
+    finally:
+        for temporary in staged.values():
+            _discard(temporary)
+
+
+def _write(path: Path, content: pa.Table | bytes) -> None:
+    with path.open("wb") as file:
+        if isinstance(content, bytes):
+            file.write(content)
+        else:
+            pq.write_table(content, file, compression="zstd", store_schema=True)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _discard(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return  # its folder could not even be made, so neither could the file
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    reason = error.strerror or str(error)
+    return StoreError(
+        f"{path} cannot be written: {reason}. No file was changed. Make room or correct"
+        " TICKET_STORE, then run again."
+    )
+
+
+def _read_tables(paths: Mapping[str, Path], columns: Sequence[str] | None) -> pd.DataFrame:
+    with ThreadPoolExecutor(4) as pool:
+        tables = list(pool.map(lambda path: _read_table(path, columns), paths.values()))
+    origins = {
+        key: json.loads((table.schema.metadata or {}).get(PROVENANCE.encode(), b"{}"))
+        for key, table in zip(paths, tables, strict=True)
+    }
+    whole = pa.concat_tables(
+        [table.replace_schema_metadata(None) for table in tables], promote_options="default"
+    )
+    frame = whole.to_pandas(date_as_object=False)
+    # Parquet has no whole seconds: it keeps a datetime64[s] as milliseconds.
+    times = frame.select_dtypes("datetime").columns
+    frame = frame.astype(dict.fromkeys(times, "datetime64[s]"))
+    frame.attrs = {PROVENANCE: origins}
+    return frame
+
+
+def _read_table(path: Path, columns: Sequence[str] | None) -> pa.Table:
+    try:
+        return pq.ParquetFile(path).read(columns=list(columns) if columns else None)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise StoreError(
+            f"{path} cannot be read: {error}. Remove it and materialize the day again."
+        ) from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise StoreError(f"{path} does not exist. Materialize {path.stem} first.") from None
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{path} cannot be read: {error}. Remove it and materialize it again."
+        ) from error
+    return document
+
+
+def _json_bytes(document: Any, indent: int | None = None) -> bytes:
+    """Canonical JSON: sorted keys, no NaN."""
+    text = json.dumps(document, sort_keys=True, indent=indent, allow_nan=False, ensure_ascii=False)
+    return text.encode() + (b"\n" if indent else b"")

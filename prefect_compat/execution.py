@@ -1,7 +1,6 @@
 """What all steps of one flow run share."""
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +16,7 @@ class Execution:
     job: dg.JobDefinition
     plan: Plan
     keys: tuple[str, ...] | None
-    resources: Mapping[str, Any]
+    resources: Any  # Dagster's Resources: one attribute a key
     instance: dg.DagsterInstance
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 

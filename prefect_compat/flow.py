@@ -20,7 +20,7 @@ from prefect_compat.errors import ConfigError, DefinitionError, StepError
 from prefect_compat.execution import Execution
 from prefect_compat.invocation import CheckEvaluation, Materialization, StepResult, run_step
 from prefect_compat.partitions import parse_partition
-from prefect_compat.plan import Plan, Step, assets_def_of, read_plan, resolve_job
+from prefect_compat.plan import Plan, Step, op_def_of, read_plan, resolve_job
 from prefect_compat.resources import open_resources
 
 PARTITION = "partition"
@@ -195,7 +195,7 @@ def _no_unknown_fields(step: Step, model: type[dg.Config]) -> Any:
 
 
 def _config_class(job: dg.JobDefinition, step: Step) -> type[dg.Config]:
-    compute_fn = assets_def_of(job, step.name).node_def.compute_fn
+    compute_fn = op_def_of(job, step.name).compute_fn
     assert isinstance(compute_fn, DecoratedOpFunction)  # read_plan refuses others
     annotation: type[dg.Config] = compute_fn.get_config_arg().annotation
     return annotation

@@ -70,7 +70,7 @@ class StepOpContext(DirectOpExecutionContext):
             op_config=dict(config) or None,
             # Already initialised, so passed on as they are, not to be set up a second time.
             resources_dict={
-                key: dg.ResourceDefinition.hardcoded_resource(execution.resources[key])
+                key: dg.ResourceDefinition.hardcoded_resource(getattr(execution.resources, key))
                 for key in step.resource_keys
             },
             resources_config={},
@@ -86,7 +86,7 @@ class StepOpContext(DirectOpExecutionContext):
         self._step_log = log
         self._keys = keys
         self._step_run_id = execution.run_id
-        self._assets_def = assets_def_of(execution.job, step.name)
+        self.step_assets_def = assets_def_of(execution.job, step.name)
 
     def bind(self, *, assets_def: dg.AssetsDefinition | None, **options: Any) -> "StepOpContext":
         """Binds to the op without the asset's own resource definitions: the flow run has set
@@ -94,7 +94,7 @@ class StepOpContext(DirectOpExecutionContext):
         super().bind(assets_def=None, **options)
         bound = self._per_invocation_properties
         assert bound is not None
-        self._per_invocation_properties = bound._replace(assets_def=self._assets_def)
+        self._per_invocation_properties = bound._replace(assets_def=self.step_assets_def)
         return self
 
     @property
@@ -143,20 +143,18 @@ def run_step(execution: Execution, step: Step, config: METADATA, log: Any) -> St
         if entry.is_value
     }
     op_context = StepOpContext(execution, step, config, log)
-    op_def = assets_def_of(execution.job, step.name).node_def
     if not step.asset_keys:
         check_context = DirectAssetCheckExecutionContext(op_context)
-        returned = direct_invocation_result_of(op_def, check_context, inputs)
+        returned = _called(check_context, inputs)
         return StepResult(step.name, checks=(_evaluation(execution, step, returned),))
     context = StepAssetContext(op_context)
-    returned = direct_invocation_result_of(op_def, context, inputs)
+    returned = _called(context, inputs)
     return StepResult(step.name, _stored(execution, step, context, returned))
 
 
-def direct_invocation_result_of(op_def: Any, context: Any, inputs: METADATA) -> Any:
-    """The function's return value, type-checked by Dagster."""
-    assets_def = context.op_execution_context._assets_def
-    return direct_invocation_result(assets_def, context, **inputs)
+def _called(context: Any, inputs: METADATA) -> Any:
+    """What the function returns, type-checked by Dagster."""
+    return direct_invocation_result(context.op_execution_context.step_assets_def, context, **inputs)
 
 
 def _evaluation(execution: Execution, step: Step, returned: Any) -> CheckEvaluation:

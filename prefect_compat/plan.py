@@ -164,6 +164,20 @@ def assets_def_of(job: dg.JobDefinition, step: str) -> dg.AssetsDefinition:
     return assets_def
 
 
+def op_def_of(job: dg.JobDefinition, step: str) -> dg.OpDefinition:
+    """The op that the step runs."""
+    op_def = assets_def_of(job, step).node_def
+    if not isinstance(op_def, dg.OpDefinition):
+        raise _refusal(step, "a graph-backed asset", "its inner ops are not read yet")
+    return op_def
+
+
+def owner_of(assets_def: dg.AssetsDefinition) -> dg.AssetKey:
+    """The asset that a step makes or checks."""
+    keys = sorted(assets_def.keys) or sorted(spec.asset_key for spec in assets_def.check_specs)
+    return keys[0]
+
+
 def _refusal(name: str, feature: str, reason: str) -> DefinitionError:
     return DefinitionError(
         f"'{name}' uses {feature}, which is not carried over to Prefect: {reason}. Take it out of"
@@ -207,9 +221,7 @@ def _demand_plain_op(
     job: dg.JobDefinition, name: str, assets_def: dg.AssetsDefinition
 ) -> dg.OpDefinition:
     """The op of a step that this library can call. Raises DefinitionError for any other."""
-    op_def = assets_def.node_def
-    if not isinstance(op_def, dg.OpDefinition):
-        raise _refusal(name, "a graph-backed asset", "its inner ops are not read yet")
+    op_def = op_def_of(job, name)
     if not isinstance(op_def.compute_fn, DecoratedOpFunction):
         raise _refusal(name, "an op without a decorated function", "it cannot be called directly")
     function = op_def.compute_fn.decorated_fn
@@ -234,9 +246,7 @@ def _demand_plain_op(
 
 def _read_inputs(job: dg.JobDefinition, name: str, op_def: dg.OpDefinition) -> Iterator[Input]:
     layer: AssetLayer = job.asset_layer
-    owners = sorted(assets_def_of(job, name).keys) or [
-        spec.asset_key for spec in assets_def_of(job, name).check_specs
-    ]
+    owner = owner_of(assets_def_of(job, name))
     for input_def in op_def.input_defs:
         key = layer.get_asset_key_for_node_input(NodeHandle(name, None), input_def.name)
         if key is None:
@@ -245,7 +255,7 @@ def _read_inputs(job: dg.JobDefinition, name: str, op_def: dg.OpDefinition) -> I
             name=input_def.name,
             asset_key=tuple(key.path),
             is_value=not input_def.dagster_type.is_nothing,
-            partition_mapping=_mapping_text(layer, owners[0], key),
+            partition_mapping=_mapping_text(layer, owner, key),
         )
 
 

@@ -10,9 +10,9 @@ import dagster as dg
 @contextmanager
 def open_resources(
     job: dg.JobDefinition, instance: dg.DagsterInstance, config: Mapping[str, Any]
-) -> Iterator[Mapping[str, Any]]:
-    """Every resource of the job by key, initialised. `config` is the run config's `resources`."""
+) -> Iterator[Any]:
+    """Every resource of the job, initialised, as an attribute by its key. `config` is the run config's `resources`."""
     with dg.build_resources(
         job.resource_defs, instance=instance, resource_config=dict(config)
     ) as resources:
-        yield resources._asdict()
+        yield resources

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 UNKNOWN = "unknown"
 
@@ -88,16 +90,23 @@ def _column_parts(name: str, column: "pd.Series[Any]") -> Iterator[bytes]:
     elif pd.api.types.is_numeric_dtype(present):
         yield from _array_parts(present.to_numpy(present.dtype.name.lower()))
     else:
-        yield from _text_parts(present)
+        yield from _text_parts(present.rename(name))
 
 
 def _text_parts(texts: "pd.Series[Any]") -> Iterator[bytes]:
-    if not all(isinstance(text, str) for text in texts):
-        kinds = sorted({type(text).__name__ for text in texts})
-        raise _NotComparable(f"column of {', '.join(kinds)}")
-    encoded = [text.encode() for text in texts]
-    yield np.array([len(text) for text in encoded], "<i8").tobytes()
-    yield b"".join(encoded)
+    """Lengths, then all the text in UTF-8."""
+    try:
+        array = pa.array(texts, pa.large_string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise _NotComparable(f"column {texts.name!r}: {error}") from None
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    lengths = pc.binary_length(array).to_numpy()
+    yield lengths.astype("<i8").tobytes()
+    start = array.buffers()[1]
+    offsets = np.frombuffer(start, "<i8")[array.offset : array.offset + len(array) + 1]
+    text = array.buffers()[2]
+    yield text[int(offsets[0]) : int(offsets[-1])].to_pybytes() if text is not None else b""
 
 
 def _array_parts(array: npt.NDArray[Any]) -> Iterator[bytes]:

@@ -49,7 +49,7 @@ def as_flow(
     *,
     job: str,
     run_config: Mapping[str, Any] | None = None,
-    task_runner: TaskRunner[Any] | None = None,
+    task_runner: TaskRunner[PrefectFuture[Any]] | None = None,
 ) -> prefect.Flow[..., FlowResult]:
     """The job as a flow, named after it, with a parameter `partition` (a key, or `A...B`) where
     it is partitioned and one parameter for each step with a `Config`, named after the step.
@@ -76,7 +76,7 @@ def as_flow(
     run.__name__ = run.__qualname__ = plan.name
     run.__doc__ = job_def.description
     _set_signature(run, _parameters(job_def, plan, config.get("ops", {})))
-    return prefect.flow(
+    return prefect.Flow(
         run,
         name=plan.name.replace("_", "-"),
         description=job_def.description,
@@ -154,7 +154,8 @@ def _parameters(
         if step.config_model is not None:
             model = _config_class(job, step)
             given = ops_config.get(step.name, {}).get("config", {})
-            annotation = Annotated[model, BeforeValidator(_no_unknown_fields(step, model))]
+            known = BeforeValidator(_no_unknown_fields(step, model))
+            annotation = Annotated[model, known]  # type: ignore[valid-type]  # made at run time
             has_default = given or not any(f.is_required() for f in model.model_fields.values())
             default = model(**given) if has_default else inspect.Parameter.empty
             parameters.append(_parameter(step.name, annotation, default))

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.op_invocation import direct_invocation_result
-from dagster._core.definitions.result import NoValueSentinel
+from dagster._core.definitions.utils import NoValueSentinel
 from dagster._core.execution.context.invocation import (
     DirectAssetCheckExecutionContext,
     DirectAssetExecutionContext,
@@ -88,10 +88,17 @@ class StepOpContext(DirectOpExecutionContext):
         self._step_run_id = execution.run_id
         self.step_assets_def = assets_def_of(execution.job, step.name)
 
-    def bind(self, *, assets_def: dg.AssetsDefinition | None, **options: Any) -> "StepOpContext":
+    def bind(
+        self,
+        op_def: dg.OpDefinition,
+        pending_invocation: Any,
+        assets_def: dg.AssetsDefinition | None,
+        config_from_args: METADATA | None,
+        resources_from_args: METADATA | None,
+    ) -> "StepOpContext":
         """Binds to the op without the asset's own resource definitions: the flow run has set
         them up, and direct invocation refuses to be given both."""
-        super().bind(assets_def=None, **options)
+        super().bind(op_def, pending_invocation, None, config_from_args, resources_from_args)
         bound = self._per_invocation_properties
         assert bound is not None
         self._per_invocation_properties = bound._replace(assets_def=self.step_assets_def)

@@ -84,7 +84,7 @@ def _input_context(
     execution: Execution,
     key: dg.AssetKey,
     keys: Sequence[str] | None,
-    input_def: dg.In | Any = None,
+    input_def: Any = None,  # Dagster's InputDefinition, where a step asks
 ) -> dg.InputContext:
     """Made directly: `build_input_context` sets up a Dagster instance of its own each time
     (80 ms), takes contiguous ranges only, and hands the IO manager no resources."""

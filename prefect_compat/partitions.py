@@ -49,6 +49,7 @@ def parse_partition(text: str, partitions_def: dg.PartitionsDefinition) -> tuple
 
 
 def to_subset(partitions_def: dg.PartitionsDefinition, keys: Sequence[str]) -> PartitionsSubset:
+    """The keys as Dagster's own set of partitions."""
     return partitions_def.empty_subset().with_partition_keys(keys)
 
 

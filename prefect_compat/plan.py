@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import dagster as dg
+from dagster._config import ConfigTypeKind
 from dagster._core.definitions.assets.job.asset_layer import AssetLayer
 from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
 from dagster._core.definitions.dependency import (
@@ -231,9 +232,9 @@ def _demand_plain_op(
         raise _refusal(name, "a generator function", "its yielded events are not read yet")
     if len(op_def.output_defs) != 1 or op_def.output_defs[0].is_dynamic:
         raise _refusal(name, "several or dynamic outputs", "one asset or check a step is read")
-    if op_def.config_schema.config_type and not op_def.compute_fn.has_config_arg():
-        if not op_def.config_schema.as_field().config_type.given_name == "Any":
-            raise _refusal(name, "a legacy config_schema", "declare a dagster.Config class")
+    takes_any = op_def.config_schema.as_field().config_type.kind is ConfigTypeKind.ANY
+    if not (takes_any or op_def.compute_fn.has_config_arg()):
+        raise _refusal(name, "a legacy config_schema", "declare a dagster.Config class")
     if op_def.pool:
         raise _refusal(name, f"the pool '{op_def.pool}'", "its limit would not hold")
     if job.graph.node_named(name).hook_defs:
@@ -309,7 +310,7 @@ def _dependencies(job: dg.JobDefinition, name: str) -> dict[str, Any]:
 
 
 def _topological(job: dg.JobDefinition) -> Iterator[str]:
-    """Node names, each after all that it depends on; alphabetical where the graph leaves it open."""
+    """Node names, each after all that it depends on, else alphabetical."""
     waiting = {
         node.name: {edge.upstream for edge in _read_edges(job, node.name)}
         for node in job.graph.nodes

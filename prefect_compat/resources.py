@@ -11,7 +11,10 @@ import dagster as dg
 def open_resources(
     job: dg.JobDefinition, instance: dg.DagsterInstance, config: Mapping[str, Any]
 ) -> Iterator[Any]:
-    """Every resource of the job, initialised, as an attribute by its key. `config` is the run config's `resources`."""
+    """Every resource of the job, initialised, as an attribute by its key.
+
+    `config` is the run config's `resources`.
+    """
     with dg.build_resources(
         job.resource_defs, instance=instance, resource_config=dict(config)
     ) as resources:

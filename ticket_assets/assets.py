@@ -31,7 +31,7 @@ OWNERS = ["team:service-desk-analytics"]
 PREVIEW_COLUMNS = ["number", "incident_state", "priority", "sys_updated_at", "closed_at"]
 
 
-class EventLog(dg.ConfigurableResource):
+class EventLog(dg.ConfigurableResource["EventLog"]):
     """The incident event log: fetched once, parsed once, read by day."""
 
     source: str = Field(description="sample, uci, an http(s):// or s3:// address, or a path")
@@ -172,6 +172,7 @@ def _log_facts(origin: Mapping[str, Any]) -> dict[str, Any]:
     " the sha256 of the CSV. `sample` is synthetic; `uci` is UCI data set 498.",
 )
 def event_log(context: dg.OpExecutionContext, event_log: EventLog) -> dg.DataVersion:
+    """The sha256 of the log's CSV."""
     return dg.DataVersion(event_log.open(context.log).identity.sha256)
 
 
@@ -198,7 +199,7 @@ def raw_log(
         rows = log.read(days[0].date(), days[-1].date()).to_pandas(date_as_object=False)
     rows = rows.astype(dict.fromkeys(rows.select_dtypes("datetime").columns, "datetime64[s]"))
     origin = {"log_source": Path(log.identity.source).name, "log_sha256": log.identity.sha256}
-    rows = with_provenance(rows, {key: origin for key in to_keys(days)})
+    rows = with_provenance(rows, dict.fromkeys(to_keys(days), origin))
     facts = _table_facts(context, rows, PREVIEW_COLUMNS)
     return _materialized(context, rows, facts, {"incidents_of_run": rows["number"].nunique()})
 
@@ -314,10 +315,9 @@ def metrics(
         table = evaluation.score(targets, predictions, days_of_run(context))
     table = with_provenance(table, provenance_of(targets), provenance_of(predictions))
     of_run = _lineage(
-        **{
-            column: ("targets.target_s", "predictions.predicted_s")
-            for column in ("mae_s", "medae_s", "mse_s2", "r2")
-        }
+        **dict.fromkeys(
+            ("mae_s", "medae_s", "mse_s2", "r2"), ("targets.target_s", "predictions.predicted_s")
+        )
     )
     return _materialized(
         context, table, _metric_facts(table), {**of_run, "trend": previews.error_trend(table)}
@@ -413,7 +413,7 @@ def performance_report(
         "by_priority": _records(by_priority),
         "by_month": _records(by_month),
     }
-    facts = {
+    facts: dict[str, Any] = {
         "days": document["days"],
         "num_obs": document["num_obs"],
         "trend": previews.error_trend(metrics),

@@ -28,6 +28,7 @@ ticket_performance_report = dg.define_asset_job(
     " scheduler that stood still catches up day by day.",
 )
 def oldest_day_first(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """The oldest day without a trial summary, or why there is none."""
     evaluated = context.instance.get_materialized_partitions(trial_summary.key)
     waiting = [day for day in DAYS.get_partition_keys() if day not in evaluated]
     if not waiting:

@@ -71,7 +71,6 @@ def raw_log_schema(raw_log: pd.DataFrame) -> dg.AssetCheckResult:
     return _verdict(faults, "All 36 columns have their types.", extra_columns=", ".join(extra))
 
 
-
 @dg.asset_check(asset=raw_log, partitions_def=DAYS)
 def known_priorities(raw_log: pd.DataFrame) -> dg.AssetCheckResult:
     """Every priority is one of the four that the model knows; others get its default."""

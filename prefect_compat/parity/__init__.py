@@ -1,0 +1,1 @@
+"""Both orchestrators run on the same work, and what they left compared."""

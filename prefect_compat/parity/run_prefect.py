@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from prefect_compat.execution import Execution
 from prefect_compat.flow import FlowResult, as_flow, read_run_config
@@ -29,7 +29,7 @@ def run_prefect(task: SideTask) -> Record:
     flow = as_flow(defs, job=task.job, run_config=config)
     parameters: dict[str, Any] = {"partition": task.partition} if task.partition else {}
     started = time.perf_counter()
-    state: State[FlowResult] = flow(**parameters, return_state=True)
+    state: State[FlowResult] = flow(**parameters, return_state=True)  # type: ignore[assignment]  # return_state
     wall_s = time.perf_counter() - started
     steps = _states(state)
     if not state.is_completed():

@@ -18,8 +18,8 @@ def read_csv_bytes(path: Path, limit_mb: int) -> bytes:
         return _unzipped(path, limit_mb)
     if path.suffix.lower() == ".zip":
         raise SourceError(
-            f"{path}: is named .zip and is not a zip archive (it begins with {_head(path)!r}). Fetch"
-            " it again."
+            f"{path}: is named .zip and is not a zip archive (it begins with {_head(path)!r})."
+            " Fetch it again."
         )
     if path.stat().st_size > limit_mb * CHUNK:
         raise SourceError(_too_large(path, limit_mb))

@@ -114,7 +114,9 @@ def _incidents(rng: np.random.Generator, closing_day: Ints) -> _Incidents:
     closed = closing_day * MINUTES_PER_DAY + _whole(420 + 840 * rng.random(size))
     after_days = rng.random(size) < 0.86
     waited = np.where(
-        after_days, AUTO_CLOSE_MINUTES + _whole(120 * rng.random(size)) - 60, _skewed(rng, size, 600)
+        after_days,
+        AUTO_CLOSE_MINUTES + _whole(120 * rng.random(size)) - 60,
+        _skewed(rng, size, 600),
     )
     resolved = closed - waited
     worked = _skewed(rng, size, np.array([30, 120, 400, 800])[priority] * 60)
@@ -139,9 +141,7 @@ def _whole(numbers: Floats) -> Ints:
     return np.floor(numbers).astype(np.int64)
 
 
-def _rows(
-    shape: Shape, rng: np.random.Generator, closing_day: Ints, first_number: int
-) -> pa.Table:
+def _rows(shape: Shape, rng: np.random.Generator, closing_day: Ints, first_number: int) -> pa.Table:
     """The event rows of a chunk of incidents, an incident's rows together and in their order."""
     incidents = _incidents(rng, closing_day)
     of = np.repeat(np.arange(len(closing_day)), incidents.updates)
@@ -152,6 +152,7 @@ def _rows(
     span = (incidents.resolved - incidents.opened)[of]
     updated = incidents.opened[of] + span * step // np.maximum(last - 1, 1)
     updated = np.where(step == last, incidents.closed[of], updated)
+    priority = incidents.priority[of]
     texts = _Texts(shape, rng, of, len(closing_day))
     columns: dict[str, pa.Array] = {
         "number": texts.numbers(first_number),
@@ -175,11 +176,9 @@ def _rows(
         "subcategory": texts.named("Subcategory ", 255, missing=0.0008, per_row=False),
         "u_symptom": texts.named("Symptom ", 526, missing=0.23, per_row=False),
         "cmdb_ci": texts.named("cmdb_ci ", 51, missing=0.997, per_row=False),
-        "impact": _picked(("1 - High", "1 - High", "2 - Medium", "3 - Low"), incidents.priority[of]),
-        "urgency": _picked(
-            ("1 - High", "2 - Medium", "2 - Medium", "3 - Low"), incidents.priority[of]
-        ),
-        "priority": _picked(PRIORITIES, incidents.priority[of]),
+        "impact": _picked(("1 - High", "1 - High", "2 - Medium", "3 - Low"), priority),
+        "urgency": _picked(("1 - High", "2 - Medium", "2 - Medium", "3 - Low"), priority),
+        "priority": _picked(PRIORITIES, priority),
         "assignment_group": texts.named("Group ", 79, missing=0.10),
         "assigned_to": texts.named("Resolver ", 235, missing=0.19),
         "knowledge": texts.flags(rng.random(len(closing_day))[of] < 0.18),
@@ -187,7 +186,9 @@ def _rows(
         "notify": texts.chosen(("Do Not Notify", "Send Email"), (0.999,)),
         "problem_id": texts.named("Problem ID  ", 253, missing=0.984, per_row=False),
         "rfc": texts.named("CHG0000", 182, missing=0.993, per_row=False),
-        "vendor": texts.chosen((MISSING, "code 8s", "Vendor 1", "Vendor 2"), (0.998, 0.999, 0.9997)),
+        "vendor": texts.chosen(
+            (MISSING, "code 8s", "Vendor 1", "Vendor 2"), (0.998, 0.999, 0.9997)
+        ),
         "caused_by": texts.named("CHG0001", 4, missing=0.9998, per_row=False),
         "closed_code": texts.named("code ", 17, per_row=False),
         "resolved_by": texts.named("Resolved by ", 217, missing=0.0016, per_row=False),
@@ -278,4 +279,3 @@ class _Texts:
         if per_row:
             return self._rng.random(len(self._of))
         return self._rng.random(self._incidents)[self._of]
-

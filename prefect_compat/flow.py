@@ -11,7 +11,7 @@ from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunctio
 from prefect.assets import Asset, AssetProperties
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner
 from prefect.tasks import MaterializingTask
 from prefect.utilities.annotations import opaque
 from pydantic import AfterValidator, BeforeValidator
@@ -55,7 +55,8 @@ def as_flow(
     it is partitioned and one parameter for each step with a `Config`, named after the step.
 
     `run_config` is what `dagster job execute -c` takes: its `ops` become the defaults of the
-    parameters, its `resources` configure the resources. The flow returns what each step made.
+    parameters, its `resources` configure the resources. The task runner is Prefect's thread pool
+    unless another is given. The flow returns what each step made.
     Raises DefinitionError for what cannot be carried over, ConfigError for a run config that
     Dagster would refuse.
     """
@@ -81,7 +82,7 @@ def as_flow(
         name=plan.name.replace("_", "-"),
         description=job_def.description,
         flow_run_name=f"{plan.name} {{{PARTITION}}}" if plan.is_partitioned else plan.name,
-        task_runner=task_runner or ThreadPoolTaskRunner(),
+        task_runner=task_runner,
     )
 
 

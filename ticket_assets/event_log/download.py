@@ -13,7 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ticket_assets.errors import SourceError
 
-CHUNK = 1 << 20
+MIB = 1 << 20
+# What a broken connection can lose of what it had sent.
+CHUNK = 1 << 16
 RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
 LONGEST_WAIT_S = 60.0
 
@@ -181,7 +183,7 @@ def _announced_size(response: Any, start: int) -> int | None:
 
 
 def _demand_size(url: str, size: int, limits: DownloadLimits) -> None:
-    if size > limits.limit_mb * CHUNK:
+    if size > limits.limit_mb * MIB:
         raise SourceError(
             f"{without_credentials(url)}: is larger than {limits.limit_mb} MiB. If that is right,"
             " raise TICKET_DOWNLOAD_LIMIT_MB."
@@ -209,18 +211,22 @@ def _append(
 
 def _fetch_s3(url: str, part: Path, limits: DownloadLimits) -> str | None:
     """The object, with the usual chain of credentials (environment, profile, role)."""
-    import fsspec
-
     try:
-        files = fsspec.filesystem("s3", config_kwargs={"read_timeout": limits.timeout_s})
+        import fsspec
+        from botocore.exceptions import BotoCoreError, NoCredentialsError
+
+        files = fsspec.filesystem(
+            "s3", config_kwargs={"read_timeout": limits.timeout_s}, skip_instance_cache=True
+        )
+    except ImportError as error:
+        raise SourceError(f"{url}: needs the extra: pip install 'ticket-assets[s3]'.") from error
+    try:
         facts = files.info(url)
         _demand_size(url, int(facts["size"]), limits)
         with files.open(url, "rb") as source:
             _append(part, 0, iter(lambda: source.read(CHUNK), b""), url, limits)
-    except ImportError as error:
-        raise SourceError(f"{url}: needs the extra: pip install 'ticket-assets[s3]'.") from error
-    except (FileNotFoundError, PermissionError) as error:
+    except (FileNotFoundError, PermissionError, NoCredentialsError) as error:
         raise SourceError(f"{url}: {error}. Check the address and the credentials.") from error
-    except OSError as error:
+    except (OSError, BotoCoreError) as error:
         raise _Passing(f"{type(error).__name__}: {error}") from error
     return str(facts.get("ETag", ""))

@@ -1,0 +1,63 @@
+"""Isolation for every test: homes, store and cache of its own, nothing of the user's."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before anything imports an orchestrator or the definitions: both read their homes at import.
+_HOME = Path(tempfile.mkdtemp(prefix="ticket-tests-"))
+os.environ.update(
+    PREFECT_HOME=str(_HOME / "prefect"),
+    PREFECT_SERVER_ANALYTICS_ENABLED="false",
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="180",
+    # An empty flow run waits a whole second for its heartbeat thread.
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY="",
+    DO_NOT_TRACK="1",
+    TICKET_EVENT_LOG="sample",
+    TICKET_STORE=str(_HOME / "store"),
+    TICKET_CACHE=str(_HOME / "cache"),
+)
+for _name in ("DAGSTER_HOME", "PREFECT_API_URL", "PREFECT_PROFILE"):
+    os.environ.pop(_name, None)
+
+ROOT = Path(__file__).parent.parent
+UCI_ARCHIVE = ROOT.parent / "shared" / "data" / "incident_event_log.zip"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def uci_archive() -> Path:
+    """The real UCI log, where it lies beside the checkout."""
+    if not UCI_ARCHIVE.is_file():
+        pytest.skip("the UCI event log is not there: ../shared/data/incident_event_log.zip")
+    return UCI_ARCHIVE
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A Prefect API of this test session's own, in a temporary database."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=180):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home_removed() -> Iterator[None]:
+    import shutil
+
+    yield
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def sample_cache() -> Path:
+    """A cache in which the sample log is generated once for all tests of this process."""
+    return Path(os.environ["TICKET_CACHE"])

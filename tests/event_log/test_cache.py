@@ -1,0 +1,91 @@
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from tests.logs import write_log
+from ticket_assets.errors import DataError, StoreError
+from ticket_assets.event_log import open_log
+
+THREE_DAYS = [
+    {"closed_at": "5/3/2016 12:00", "number": "a"},
+    {"closed_at": "3/3/2016 00:00", "number": "b"},
+    {"closed_at": "5/3/2016 23:59", "number": "c"},
+    {"closed_at": "?", "number": "d"},
+    {"closed_at": "4/3/2016 08:00", "number": "e"},
+]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    return str(write_log(tmp_path / "log.csv", THREE_DAYS))
+
+
+def numbers(log: object, first: int, last: int) -> list[str]:
+    table = log.read(date(2016, 3, first), date(2016, 3, last))  # type: ignore[attr-defined]
+    found: list[str] = table["number"].to_pylist()
+    return found
+
+
+def test_a_range_is_read_in_the_order_of_days_then_of_the_log(source: str, tmp_path: Path) -> None:
+    log = open_log(source, cache=tmp_path)
+    assert numbers(log, 1, 31) == ["b", "e", "a", "c"]
+    assert numbers(log, 5, 5) == ["a", "c"]
+    assert numbers(log, 6, 9) == []
+    assert (log.first_day, log.last_day) == (date(2016, 3, 3), date(2016, 3, 5))
+    assert log.rows_without_day == 1
+
+
+def test_columns_can_be_narrowed(source: str, tmp_path: Path) -> None:
+    table = open_log(source, cache=tmp_path).read(date(2016, 3, 3), date(2016, 3, 5), ["priority"])
+    assert table.column_names == ["day", "log_row", "priority"]
+    assert table["log_row"].to_pylist() == [2, 5, 1, 3]
+
+
+def test_the_second_opening_does_not_parse_again(source: str, tmp_path: Path) -> None:
+    lines: list[str] = []
+    first = open_log(source, cache=tmp_path / "cache", log=lines.append)
+    assert open_log(source, cache=tmp_path / "cache", log=lines.append) == first
+    assert len([line for line in lines if line.startswith("parsed")]) == 1
+
+
+def test_a_file_that_was_replaced_is_parsed_anew(source: str, tmp_path: Path) -> None:
+    before = open_log(source, cache=tmp_path / "cache")
+    write_log(Path(source), THREE_DAYS[:2])
+    assert open_log(source, cache=tmp_path / "cache").identity.rows == 2
+    assert before.path.exists()
+
+
+@pytest.mark.parametrize("pattern", ["*.parquet", "files/*.json"])
+def test_a_damaged_cache_is_built_again(source: str, tmp_path: Path, pattern: str) -> None:
+    log = open_log(source, cache=tmp_path / "cache")
+    (damaged,) = (tmp_path / "cache" / "event_log").glob(pattern)
+    damaged.write_bytes(damaged.read_bytes()[:10])
+    assert open_log(source, cache=tmp_path / "cache") == log
+    assert numbers(log, 3, 5) == ["b", "e", "a", "c"]
+
+
+def test_a_log_that_is_refused_leaves_nothing_behind(tmp_path: Path) -> None:
+    source = write_log(tmp_path / "log.csv", [{"active": "maybe"}])
+    with pytest.raises(DataError):
+        open_log(str(source), cache=tmp_path / "cache")
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_a_cache_that_cannot_be_written_is_named(source: str, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(StoreError, match="TICKET_CACHE"):
+        open_log(source, cache=tmp_path / "cache")
+
+
+def test_two_processes_may_open_the_same_log_at_once(source: str, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from ticket_assets.event_log import open_log;"
+        "print(open_log(sys.argv[1], cache=Path(sys.argv[2])).identity.rows)"
+    )
+    command = [sys.executable, "-c", code, source, str(tmp_path / "cache")]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]
+    assert [process.communicate()[0].strip() for process in running] == [b"5"] * 3
+    assert len(list((tmp_path / "cache" / "event_log").glob("*.parquet"))) == 1

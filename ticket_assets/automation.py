@@ -7,7 +7,6 @@ from ticket_assets.assets import DAILY_ASSETS, DAYS, performance_report, trial_s
 ticket_model_evaluation = dg.define_asset_job(
     "ticket_model_evaluation",
     selection=dg.AssetSelection.assets(*DAILY_ASSETS),
-    partitions_def=DAYS,
     description="Evaluates the closing-time prediction for a day or a range of days.",
     # Six small steps: a process for each would spend seconds on imports.
     executor_def=dg.in_process_executor,

@@ -9,21 +9,28 @@ from ticket_assets.automation import (
     ticket_performance_report,
 )
 from ticket_assets.checks import CHECKS
+from ticket_assets.settings import Settings
 from ticket_assets.storage import DailyStore
 
-defs = dg.Definitions(
-    assets=[event_log, *DAILY_ASSETS, performance_report],
-    asset_checks=CHECKS,
-    jobs=[ticket_model_evaluation, ticket_performance_report],
-    schedules=[oldest_day_first],
-    resources={
-        "io_manager": DailyStore(root=str(SETTINGS.store)),
-        "event_log": EventLog(
-            source=SETTINGS.event_log,
-            cache=str(SETTINGS.cache),
-            timeout_s=SETTINGS.download_timeout_s,
-            attempts=SETTINGS.download_attempts,
-            limit_mb=SETTINGS.download_limit_mb,
-        ),
-    },
-)
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Everything that Dagster loads, reading and writing where the settings say."""
+    return dg.Definitions(
+        assets=[event_log, *DAILY_ASSETS, performance_report],
+        asset_checks=CHECKS,
+        jobs=[ticket_model_evaluation, ticket_performance_report],
+        schedules=[oldest_day_first],
+        resources={
+            "io_manager": DailyStore(root=str(settings.store)),
+            "event_log": EventLog(
+                source=settings.event_log,
+                cache=str(settings.cache),
+                timeout_s=settings.download_timeout_s,
+                attempts=settings.download_attempts,
+                limit_mb=settings.download_limit_mb,
+            ),
+        },
+    )
+
+
+defs = build_definitions(SETTINGS)

@@ -13,8 +13,6 @@ os.environ.update(
     PREFECT_HOME=str(_HOME / "prefect"),
     PREFECT_SERVER_ANALYTICS_ENABLED="false",
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="180",
-    # An empty flow run waits a whole second for its heartbeat thread.
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY="",
     DO_NOT_TRACK="1",
     TICKET_EVENT_LOG="sample",
     TICKET_STORE=str(_HOME / "store"),
@@ -43,9 +41,12 @@ def uci_archive() -> Path:
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """A Prefect API of this test session's own, in a temporary database."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=180):
+    # Each flow run would wait a whole second for its heartbeat thread.
+    quick = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    with prefect_test_harness(server_startup_timeout=180), quick:
         yield
 
 

@@ -187,5 +187,5 @@ class TestS3:
     def test_a_missing_object_is_said(
         self, bucket: str, limits: DownloadLimits, tmp_path: Path
     ) -> None:
-        with pytest.raises(SourceError, match="s3://logs/other.csv"):
+        with pytest.raises(SourceError, match=r"s3://logs/other\.csv"):
             open_log(f"{bucket}/other.csv", cache=tmp_path, limits=limits)

@@ -139,17 +139,17 @@ def test_text_that_is_not_utf_8_is_named_by_its_line() -> None:
     ),
     st.booleans(),
 )
-def test_every_date_that_exists_comes_back(
-    moments: list[datetime.datetime], padded: bool
-) -> None:
+def test_every_date_that_exists_comes_back(moments: list[datetime.datetime], padded: bool) -> None:
     form = "{0:%d/%m/%Y %H:%M}" if padded else "{0.day}/{0.month}/{0.year} {0:%H:%M}"
     rows = [{"closed_at": form.format(moment)} for moment in moments]
     assert parse_csv(csv_bytes(rows), "log.csv")["closed_at"].to_pylist() == moments
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(["location", "vendor", "u_symptom"]),
-                                st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=8)),
-                min_size=1, max_size=10))  # fmt: skip
+TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=8)
+TEXT_ROWS = st.dictionaries(st.sampled_from(["location", "vendor", "u_symptom"]), TEXTS)
+
+
+@given(st.lists(TEXT_ROWS, min_size=1, max_size=10))
 def test_text_comes_back_as_the_csv_module_reads_it(rows: list[dict[str, str]]) -> None:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, NAMES, restval="?", lineterminator="\n")

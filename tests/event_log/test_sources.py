@@ -97,7 +97,7 @@ def test_the_uci_log_is_known_by_its_sha256(
         monkeypatch.setattr(sources, "fetch", lambda *_: path)
 
     fetched(write_log(tmp_path / "log.csv"))
-    with pytest.raises(SourceError, match="sha256 is .*, expected fd184bbf"):
+    with pytest.raises(SourceError, match=r"sha256 is .*, expected fd184bbf"):
         open_log("uci", cache=cache)
     fetched(uci_archive)
     assert open_log("uci", cache=cache).identity.source == "uci"

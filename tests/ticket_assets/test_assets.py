@@ -76,7 +76,7 @@ def test_running_a_day_again_or_within_a_range_gives_the_same_bytes(
 ) -> None:
     run_dagster(project(tmp_path / "alone"), "2016-03-08", instance)
     run_dagster(project(tmp_path / "range"), "2016-03-06...2016-03-09", instance)
-    within = {name: content for name, content in files(tmp_path / "range").items()}
+    within = files(tmp_path / "range")
     alone = files(tmp_path / "alone")
     assert alone
     assert alone == {name: within[name] for name in alone}
@@ -91,7 +91,9 @@ def test_each_day_of_a_range_has_its_own_metadata(
         for event in result.get_asset_materialization_events()
         if event.asset_key == dg.AssetKey("raw_log")
     ]
-    rows = {event.partition: event.metadata["dagster/partition_row_count"].value for event in events}
+    rows = {
+        event.partition: event.metadata["dagster/partition_row_count"].value for event in events
+    }
     tables = {day: pd.read_parquet(tmp_path / "raw_log" / f"{day}.parquet") for day in rows}
     assert rows == {day: len(table) for day, table in tables.items()}
     assert len(rows) == 3
@@ -249,7 +251,9 @@ class TestChecksFindPlantedFaults:
 
         predictions = products["predictions"]
         assert predictions_are_positive(predictions).passed
-        broken = predictions.assign(predicted_s=predictions["predicted_s"].where(lambda s: s.index > 0))
+        broken = predictions.assign(
+            predicted_s=predictions["predicted_s"].where(lambda s: s.index > 0)
+        )
         assert not predictions_are_positive(broken).passed
 
     @pytest.mark.parametrize(("ratio", "passes"), [(None, True), (1.2, True), (1.8, False)])

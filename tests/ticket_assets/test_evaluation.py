@@ -119,9 +119,9 @@ def test_a_missing_priority_gets_the_default() -> None:
 
 class TestScore:
     @given(
-        st.lists(
-            st.tuples(st.floats(0, 1e7), st.floats(0, 1e7)), min_size=2, max_size=40
-        ).filter(lambda pairs: np.ptp([actual for actual, _ in pairs]) > 1)
+        st.lists(st.tuples(st.floats(0, 1e7), st.floats(0, 1e7)), min_size=2, max_size=40).filter(
+            lambda pairs: np.ptp([actual for actual, _ in pairs]) > 1
+        )
     )
     @settings(deadline=None)
     def test_it_agrees_with_scikit_learn(self, pairs: list[tuple[float, float]]) -> None:
@@ -133,9 +133,7 @@ class TestScore:
         assert row["r2"] == pytest.approx(r2_score(actual, predicted), rel=1e-9, abs=1e-9)
 
     @pytest.mark.parametrize("predicted", [[5.0, 5.0], [5.0, 6.0]])
-    def test_a_constant_target_is_scored_as_scikit_learn_does(
-        self, predicted: list[float]
-    ) -> None:
+    def test_a_constant_target_is_scored_as_scikit_learn_does(self, predicted: list[float]) -> None:
         (row,) = scored([5.0, 5.0], predicted).to_dict("records")
         assert row["r2"] == r2_score([5.0, 5.0], predicted)
 
@@ -205,9 +203,7 @@ class TestSummary:
         metrics = evaluation.score(
             targets, evaluation.predict(batch, PriorityHours()), to_days(["2016-05-10"])
         )
-        (document,) = evaluation.summarise(
-            targets, metrics, {"2016-05-10": provenance()}
-        ).values()
+        (document,) = evaluation.summarise(targets, metrics, {"2016-05-10": provenance()}).values()
         assert document["data"] == {
             "num_obs": 0,
             "metrics": dict.fromkeys(("MAE", "MedAE", "MSE", "R2")),

@@ -1,0 +1,77 @@
+"""Our own job under both orchestrators: the same content, the same answers to bad input."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from prefect.exceptions import ParameterTypeError
+
+from prefect_compat import as_flow
+from prefect_compat.errors import StepError
+from tests.logs import write_log
+from tests.projects import JOB, REPORT_JOB, files, project, run_dagster
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+def test_a_range_leaves_the_same_bytes_under_both(tmp_path: Path) -> None:
+    days = "2016-03-05...2016-03-09"
+    config = {"batch_size": 500, "seed": 498}
+    with dg.DagsterInstance.ephemeral() as instance:
+        run_dagster(project(tmp_path / "a"), days, instance, {"sampled_batch": config})
+    flow = as_flow(project(tmp_path / "b"), job=JOB)
+    assert flow.name == "ticket-model-evaluation"
+    result = flow(partition=days, sampled_batch=config)
+    assert len(result.materializations) == 30
+    assert len(files(tmp_path / "a")) == 30
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+def test_data_versions_and_checks_are_the_same_under_both(tmp_path: Path) -> None:
+    from dagster._core.definitions.data_version import DATA_VERSION_TAG
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run_dagster(project(tmp_path / "a"), "2016-03-08", instance)
+    materializations = [
+        event.step_materialization_data.materialization
+        for event in result.get_asset_materialization_events()
+    ]
+    under_dagster = {
+        m.asset_key.path[0]: (m.tags or {})[DATA_VERSION_TAG] for m in materializations
+    }
+    found = as_flow(project(tmp_path / "b"), job=JOB)(partition="2016-03-08")
+    under_prefect = {m.output.asset_key[0]: m.data_version for m in found.materializations}
+    assert under_prefect == under_dagster
+    assert {(c.check.name, c.passed, c.severity) for c in found.checks} == {
+        (e.check_name, e.passed, e.severity.value) for e in result.get_asset_check_evaluations()
+    }
+
+
+def test_the_report_runs_over_what_is_there(tmp_path: Path) -> None:
+    as_flow(project(tmp_path), job=JOB)(partition="2016-03-08")
+    (made,) = as_flow(project(tmp_path), job=REPORT_JOB)().materializations
+    assert made.output.label == "performance_report"
+    assert (tmp_path / "performance_report.json").exists()
+
+
+def test_a_batch_of_none_is_refused_before_any_task_runs(tmp_path: Path) -> None:
+    flow = as_flow(project(tmp_path), job=JOB)
+    with pytest.raises(ParameterTypeError, match=r"sampled_batch\.batch_size"):
+        flow(partition="2016-03-08", sampled_batch={"batch_size": 0})
+    assert files(tmp_path) == {}
+
+
+def test_a_log_with_faults_is_refused_in_the_same_words_and_at_once(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "log.csv", [{"closed_at": "31/2/2016 10:00"}])
+    flow = as_flow(project(tmp_path / "store", str(log), tmp_path / "cache"), job=JOB)
+    with pytest.raises(StepError, match="row 1, column closed_at: found '31/2/2016 10:00'"):
+        flow(partition="2016-03-05")
+    assert files(tmp_path / "store") == {}
+
+
+def test_a_ticket_closed_before_its_last_update_stops_the_evaluation(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "log.csv", [{}, {"sys_updated_at": "6/3/2016 12:00"}])
+    flow = as_flow(project(tmp_path / "store", str(log), tmp_path / "cache"), job=JOB)
+    with pytest.raises(StepError, match="Blocking check no_negative_target failed"):
+        flow(partition="2016-03-05")
+    assert not (tmp_path / "store" / "metrics").exists()

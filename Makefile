@@ -5,6 +5,7 @@ UV_VERSION := 0.13.8
 
 export DAGSTER_HOME := $(CURDIR)/var/dagster
 export PREFECT_HOME := $(CURDIR)/var/prefect
+export MPLCONFIGDIR := $(CURDIR)/var/matplotlib
 export DO_NOT_TRACK := 1
 # The checkout's own processes find their bytecode compiled from the second start on.
 unexport PYTHONDONTWRITEBYTECODE

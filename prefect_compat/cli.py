@@ -46,14 +46,14 @@ def run(
     from prefect.exceptions import ParameterBindError, ParameterTypeError
 
     from prefect_compat.flow import as_flow, read_run_config
+    from prefect_compat.partitions import run_keys
+    from prefect_compat.plan import resolve_job
 
     with _errors_said():
         run_config = read_run_config(config) if config else {}
-        flow = as_flow(Project(module, file).load(), job=job, run_config=run_config)
-        if "partition" in flow.parameters.properties and partition is None:
-            raise click.UsageError(
-                f"{job} is partitioned: pass --partition KEY or --partition A...B."
-            )
+        defs = Project(module, file).load()
+        run_keys(resolve_job(defs, job), partition)
+        flow = as_flow(defs, job=job, run_config=run_config)
         parameters = {"partition": partition} if partition is not None else {}
         try:
             result = flow(**parameters)

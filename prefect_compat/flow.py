@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BeforeValidator
 from prefect_compat.errors import ConfigError, DefinitionError, StepError
 from prefect_compat.execution import Execution
 from prefect_compat.invocation import CheckEvaluation, Materialization, StepResult, run_step
-from prefect_compat.partitions import parse_partition
+from prefect_compat.partitions import run_keys
 from prefect_compat.plan import Plan, Step, op_def_of, read_plan, resolve_job
 from prefect_compat.resources import open_resources
 
@@ -49,7 +49,7 @@ def as_flow(
     *,
     job: str,
     run_config: Mapping[str, Any] | None = None,
-    task_runner: TaskRunner[PrefectFuture[Any]] | None = None,
+    task_runner: TaskRunner[Any] | None = None,
 ) -> prefect.Flow[..., FlowResult]:
     """The job as a flow, named after it, with a parameter `partition` (a key, or `A...B`) where
     it is partitioned and one parameter for each step with a `Config`, named after the step.
@@ -65,8 +65,7 @@ def as_flow(
     config = _validated(job_def, run_config or {})
 
     def run(**parameters: Any) -> FlowResult:
-        partition = parameters.pop(PARTITION, None)
-        keys = parse_partition(partition, _partitions_def(job_def)) if partition else None
+        keys = run_keys(job_def, parameters.pop(PARTITION, None))
         _demand_single_run(plan, keys)
         with (
             dg.DagsterInstance.ephemeral() as instance,
@@ -112,12 +111,6 @@ def _validated(job: dg.JobDefinition, run_config: Mapping[str, Any]) -> Mapping[
     return run_config
 
 
-def _partitions_def(job: dg.JobDefinition) -> dg.PartitionsDefinition:
-    if job.partitions_def is None:
-        raise DefinitionError(f"The job '{job.name}' has no partitions.")
-    return job.partitions_def
-
-
 def _demand_single_run(plan: Plan, keys: tuple[str, ...] | None) -> None:
     """A range is one call of each function only where its backfill policy allows that."""
     if keys is None or len(keys) == 1:
@@ -142,10 +135,9 @@ def _parameters(
     """The flow's parameters. Their validators run before the flow run enters its first task."""
     parameters = []
     if plan.is_partitioned:
-        partitions_def = _partitions_def(job)
 
         def demand_known(text: str) -> str:
-            parse_partition(text, partitions_def)
+            run_keys(job, text)
             return text
 
         parameters.append(

@@ -22,6 +22,22 @@ class UpstreamKeys:
     missing: tuple[str, ...]
 
 
+def run_keys(job: dg.JobDefinition, text: str | None) -> tuple[str, ...] | None:
+    """The keys that a run of the job is for; None where the job has no partitions.
+
+    Raises PartitionError where a partition is needed and none is given, and the other way round.
+    """
+    if job.partitions_def is None:
+        if text is not None:
+            raise PartitionError(f"{job.name} has no partitions; do not pass '{text}'.")
+        return None
+    if text is None:
+        raise PartitionError(
+            f"{job.name} is partitioned: pass --partition KEY or --partition A{RANGE}B."
+        )
+    return parse_partition(text, job.partitions_def)
+
+
 def parse_partition(text: str, partitions_def: dg.PartitionsDefinition) -> tuple[str, ...]:
     """The keys of `2016-05-10`, or of `2016-05-01...2016-05-31`, both ends included.
 

@@ -49,7 +49,7 @@ class OutputId:
         return name if self.partition_key is None else f"{name}[{self.partition_key}]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class CheckId:
     """A check of an asset."""
 
@@ -198,7 +198,9 @@ def _read_step(job: dg.JobDefinition, name: str) -> Step:
         name=name,
         asset_keys=tuple(sorted(tuple(key.path) for key in assets_def.keys)),
         check_keys=tuple(
-            CheckId(tuple(spec.asset_key.path), spec.name) for spec in assets_def.check_specs
+            sorted(
+                CheckId(tuple(spec.asset_key.path), spec.name) for spec in assets_def.check_specs
+            )
         ),
         inputs=tuple(_read_inputs(job, name, op_def)),
         config_model=config.annotation.__qualname__ if config else None,
@@ -248,7 +250,7 @@ def _demand_plain_op(
 def _read_inputs(job: dg.JobDefinition, name: str, op_def: dg.OpDefinition) -> Iterator[Input]:
     layer: AssetLayer = job.asset_layer
     owner = owner_of(assets_def_of(job, name))
-    for input_def in op_def.input_defs:
+    for input_def in sorted(op_def.input_defs, key=lambda input_def: input_def.name):
         key = layer.get_asset_key_for_node_input(NodeHandle(name, None), input_def.name)
         if key is None:
             raise _refusal(name, f"the input '{input_def.name}'", "it is not an asset")
@@ -288,10 +290,11 @@ def _read_edges(job: dg.JobDefinition, name: str) -> Iterator[Edge]:
         for input_def in job.graph.node_named(name).definition.input_defs
         if input_def.dagster_type.is_nothing
     }
-    for input_name, dependency in _dependencies(job, name).items():
+    # Dagster keeps dependencies in sets here and there: their order differs between processes.
+    for input_name, dependency in sorted(_dependencies(job, name).items()):
         kind: Literal["value", "order"] = "order" if input_name in nothing else "value"
         if isinstance(dependency, BlockingAssetChecksDependencyDefinition):
-            for check in dependency.asset_check_dependencies:
+            for check in sorted(dependency.asset_check_dependencies, key=lambda check: check.node):
                 yield Edge(check.node, name, "order", input_name)
             dependency = dependency.other_dependency
         if isinstance(dependency, DependencyDefinition):

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -41,13 +42,16 @@ class Project:
     def _import(self) -> ModuleType:
         if str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
-        if self.module:
-            try:
-                return importlib.import_module(self.module)
-            except ModuleNotFoundError as error:
-                raise DefinitionError(
-                    f"There is no module '{error.name}' (looking for {self.module})."
-                ) from error
+        try:
+            return importlib.import_module(self.module) if self.module else self._import_file()
+        except DefinitionError:
+            raise
+        except Exception as error:  # whatever a user's own code raises
+            raise DefinitionError(
+                f"{self.module or self.file} cannot be imported: {_said(error)}"
+            ) from error
+
+    def _import_file(self) -> ModuleType:
         path = Path(str(self.file))
         spec = importlib.util.spec_from_file_location(path.stem, path)
         if spec is None or spec.loader is None or not path.is_file():
@@ -56,3 +60,12 @@ class Project:
         sys.modules[path.stem] = module
         spec.loader.exec_module(module)
         return module
+
+
+def _said(error: Exception) -> str:
+    """The error and the line of code that raised it."""
+    words = "".join(traceback.format_exception_only(error)).strip()
+    if isinstance(error, (ImportError, SyntaxError)):  # they say where themselves
+        return words
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{words} ({last.filename}, line {last.lineno})"

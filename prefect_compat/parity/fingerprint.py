@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,7 @@ def fingerprint(value: Any) -> Fingerprint:
     """The fingerprint of a pandas table, a NumPy array, bytes, or JSON-like data.
 
     Tables: column names, dtypes, values (floats to the last bit), order of rows and columns,
-    index and `attrs`. JSON-like: order of keys does not matter.
+    index and `attrs`. JSON-like: text as keys, in any order; a tuple is a list.
     """
     try:
         if isinstance(value, pd.DataFrame):
@@ -67,9 +67,10 @@ def _digest(parts: Iterator[bytes]) -> str:
 
 
 def _table_parts(table: pd.DataFrame) -> Iterator[bytes]:
-    yield _json([str(table.attrs) if not table.attrs else table.attrs, table.shape])
+    yield _json([table.attrs, table.shape])
+    yield repr((list(table.index.names), list(table.columns.names))).encode()
     for level in range(table.index.nlevels):
-        yield from _column_parts(f"index {level}", pd.Series(table.index.get_level_values(level)))
+        yield from _column_parts(f"index {level}", table.index.get_level_values(level).to_series())
     for position, name in enumerate(table.columns):
         yield from _column_parts(repr(name), table.iloc[:, position])
 
@@ -88,17 +89,18 @@ def _column_parts(name: str, column: "pd.Series[Any]") -> Iterator[bytes]:
     elif pd.api.types.is_bool_dtype(present):
         yield present.to_numpy(np.uint8).tobytes()
     elif pd.api.types.is_numeric_dtype(present):
-        yield from _array_parts(present.to_numpy(present.dtype.name.lower()))
+        yield from _array_parts(
+            present.to_numpy(getattr(present.dtype, "numpy_dtype", present.dtype))
+        )
+    elif pd.api.types.infer_dtype(present, skipna=False) in ("string", "empty"):
+        yield from _text_parts(present)
     else:
-        yield from _text_parts(present.rename(name))
+        raise _NotComparable(f"column {name} of {column.dtype}")
 
 
 def _text_parts(texts: "pd.Series[Any]") -> Iterator[bytes]:
     """Lengths, then all the text in UTF-8."""
-    try:
-        array = pa.array(texts, pa.large_string())
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise _NotComparable(f"column {texts.name!r}: {error}") from None
+    array = pa.array(texts, pa.large_string())
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     lengths = pc.binary_length(array).to_numpy()
@@ -118,7 +120,21 @@ def _array_parts(array: npt.NDArray[Any]) -> Iterator[bytes]:
 
 
 def _json(value: Any) -> bytes:
+    """Raises _NotComparable for what JSON cannot tell apart or cannot say, NaN among it."""
+    _demand_text_keys(value)
     try:
         return json.dumps(value, sort_keys=True, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise _NotComparable(str(error)) from None
+
+
+def _demand_text_keys(value: Any) -> None:
+    """JSON would write the keys 1 and "1" alike."""
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            if not isinstance(key, str):
+                raise _NotComparable(f"key {key!r} is not text")
+            _demand_text_keys(entry)
+    elif isinstance(value, (list, tuple)):
+        for entry in value:
+            _demand_text_keys(entry)

@@ -13,7 +13,7 @@ from prefect_compat.flow import read_run_config
 from prefect_compat.parity.contents import read_contents
 from prefect_compat.parity.record import Record, RecordedCheck
 from prefect_compat.parity.side import SideTask, main
-from prefect_compat.partitions import parse_partition
+from prefect_compat.partitions import run_keys
 from prefect_compat.plan import CheckId, OutputId, read_plan, resolve_job
 from prefect_compat.resources import open_resources
 
@@ -28,7 +28,7 @@ def run_dagster(task: SideTask) -> Record:
     """Runs the job under Dagster and says what Dagster's event log recorded."""
     job = resolve_job(task.project.load(), task.job)
     config = read_run_config(task.run_config) if task.run_config else {}
-    keys = parse_partition(task.partition, job.partitions_def) if task.partition else None  # type: ignore[arg-type]  # parse_partition refuses None
+    keys = run_keys(job, task.partition)
     plan = read_plan(job)
     with dg.DagsterInstance.get() as instance:
         with open_resources(job, instance, config.get("resources", {})) as resources:

@@ -18,6 +18,7 @@ from prefect_compat.flow import FlowResult, as_flow, read_run_config
 from prefect_compat.parity.contents import read_contents
 from prefect_compat.parity.record import Record, RecordedCheck
 from prefect_compat.parity.side import SideTask, main
+from prefect_compat.partitions import run_keys
 from prefect_compat.plan import read_plan, resolve_job
 from prefect_compat.resources import open_resources
 
@@ -30,12 +31,13 @@ def run_prefect(task: SideTask) -> Record:
     defs = task.project.load()
     config = read_run_config(task.run_config) if task.run_config else {}
     flow = as_flow(defs, job=task.job, run_config=config)
+    job = resolve_job(defs, task.job)
+    plan = read_plan(job)
+    run_keys(job, task.partition)
     parameters: dict[str, Any] = {"partition": task.partition} if task.partition else {}
     started = time.perf_counter()
     state: State[FlowResult] = flow(**parameters, return_state=True)  # type: ignore[assignment]  # return_state
     wall_s = time.perf_counter() - started
-    job = resolve_job(defs, task.job)
-    plan = read_plan(job)
     task_runs = recorded_task_runs(state, [step.name for step in plan.steps])
     steps = tuple(
         sorted(

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +189,23 @@ def test_partitions_are_told_apart() -> None:
     plan = plan_of([daily, whole])
     assert plan.step("daily").partitions == DAYS.get_serializable_unique_identifier()
     assert plan.step("whole").partitions is None
+
+
+def test_the_digest_is_the_same_in_another_process() -> None:
+    """Whatever the order of Python's sets there."""
+    code = (
+        "from prefect_compat.plan import read_plan, resolve_job\n"
+        "from ticket_assets.definitions import defs\n"
+        f"print(read_plan(resolve_job(defs, '{JOB}')).digest)"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(digests) == 1

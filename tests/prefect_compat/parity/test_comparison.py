@@ -1,0 +1,124 @@
+"""`prefect-compat compare` from a shell: two processes, two homes, two stores, one verdict."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+SOURCE = """
+    import os
+    from pathlib import Path
+    import dagster as dg
+    import pandas as pd
+
+    DAYS = dg.DailyPartitionsDefinition(start_date="2016-05-01", end_date="2016-06-01")
+
+
+    class CsvStore(dg.ConfigurableIOManager):
+        def path(self, context):
+            return Path(os.environ["MY_STORE"], *context.asset_key.path, context.partition_key)
+
+        def handle_output(self, context, obj):
+            self.path(context).parent.mkdir(parents=True, exist_ok=True)
+            obj.to_csv(self.path(context), index=False)
+
+        def load_input(self, context):
+            return pd.read_csv(self.path(context))
+
+
+    @dg.asset(partitions_def=DAYS)
+    def numbers():
+        return pd.DataFrame({"n": [1, 2, FIRST]})
+
+
+    @dg.asset(partitions_def=DAYS)
+    def total(numbers):
+        SECOND
+        return numbers.sum().to_frame("sum")
+
+
+    defs = dg.Definitions(
+        [numbers, total],
+        jobs=[dg.define_asset_job("totals")],
+        resources={"io_manager": CsvStore()},
+    )
+"""
+
+
+def compare(
+    folder: Path, *options: str, first: str = "3", second: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """The comparison of a small project of which two expressions can be chosen."""
+    source = textwrap.dedent(SOURCE).replace("FIRST", first).replace("SECOND", second or "pass")
+    (folder / "project.py").write_text(source)
+    command = [Path(sys.executable).parent / "prefect-compat", "compare", "-f", "project.py"]
+    return subprocess.run(
+        [*command, "-j", "totals", *options],
+        cwd=folder,
+        env={**os.environ, "HOME": str(folder / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+ONE_DAY = ("--store-env", "MY_STORE", "--partition", "2016-05-10")
+
+
+def test_the_same_on_both_sides(tmp_path: Path) -> None:
+    found = compare(tmp_path, *ONE_DAY, "--keep", "kept")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.splitlines()[-1] == (
+        "Parity holds: both stores have identical content for 2 of 2 asset-days."
+    )
+    for side in ("dagster", "prefect"):
+        kept = tmp_path / "kept" / side / "store"
+        assert (kept / "total" / "2016-05-10").read_text() == "sum\n6\n"
+        record = json.loads((tmp_path / "kept" / f"{side}.json").read_text())
+        assert record["steps"] == [["numbers", "succeeded"], ["total", "succeeded"]]
+    assert not (tmp_path / "home").exists()
+
+
+def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:
+    found = compare(tmp_path, *ONE_DAY, first="os.getpid()")
+    assert found.returncode == 1, found.stderr
+    assert re.search(
+        r"different content: numbers\[2016-05-10\]: dagster has table 3 x 1 \w{12}, prefect has",
+        found.stdout,
+    )
+    assert "Parity does not hold: both stores have identical content for 0 of 2" in found.stdout
+
+
+def test_a_run_that_fails_on_both_sides_is_not_parity(tmp_path: Path) -> None:
+    found = compare(tmp_path, *ONE_DAY, second="raise ValueError('no totals today')")
+    assert found.returncode == 1, found.stderr
+    assert "run failed: the whole run" in found.stdout
+    assert "no totals today" in found.stdout
+    assert "different step state" not in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (ONE_DAY[2:], "Nothing keeps the two stores apart"),
+        (ONE_DAY[:2], "totals is partitioned: pass --partition"),
+        ((*ONE_DAY[:3], "2017-05-10"), "'2017-05-10' does not exist"),
+        ((*ONE_DAY, "-j", "other"), "no job 'other'"),
+        ((*ONE_DAY, "-c", "missing.yaml"), r"missing\.yaml cannot be read as run config"),
+        ((*ONE_DAY, "-f", "missing.py"), r"missing\.py"),
+        (ONE_DAY, r"division by zero \(.*project\.py, line 26\)"),
+    ],
+)
+def test_what_cannot_be_run_is_said_and_is_exit_code_2(
+    tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    first = "3" if not words.startswith("division") else "3]})\n\n1 / 0\nprint({'n': [1"
+    found = compare(tmp_path, *options, first=first)
+    assert found.returncode == 2, found.stdout + found.stderr
+    assert re.search(words, found.stderr), found.stderr
+    assert found.stdout == ""

@@ -1,0 +1,105 @@
+"""`prefect-compat run` and `plan` from a shell, on our own definitions."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.projects import JOB, files
+
+BIN = Path(sys.executable).parent
+
+
+def shell(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    dagster_home = tmp_path / "dagster"
+    dagster_home.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "dagster.yaml", dagster_home)
+    return subprocess.run(
+        [BIN / command[0], *command[1:]],
+        env={
+            **os.environ,
+            "HOME": str(tmp_path / "home"),
+            "DAGSTER_HOME": str(dagster_home),
+            "PREFECT_HOME": str(tmp_path / "prefect"),
+            "TICKET_STORE": str(tmp_path / "store"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def prefect_compat(tmp_path: Path, command: str, *options: str) -> subprocess.CompletedProcess[str]:
+    project = ("-m", "ticket_assets.definitions", "-j", JOB)
+    return shell(tmp_path, "prefect-compat", command, *project, *options)
+
+
+def test_one_run_config_file_serves_both(tmp_path: Path) -> None:
+    config = tmp_path / "run_config.yaml"
+    config.write_text("ops: {sampled_batch: {config: {batch_size: 50, seed: 7}}}")
+    run = prefect_compat(tmp_path, "run", "--partition", "2016-03-08", "-c", str(config))
+    assert run.returncode == 0, run.stderr
+    assert f"{JOB}: 6 outputs, 6 checks, 0 failed." in run.stdout
+    made = files(tmp_path / "store")
+    assert len(made) == 6
+    (tmp_path / "store").rename(tmp_path / "under-prefect")
+
+    tags = json.dumps({"dagster/partition": "2016-03-08"})
+    dagster = ("dagster", "job", "execute", "-m", "ticket_assets.definitions", "-j", JOB)
+    run = shell(tmp_path, *dagster, "--tags", tags, "-c", str(config))
+    assert run.returncode == 0, run.stderr
+    assert files(tmp_path / "store") == made
+    summary = json.loads((tmp_path / "store" / "trial_summary" / "2016-03-08.json").read_text())
+    assert summary["provenance"]["batch_size"] == 50
+    assert not (tmp_path / "home" / ".dagster").exists()
+    assert not (tmp_path / "home" / ".prefect").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), f"{JOB} is partitioned: pass --partition KEY"),
+        (("--partition", "2015-01-01"), "'2015-01-01' does not exist; there are 356"),
+        (("--partition", "2016-03-08", "-c", "{tmp}/list.yaml"), "holds list; expected a mapping"),
+    ],
+)
+def test_a_wrong_call_is_refused_by_one_clear_error(
+    tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    (tmp_path / "list.yaml").write_text("- ops")
+    found = prefect_compat(tmp_path, "run", *(option.format(tmp=tmp_path) for option in options))
+    assert found.returncode == 2
+    assert words in found.stderr
+    assert "Traceback" not in found.stderr
+    assert files(tmp_path / "store") == {}
+
+
+def test_a_run_that_fails_says_why_and_is_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("a file where the store should be")
+    found = prefect_compat(tmp_path, "run", "--partition", "2016-03-08")
+    assert found.returncode == 2
+    (error,) = [line for line in found.stderr.splitlines() if line.startswith("Error: ")]
+    assert "raw_log failed" in error
+
+
+def test_the_plan_is_printed_for_people_and_for_machines(tmp_path: Path) -> None:
+    found = prefect_compat(tmp_path, "plan")
+    assert f"{JOB}: 12 steps, digest " in found.stdout
+    assert (
+        "trial_summary  <- metrics (value), targets_no_negative_target (order), targets (value)"
+        in found.stdout
+    )
+    steps = json.loads(prefect_compat(tmp_path, "plan", "--json").stdout)["steps"]
+    assert [step["name"] for step in steps if step["asset_keys"]] == [
+        "raw_log",
+        "sampled_batch",
+        "predictions",
+        "targets",
+        "metrics",
+        "trial_summary",
+    ]

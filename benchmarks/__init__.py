@@ -1,0 +1,1 @@
+"""Costs side by side in one run, as ratios; `make bench`."""

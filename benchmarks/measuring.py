@@ -1,0 +1,64 @@
+"""Contestants taken in turns, their medians and spread, one table and one JSON file."""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "var" / "bench"
+UCI_ARCHIVE = ROOT.parent / "shared" / "data" / "incident_event_log.zip"
+PACKAGES = ("dagster", "prefect", "pandas", "numpy", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Timings:
+    """One contestant's wall times in seconds, in the order in which they were taken."""
+
+    name: str
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+def take_turns(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, Timings]:
+    """Each contestant once a round; every other round backwards, so that none always comes first.
+
+    A contestant returns the seconds that it took.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for number in range(rounds):
+        order = list(contestants) if number % 2 == 0 else list(reversed(contestants))
+        for name in order:
+            seconds[name].append(contestants[name]())
+    return {name: Timings(name, tuple(found)) for name, found in seconds.items()}
+
+
+def report(title: str, timings: Mapping[str, Timings], floor: str, note: str = "") -> None:
+    """Prints the table in Markdown, with each median's ratio to that of `floor`, and keeps it all
+    as `var/bench/<title>.json`."""
+    reference = timings[floor].median
+    print(f"\n### {title.replace('_', ' ')}{f' ({note})' if note else ''}\n")
+    print("| | median | least to most | ratio |\n|---|---|---|---|")
+    for name, found in timings.items():
+        print(
+            f"| {name} | {found.median:.2f} s | {min(found.seconds):.2f} to"
+            f" {max(found.seconds):.2f} s | {found.median / reference:.2f} |"
+        )
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "title": title,
+        "note": note,
+        "floor": floor,
+        "seconds": {name: found.seconds for name, found in timings.items()},
+        "ratios": {name: found.median / reference for name, found in timings.items()},
+        "machine": {"cpus": os.cpu_count(), "python": platform.python_version()},
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+    (RESULTS / f"{title}.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

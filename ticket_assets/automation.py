@@ -8,15 +8,12 @@ ticket_model_evaluation = dg.define_asset_job(
     "ticket_model_evaluation",
     selection=dg.AssetSelection.assets(*DAILY_ASSETS),
     description="Evaluates the closing-time prediction for a day or a range of days.",
-    # Six small steps: a process for each would spend seconds on imports.
-    executor_def=dg.in_process_executor,
 )
 
 ticket_performance_report = dg.define_asset_job(
     "ticket_performance_report",
     selection=dg.AssetSelection.assets(performance_report),
     description="Draws the trend over all days evaluated so far.",
-    executor_def=dg.in_process_executor,
 )
 
 

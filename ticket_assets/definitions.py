@@ -20,6 +20,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         asset_checks=CHECKS,
         jobs=[ticket_model_evaluation, ticket_performance_report],
         schedules=[oldest_day_first],
+        # Small steps: a process for each would spend seconds on imports.
+        executor=dg.in_process_executor,
         resources={
             "io_manager": DailyStore(root=str(settings.store)),
             "event_log": EventLog(

@@ -5,8 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import ROOT
@@ -103,3 +105,28 @@ def test_the_plan_is_printed_for_people_and_for_machines(tmp_path: Path) -> None
         "metrics",
         "trial_summary",
     ]
+
+
+def test_two_runs_of_one_day_at_once_leave_the_day_of_one_of_them(tmp_path: Path) -> None:
+    """Under both orchestrators at the same time, each with a seed of its own."""
+    tags = json.dumps({"dagster/partition": "2016-03-08"})
+    commands = {
+        1: ("dagster", "job", "execute", "--tags", tags),
+        2: ("prefect-compat", "run", "--partition", "2016-03-08"),
+    }
+    project = ("-m", "ticket_assets.definitions", "-j", JOB)
+
+    def run(seed: int) -> subprocess.CompletedProcess[str]:
+        config = tmp_path / f"{seed}.yaml"
+        config.write_text(f"ops: {{sampled_batch: {{config: {{batch_size: 50, seed: {seed}}}}}}}")
+        return shell(tmp_path, *commands[seed], *project, "-c", str(config))
+
+    with ThreadPoolExecutor(2) as pool:
+        for ended in pool.map(run, commands):
+            assert ended.returncode == 0, ended.stderr
+    day = tmp_path / "store"
+    origins = [json.loads((day / "trial_summary" / "2016-03-08.json").read_text())["provenance"]]
+    for name in ("sampled_batch", "targets", "predictions", "metrics"):
+        metadata = pq.read_schema(day / name / "2016-03-08.parquet").metadata
+        origins.append(json.loads(metadata[b"provenance"]))
+    assert len({origin["seed"] for origin in origins}) == 1

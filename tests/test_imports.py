@@ -24,6 +24,7 @@ ROOMS = {
         "evaluation",
         "storage",
         "previews",
+        "catalog",
         "assets",
         "checks",
         "automation",

@@ -4,7 +4,7 @@ Each daily asset takes and returns one table for all the days of the run.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -12,18 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 from pydantic import Field, PrivateAttr
 
 from ticket_assets import evaluation, previews
+from ticket_assets.catalog import (
+    column_lineage,
+    column_schema,
+    log_facts,
+    materialized,
+    metric_facts,
+    table_facts,
+)
 from ticket_assets.days import daily_partitions, days_of_run, to_keys
 from ticket_assets.errors import PartitionError, TicketAssetsError
-from ticket_assets.evaluation import SECONDS_PER_HOUR, PriorityHours, Provenance
+from ticket_assets.evaluation import PriorityHours, Provenance
 from ticket_assets.event_log import DownloadLimits, ParsedLog, open_log
 from ticket_assets.event_log.schema import COLUMNS
 from ticket_assets.settings import Settings
-from ticket_assets.storage import Documents, content_digests, provenance_of, with_provenance
+from ticket_assets.storage import content_digests, provenance_of, with_provenance
 
 SETTINGS = Settings.from_environment()
 DAYS = daily_partitions(SETTINGS.first_day, SETTINGS.last_day)
@@ -91,81 +98,6 @@ def refusals_are_final() -> Iterator[None]:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
-def _schema(**columns: tuple[str, str]) -> dict[str, dg.TableSchema]:
-    keys = {"day": ("date", "Calendar day of closed_at."), "log_row": ("int64", "Row in the log.")}
-    return {
-        "dagster/column_schema": dg.TableSchema(
-            [
-                dg.TableColumn(name, kind, description=description)
-                for name, (kind, description) in (keys | columns).items()
-            ]
-        )
-    }
-
-
-def _lineage(**columns: tuple[str, ...]) -> dict[str, dg.TableColumnLineage]:
-    """Which upstream columns each column is made of, as `asset.column`."""
-    return {
-        "dagster/column_lineage": dg.TableColumnLineage(
-            {
-                column: [dg.TableColumnDep(*source.split(".")) for source in sources]
-                for column, sources in columns.items()
-            }
-        )
-    }
-
-
-def _materialized(
-    context: dg.AssetExecutionContext,
-    content: pd.DataFrame | Documents,
-    facts: Mapping[str, Mapping[str, Any]],
-    of_run: Mapping[str, Any],
-) -> dg.MaterializeResult[Any]:
-    """The result with each day's own metadata and a content fingerprint as data version.
-
-    Dagster keeps one data version for all the days of a run (dagster issue 34013): for one day
-    it is the day's fingerprint, for a range that of all its days in order; each day's own stands
-    in its metadata. `of_run` is attached to the last day, so that a year is not told 356 times.
-    """
-    keys = to_keys(days_of_run(context))
-    digests = content_digests(content, keys)
-    for key in keys:
-        context.add_asset_metadata(
-            {**facts[key], "content_sha256": digests[key]}, partition_key=key
-        )
-    context.add_asset_metadata(dict(of_run), partition_key=keys[-1])
-    whole = digests[keys[0]] if len(keys) == 1 else _digest_of(digests)
-    return dg.MaterializeResult(value=content, data_version=dg.DataVersion(whole))
-
-
-def _digest_of(digests: Mapping[str, str]) -> str:
-    (digest,) = content_digests({"run": {"days": dict(digests)}}, ["run"]).values()
-    return digest
-
-
-def _table_facts(
-    context: dg.AssetExecutionContext, table: pd.DataFrame, preview: list[str]
-) -> dict[str, dict[str, Any]]:
-    """For each day: row count, a preview, and which log it is of."""
-    keys = to_keys(days_of_run(context))
-    parts = dict(iter(table[["day", *preview]].groupby("day")[preview]))
-    origins = provenance_of(table)
-    empty = table[preview].head(0)
-    facts = {}
-    for day, key in zip(days_of_run(context), keys, strict=True):
-        rows = parts.get(day, empty)
-        facts[key] = {
-            "dagster/partition_row_count": len(rows),
-            "preview": previews.markdown_table(rows),
-            **_log_facts(origins[key]),
-        }
-    return facts
-
-
-def _log_facts(origin: Mapping[str, Any]) -> dict[str, Any]:
-    return {"log_source": origin["log_source"], "log_sha256": origin["log_sha256"]}
-
-
 @dg.observable_source_asset(
     group_name="source",
     description="The incident event log: one row per update of an incident. Its data version is"
@@ -176,15 +108,24 @@ def event_log(context: dg.OpExecutionContext, event_log: EventLog) -> dg.DataVer
     return dg.DataVersion(event_log.open(context.log).identity.sha256)
 
 
-@dg.asset(
-    partitions_def=DAYS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+def daily_asset(**options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """`dagster.asset` with what all daily products have in common: a run of many days is one
+    call of the function."""
+    decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+        partitions_def=DAYS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="ticket_evaluation",
+        owners=OWNERS,
+        **options,
+    )
+    return decorate
+
+
+@daily_asset(
     deps=[event_log],
-    group_name="ticket_evaluation",
     kinds={"pandas", "parquet"},
-    owners=OWNERS,
     code_version="1",
-    metadata=_schema(**{c.name: (c.dtype, c.description) for c in COLUMNS}),
+    metadata=column_schema(**{c.name: (c.dtype, c.description) for c in COLUMNS}),
     # For a passing fault of disk or network; what the project itself refuses is not retried.
     retry_policy=dg.RetryPolicy(max_retries=1, delay=1),
 )
@@ -200,8 +141,8 @@ def raw_log(
     rows = rows.astype(dict.fromkeys(rows.select_dtypes("datetime").columns, "datetime64[s]"))
     origin = {"log_source": Path(log.identity.source).name, "log_sha256": log.identity.sha256}
     rows = with_provenance(rows, dict.fromkeys(to_keys(days), origin))
-    facts = _table_facts(context, rows, PREVIEW_COLUMNS)
-    return _materialized(context, rows, facts, {"incidents_of_run": rows["number"].nunique()})
+    facts = table_facts(context, rows, PREVIEW_COLUMNS)
+    return materialized(context, rows, facts, {"incidents_of_run": rows["number"].nunique()})
 
 
 def _demand_days_of(log: ParsedLog, days: pd.DatetimeIndex) -> None:
@@ -214,14 +155,10 @@ def _demand_days_of(log: ParsedLog, days: pd.DatetimeIndex) -> None:
         )
 
 
-@dg.asset(
-    partitions_def=DAYS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    group_name="ticket_evaluation",
+@daily_asset(
     kinds={"pandas", "parquet"},
-    owners=OWNERS,
     code_version="1",
-    metadata=_schema(**{c.name: (c.dtype, c.description) for c in COLUMNS}),
+    metadata=column_schema(**{c.name: (c.dtype, c.description) for c in COLUMNS}),
 )
 def sampled_batch(
     context: dg.AssetExecutionContext, config: SampledBatchConfig, raw_log: pd.DataFrame
@@ -232,23 +169,19 @@ def sampled_batch(
         batch, provenance_of(raw_log), batch_size=config.batch_size, seed=config.seed
     )
     lineage = {column: (f"raw_log.{column}",) for column in batch.columns}
-    facts = _table_facts(context, batch, PREVIEW_COLUMNS)
-    return _materialized(context, batch, facts, _lineage(**lineage))
+    facts = table_facts(context, batch, PREVIEW_COLUMNS)
+    return materialized(context, batch, facts, column_lineage(**lineage))
 
 
-@dg.asset(
-    partitions_def=DAYS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+@daily_asset(
     ins={
         "sampled_batch": dg.AssetIn(
             metadata={"columns": ["day", "log_row", "sys_updated_at", "closed_at"]}
         )
     },
-    group_name="ticket_evaluation",
     kinds={"pandas", "parquet"},
-    owners=OWNERS,
     code_version="1",
-    metadata=_schema(target_s=("float64", "Seconds from sys_updated_at to closed_at.")),
+    metadata=column_schema(target_s=("float64", "Seconds from sys_updated_at to closed_at.")),
 )
 def targets(
     context: dg.AssetExecutionContext, sampled_batch: pd.DataFrame
@@ -256,20 +189,16 @@ def targets(
     """How long each sampled row's ticket still took to close, in seconds."""
     table = evaluation.target_seconds(sampled_batch)
     table = with_provenance(table, provenance_of(sampled_batch))
-    facts = _table_facts(context, table, ["log_row", "target_s"])
-    lineage = _lineage(target_s=("sampled_batch.closed_at", "sampled_batch.sys_updated_at"))
-    return _materialized(context, table, facts, lineage)
+    facts = table_facts(context, table, ["log_row", "target_s"])
+    lineage = column_lineage(target_s=("sampled_batch.closed_at", "sampled_batch.sys_updated_at"))
+    return materialized(context, table, facts, lineage)
 
 
-@dg.asset(
-    partitions_def=DAYS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+@daily_asset(
     ins={"sampled_batch": dg.AssetIn(metadata={"columns": ["day", "log_row", "priority"]})},
-    group_name="ticket_evaluation",
     kinds={"pandas", "parquet"},
-    owners=OWNERS,
     code_version="1",
-    metadata=_schema(
+    metadata=column_schema(
         priority=("string", "The priority that the prediction was made from."),
         predicted_s=("float64", "Seconds predicted to closing."),
     ),
@@ -280,19 +209,15 @@ def predictions(
     """How long each sampled row's ticket was predicted to take, from its priority, in seconds."""
     table = evaluation.predict(sampled_batch, config.hours())
     table = with_provenance(table, provenance_of(sampled_batch), hours=asdict(config.hours()))
-    facts = _table_facts(context, table, ["log_row", "priority", "predicted_s"])
-    lineage = _lineage(
+    facts = table_facts(context, table, ["log_row", "priority", "predicted_s"])
+    lineage = column_lineage(
         predicted_s=("sampled_batch.priority",), priority=("sampled_batch.priority",)
     )
-    return _materialized(context, table, facts, lineage)
+    return materialized(context, table, facts, lineage)
 
 
-@dg.asset(
-    partitions_def=DAYS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    group_name="ticket_evaluation",
+@daily_asset(
     kinds={"pandas", "parquet"},
-    owners=OWNERS,
     code_version="1",
     metadata={
         "dagster/column_schema": dg.TableSchema(
@@ -314,45 +239,18 @@ def metrics(
     with refusals_are_final():
         table = evaluation.score(targets, predictions, days_of_run(context))
     table = with_provenance(table, provenance_of(targets), provenance_of(predictions))
-    of_run = _lineage(
+    of_run = column_lineage(
         **dict.fromkeys(
             ("mae_s", "medae_s", "mse_s2", "r2"), ("targets.target_s", "predictions.predicted_s")
         )
     )
-    return _materialized(
-        context, table, _metric_facts(table), {**of_run, "trend": previews.error_trend(table)}
+    return materialized(
+        context, table, metric_facts(table), {**of_run, "trend": previews.error_trend(table)}
     )
 
 
-def _metric_facts(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Figures that the UI plots over the days, in hours; those that do not exist are left out."""
-    origins = provenance_of(table)
-    hours = pd.DataFrame(
-        {
-            "mae_h": table["mae_s"] / SECONDS_PER_HOUR,
-            "medae_h": table["medae_s"] / SECONDS_PER_HOUR,
-            "mse_h2": table["mse_s2"] / SECONDS_PER_HOUR**2,
-            "r2": table["r2"],
-        }
-    )
-    facts = {}
-    for key, tickets, figures in zip(
-        to_keys(pd.DatetimeIndex(table["day"])),
-        table["num_obs"],
-        hours.to_dict("records"),
-        strict=True,
-    ):
-        known = {str(name): value for name, value in figures.items() if np.isfinite(value)}
-        facts[key] = {"num_obs": int(tickets), **known, **_log_facts(origins[key])}
-    return facts
-
-
-@dg.asset(
-    partitions_def=DAYS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    group_name="ticket_evaluation",
+@daily_asset(
     kinds={"json"},
-    owners=OWNERS,
     code_version="1",
 )
 def trial_summary(
@@ -371,12 +269,12 @@ def trial_summary(
         key: {
             "summary": dg.MetadataValue.json(document),
             "num_obs": document["data"]["num_obs"],
-            **_log_facts(document["provenance"]),
+            **log_facts(document["provenance"]),
         }
         for key, document in documents.items()
     }
     context.log.info("\n".join(json.dumps(document) for document in documents.values()))
-    return _materialized(context, documents, facts, {})
+    return materialized(context, documents, facts, {})
 
 
 ALL_DAYS = {"allow_missing_partitions": True}

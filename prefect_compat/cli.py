@@ -45,7 +45,8 @@ def run(
     """Run the job as one Prefect flow run."""
     from prefect.exceptions import ParameterBindError, ParameterTypeError
 
-    from prefect_compat.flow import as_flow, read_run_config
+    from prefect_compat.flow import as_flow
+    from prefect_compat.parameters import read_run_config
     from prefect_compat.partitions import run_keys
     from prefect_compat.plan import resolve_job
 

@@ -1,33 +1,36 @@
 """A Dagster job as a native Prefect flow: one task a step, ordered and recorded by Prefect."""
 
-import inspect
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import dagster as dg
 import prefect
-import yaml
-from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
-from prefect.assets import Asset, AssetProperties
-from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
-from prefect.tasks import MaterializingTask
 from prefect.utilities.annotations import opaque
-from pydantic import AfterValidator, BeforeValidator
 
 from prefect_compat.errors import ConfigError, DefinitionError, StepError
-from prefect_compat.execution import Execution
-from prefect_compat.invocation import CheckEvaluation, Materialization, StepResult, run_step
-from prefect_compat.partitions import run_keys
-from prefect_compat.plan import Plan, Step, op_def_of, read_plan, resolve_job
-from prefect_compat.resources import open_resources
+from prefect_compat.execution import Execution, RunRequest, open_execution, run_instance
+from prefect_compat.features import demand_carried_over
+from prefect_compat.handle import ExecutionHandle
+from prefect_compat.invocation import CheckEvaluation, Materialization, StepResult
+from prefect_compat.parameters import (
+    PARTITION,
+    demand_valid,
+    flow_parameters,
+    set_signature,
+    with_parameters,
+)
+from prefect_compat.partitions import RANGE, run_keys, run_tags
+from prefect_compat.plan import Edge, Plan, Step, read_edges, read_plan, resolve_job
+from prefect_compat.tasks import DYNAMIC, step_task
 
-PARTITION = "partition"
+SELECTED = "selected_assets"
 
 
 class FlowResult:
-    """What each step of a flow run made, in the plan's order.
+    """What each step of a flow run did, in the plan's order.
 
     Not a dataclass, because Prefect would search every field of one for futures.
     """
@@ -47,247 +50,267 @@ class FlowResult:
 def as_flow(
     defs: dg.Definitions,
     *,
-    job: str,
-    run_config: Mapping[str, Any] | None = None,
+    job: str | None = None,
+    selection: Any = None,
+    run_config: Mapping[str, Any] | dg.RunConfig | None = None,
+    tags: Mapping[str, str] | None = None,
     task_runner: TaskRunner[Any] | None = None,
+    report_to: dg.DagsterInstance | None = None,
 ) -> prefect.Flow[..., FlowResult]:
-    """The job as a flow, named after it, with a parameter `partition` (a key, or `A...B`) where
-    it is partitioned and one parameter for each step with a `Config`, named after the step.
+    """The job, or the assets of a selection (Dagster's selection syntax), as a flow with a
+    parameter `partition` (a key, `A...B`, or `*` for all) where it is partitioned and one
+    parameter for each configurable op, named after it.
 
     `run_config` is what `dagster job execute -c` takes: its `ops` become the defaults of the
-    parameters, its `resources` configure the resources. The task runner is Prefect's thread pool
-    unless another is given. The flow returns what each step made.
+    parameters. The task runner is Prefect's thread pool unless another is given. With `report_to`,
+    the run and its events are recorded in that Dagster instance, which also answers for dynamic
+    partitions. The flow returns what each step did; it fails with StepError where a step failed.
+
+    A range over assets whose backfill policy is not `single_run` is run as Dagster's backfill
+    would: one subflow for each chunk of partitions, in order.
+
     Raises DefinitionError for what cannot be carried over, ConfigError for a run config that
     Dagster would refuse.
     """
-    job_def = resolve_job(defs, job)
+    definitions, name = _with_job(defs, job, selection)
+    job_def = resolve_job(definitions, name)
+    demand_carried_over(job_def)
     plan = read_plan(job_def)
-    config = _validated(job_def, run_config or {})
+    if not plan.steps:
+        raise DefinitionError(f"'{name}' has nothing to run: it selects no executable asset.")
+    base = run_config.to_config_dict() if isinstance(run_config, dg.RunConfig) else run_config or {}
+    if base:
+        demand_valid(job_def, base)
+    repository = definitions.get_repository_def()
 
     def run(**parameters: Any) -> FlowResult:
-        keys = run_keys(job_def, parameters.pop(PARTITION, None))
-        _demand_single_run(plan, keys)
-        with (
-            dg.DagsterInstance.ephemeral() as instance,
-            open_resources(job_def, instance, config.get("resources", {})) as resources,
-        ):
-            return _run_steps(Execution(job_def, plan, keys, resources, instance), parameters)
+        keys = run_keys(job_def, parameters.pop(PARTITION, None), report_to)
+        limit = plan.partitions_per_run
+        if keys is not None and limit is not None and len(keys) > limit:
+            return _run_chunks(flow, keys, limit, parameters)
+        with nullcontext(report_to) if report_to else run_instance() as instance:
+            request = RunRequest(
+                job=job_def,
+                run_config=_run_config(job_def, base, parameters, keys),
+                tags=run_tags(job_def, keys, tags, instance),
+                repository=repository,
+                reports=report_to is not None,
+            )
+            with open_execution(request, instance) as execution:
+                return run_graph(execution, plan, definitions)
 
     run.__name__ = run.__qualname__ = plan.name
     run.__doc__ = job_def.description
-    _set_signature(run, _parameters(job_def, plan, config.get("ops", {})))
-    return prefect.Flow(
+    set_signature(run, flow_parameters(job_def, plan, base, report_to))
+    flow: prefect.Flow[..., FlowResult] = prefect.Flow(
         run,
         name=plan.name.replace("_", "-"),
         description=job_def.description,
         flow_run_name=f"{plan.name} {{{PARTITION}}}" if plan.is_partitioned else plan.name,
         task_runner=task_runner,
     )
+    return flow
 
 
-def read_run_config(path: str) -> dict[str, Any]:
-    """A run-config file (YAML or JSON). Raises ConfigError if it holds no mapping."""
+def _with_job(defs: dg.Definitions, job: str | None, selection: Any) -> tuple[dg.Definitions, str]:
+    """The definitions, and the name of their job; of a selection a job is made."""
+    if (job is None) == (selection is None):
+        raise DefinitionError("Pass the name of a job or a selection of assets, one of them.")
+    if job is not None:
+        return defs, job
     try:
-        with open(path, encoding="utf-8") as file:
-            content = yaml.safe_load(file)
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read as run config: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds {type(content).__name__}; expected a mapping with `ops`.")
-    return content
+        selected = dg.Definitions(jobs=[dg.define_asset_job(SELECTED, selection=selection)])
+        merged = dg.Definitions.merge(defs, selected)
+        merged.resolve_job_def(SELECTED)
+    except (dg.DagsterError, ValueError) as error:
+        raise DefinitionError(f"Dagster refuses the selection {selection!r}: {error}") from error
+    return merged, SELECTED
 
 
-def _validated(job: dg.JobDefinition, run_config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The run config, if Dagster itself accepts it for this job."""
-    unsupported = sorted(set(run_config) - {"ops", "resources", "execution", "loggers"})
-    if unsupported:
-        raise ConfigError(
-            f"Run config has the section '{unsupported[0]}'; expected ops or resources."
+def _run_config(
+    job: dg.JobDefinition,
+    base: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    keys: tuple[str, ...] | None,
+) -> dict[str, Any]:
+    """What the job configures for the partitions, else `base`, and the parameters over it."""
+    if job.partitioned_config and not base and keys:
+        first, *others = (
+            job.partitioned_config.get_run_config_for_partition_key(key) for key in keys
         )
-    try:
-        dg.validate_run_config(job, dict(run_config))
-    except dg.DagsterInvalidConfigError as error:
-        raise ConfigError(f"Dagster refuses this run config for {job.name}: {error}") from error
-    return run_config
-
-
-def _demand_single_run(plan: Plan, keys: tuple[str, ...] | None) -> None:
-    """A range is one call of each function only where its backfill policy allows that."""
-    if keys is None or len(keys) == 1:
-        return
-    for step in plan.steps:
-        if step.partitions and not step.spans_partitions:
-            raise DefinitionError(
-                f"'{step.name}' cannot run {len(keys)} partitions at once: its backfill policy is"
-                " not BackfillPolicy.single_run(). Run one partition at a time."
+        if any(other != first for other in others):
+            raise ConfigError(
+                f"{job.name} configures its partitions differently, so one run covers one"
+                " partition. Pass a single key."
             )
+        base = first
+    return with_parameters(job, base, parameters)
 
 
-def _set_signature(function: Any, parameters: list[inspect.Parameter]) -> None:
-    """What Prefect shows, validates and records as the function's parameters."""
-    function.__signature__ = inspect.Signature(parameters)
-    function.__annotations__ = {entry.name: entry.annotation for entry in parameters}
+def _run_chunks(
+    flow: prefect.Flow[..., FlowResult],
+    keys: tuple[str, ...],
+    limit: int,
+    parameters: Mapping[str, Any],
+) -> FlowResult:
+    """A subflow for each chunk, as Dagster's backfill starts a run for each."""
+    steps: list[StepResult] = []
+    for start in range(0, len(keys), limit):
+        chunk = keys[start : start + limit]
+        text = chunk[0] if len(chunk) == 1 else f"{chunk[0]}{RANGE}{chunk[-1]}"
+        steps += flow(**{PARTITION: text}, **parameters).steps
+    return FlowResult(tuple(steps))
 
 
-def _parameters(
-    job: dg.JobDefinition, plan: Plan, ops_config: Mapping[str, Any]
-) -> list[inspect.Parameter]:
-    """The flow's parameters. Their validators run before the flow run enters its first task."""
-    parameters = []
-    if plan.is_partitioned:
-
-        def demand_known(text: str) -> str:
-            run_keys(job, text)
-            return text
-
-        parameters.append(
-            _parameter(PARTITION, Annotated[str, AfterValidator(_as_value_error(demand_known))])
-        )
-    for step in plan.steps:
-        if step.config_model is not None:
-            model = _config_class(job, step)
-            given = ops_config.get(step.name, {}).get("config", {})
-            known = BeforeValidator(_no_unknown_fields(step, model))
-            annotation = Annotated[model, known]  # type: ignore[valid-type]  # made at run time
-            has_default = given or not any(f.is_required() for f in model.model_fields.values())
-            default = model(**given) if has_default else inspect.Parameter.empty
-            parameters.append(_parameter(step.name, annotation, default))
-    return parameters
-
-
-def _parameter(
-    name: str, annotation: Any, default: Any = inspect.Parameter.empty
-) -> inspect.Parameter:
-    kind = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name, kind, annotation=annotation, default=default)
-
-
-def _as_value_error(validate: Any) -> Any:
-    """Pydantic reports a ValueError as the parameter's fault; other errors it lets through."""
-
-    def validator(value: Any) -> Any:
-        try:
-            return validate(value)
-        except Exception as error:
-            raise ValueError(str(error)) from error
-
-    return validator
-
-
-def _no_unknown_fields(step: Step, model: type[dg.Config]) -> Any:
-    """Prefect would drop an unknown field in silence, Dagster refuses it: so does the flow."""
-
-    def validator(value: Any) -> Any:
-        unknown = sorted(set(value) - set(model.model_fields)) if isinstance(value, dict) else []
-        if unknown:
-            raise ValueError(
-                f"{step.name} has no field '{unknown[0]}'; it has: {', '.join(model.model_fields)}"
-            )
-        return value
-
-    return validator
-
-
-def _config_class(job: dg.JobDefinition, step: Step) -> type[dg.Config]:
-    compute_fn = op_def_of(job, step.name).compute_fn
-    assert isinstance(compute_fn, DecoratedOpFunction)  # read_plan refuses others
-    annotation: type[dg.Config] = compute_fn.get_config_arg().annotation
-    return annotation
-
-
-def _run_steps(execution: Execution, configs: Mapping[str, dg.Config]) -> FlowResult:
-    """Submits every step, waits for all, and fails if one did.
+def run_graph(execution: Execution, plan: Plan, definitions: dg.Definitions | None) -> FlowResult:
+    """Submits every step, waits for all, and fails if one did. To be called in a flow run.
 
     Steps that do not depend on the failed one run on; those that do never start.
     """
-    futures: dict[str, PrefectFuture[StepResult]] = {}
-    for step in execution.plan.steps:
-        upstream = execution.plan.upstream_of(step.name)
-        futures[step.name] = _task(execution, step, configs.get(step.name)).submit(
-            # `opaque`: Prefect need not look for further futures inside a result.
-            **{
-                edge.input_name: opaque(futures[edge.upstream])
-                for edge in upstream
-                if edge.kind == "value"
-            },
-            wait_for=[futures[edge.upstream] for edge in upstream if edge.kind == "order"],
-        )
-    for future in futures.values():
-        future.wait()
-    failed = [name for name, future in futures.items() if future.state.is_failed()]
-    skipped = [name for name, future in futures.items() if not future.state.is_final()]
+    with _submission(execution, plan, definitions) as submission:
+        submission.submit_all()
+        futures = submission.futures
+        for future in futures.values():
+            future.wait()
+    not_started = [name for name, future in futures.items() if not future.state.is_final()]
+    not_started += submission.unresolved
+    failed = [name for name, future in futures.items() if _has_failed(future)]
     if failed:
         cause = futures[failed[0]].state.result(raise_on_failure=False)
         reason = getattr(cause, "description", None) or cause
+        unstarted = f"\nNot started, because they depend on it: {', '.join(not_started)}."
         raise StepError(
-            f"{', '.join(failed)} failed: {reason}"
-            + (f" Not started, because they depend on it: {', '.join(skipped)}." if skipped else "")
+            f"{', '.join(failed)} failed: {reason}" + (unstarted if not_started else "")
         ) from (cause if isinstance(cause, BaseException) else None)
     return FlowResult(tuple(future.result() for future in futures.values()))
 
 
-def _task(
-    execution: Execution, step: Step, config: dg.Config | None
-) -> prefect.Task[..., StepResult]:
-    """The step as a Prefect task; what it takes from upstream tasks are their results, so that
-    Prefect records the dependency, while the values themselves go through the IO managers."""
-    fields = config._convert_to_config_dictionary() if config is not None else {}
-
-    def run(**upstream: StepResult) -> StepResult:
-        del upstream
-        logger = prefect.get_run_logger()
-        result = run_step(execution, step, fields, logger)
-        for check in result.checks:
-            if check.stops_downstream:
-                raise StepError(f"Blocking check {check.check.name} failed: {check.description}")
-            level = logger.info if check.passed else logger.warning
-            level("check %s: %s", "passed" if check.passed else "failed", check.description)
-        for asset in assets:
-            asset.add_metadata(_summary(execution, result))
-        return result
-
-    run.__name__ = run.__qualname__ = step.name
-    values = [edge for edge in execution.plan.upstream_of(step.name) if edge.kind == "value"]
-    _set_signature(run, [_parameter(edge.input_name, StepResult) for edge in values])
-    options: dict[str, Any] = {
-        "name": step.name,
-        "description": step.description,
-        "task_run_name": step.name,
-        "retries": len(step.retry.delays_s),
-        "retry_delay_seconds": list(step.retry.delays_s) or None,
-        "retry_condition_fn": _may_retry,
-        # Unchanged inputs do not mean unchanged data: they are references.
-        "cache_policy": NO_CACHE,
-    }
-    assets = [_asset(execution.job, key) for key in step.asset_keys]
-    if assets:
-        return MaterializingTask(run, assets=assets, materialized_by="dagster", **options)
-    return prefect.Task(run, **options)
+def _has_failed(future: PrefectFuture[Any]) -> bool:
+    return future.state.is_final() and not future.state.is_completed()
 
 
-def _may_retry(task: Any, task_run: Any, state: prefect.State[Any]) -> bool:
-    error = state.result(raise_on_failure=False)
-    return not (isinstance(error, dg.Failure) and not error.allow_retries)
+@contextmanager
+def _submission(
+    execution: Execution, plan: Plan, definitions: dg.Definitions | None
+) -> Iterator["_Submission"]:
+    handle = ExecutionHandle(execution, definitions)
+    try:
+        yield _Submission(execution, plan, handle)
+    finally:
+        handle.forget()
 
 
-def _asset(job: dg.JobDefinition, path: tuple[str, ...]) -> Asset:
-    node = job.asset_layer.asset_graph.get(dg.AssetKey(path))
-    return Asset(
-        key="dagster://assets/" + "/".join(path),
-        properties=AssetProperties(
-            name="/".join(path), description=node.description, owners=list(node.owners) or None
-        ),
-    )
+class _Submission:
+    """The tasks of a run as they are submitted; those downstream of dynamic outputs when their
+    number is known."""
+
+    def __init__(self, execution: Execution, plan: Plan, handle: ExecutionHandle) -> None:
+        self.futures: dict[str, PrefectFuture[StepResult]] = {}
+        self.unresolved: list[str] = []
+        self._execution = execution
+        self._plan = plan
+        self._handle = handle
+        self._sources: dict[str, frozenset[str]] = {}
+        self._mappings: dict[str, dict[str, list[str] | None]] = {}
+        self._may_skip: set[str] = set()
+        for step in plan.steps:
+            upstream = [edge.upstream for edge in plan.upstream_of(step.name)]
+            self._sources[step.name] = frozenset(
+                source for name in upstream for source in self._dynamic_sources(name)
+            )
+            if any(self._may_lack_outputs(name) for name in upstream):
+                self._may_skip.add(step.name)
+
+    def _dynamic_sources(self, upstream: str) -> frozenset[str]:
+        """The steps whose dynamic outputs decide how often a step downstream of this one runs."""
+        step = self._plan.step(upstream)
+        own = frozenset([upstream]) if step.is_dynamic else frozenset()
+        return own | (self._sources[upstream] if step.kind == "mapped" else frozenset())
+
+    def _may_lack_outputs(self, upstream: str) -> bool:
+        outputs = self._plan.step(upstream).outputs
+        return upstream in self._may_skip or not all(output.is_required for output in outputs)
+
+    def submit_all(self) -> None:
+        """First what waits for no dynamic output, so that it need not wait for those that do."""
+        for step in self._plan.steps:
+            if not self._waits(step):
+                self._submit(step, step.name, self._plan.upstream_of(step.name))
+        for step in self._plan.steps:
+            if self._waits(step):
+                self._submit_resolved(step)
+
+    def _waits(self, step: Step) -> bool:
+        """Whether the step, or one that it depends on, is downstream of a dynamic output."""
+        return bool(self._sources[step.name]) or any(
+            self._waits(self._plan.step(edge.upstream))
+            for edge in self._plan.upstream_of(step.name)
+        )
+
+    def _submit_resolved(self, step: Step) -> None:
+        if not all(self._is_resolved(source) for source in sorted(self._sources[step.name])):
+            self.unresolved.append(step.name)
+            return
+        for key in self._keys(step):
+            edges = read_edges(self._execution.step(key))
+            if any(edge.upstream not in self.futures for edge in edges):
+                self.unresolved.append(key)
+                continue
+            self._submit(step, key, edges)
+
+    def _is_resolved(self, source: str) -> bool:
+        """Waits for the step and tells Dagster's plan its mapping keys; False if it failed."""
+        if source in self._mappings:
+            return True
+        future = self.futures.get(source)
+        if future is None:
+            return False
+        future.wait()
+        if not future.state.is_completed():
+            return False
+        result = future.result()
+        self._mappings[source] = {
+            output.name: None
+            if result.skipped or not (output.is_required or result.mapping_keys(output.name))
+            else result.mapping_keys(output.name)
+            for output in self._plan.step(source).outputs
+            if output.is_dynamic
+        }
+        self._execution.resolve(source, self._mappings[source])
+        return True
+
+    def _keys(self, step: Step) -> list[str]:
+        """The steps that a mapped step has become; any other stays itself."""
+        if step.kind != "mapped":
+            return [step.name]
+        prefix, suffix = step.name.split("?")
+        return [
+            key
+            for key in self._execution.plan.step_dict_by_key
+            if key.startswith(prefix) and key.endswith(suffix) and key != step.name
+        ]
+
+    def _submit(self, step: Step, key: str, edges: Iterable[Edge]) -> None:
+        inputs: dict[str, Any] = {}
+        order = []
+        for edge in edges:
+            future = self.futures[edge.upstream]
+            # Of an output that may not be yielded, the step must learn whether it was.
+            if edge.kind == "value" or step.name in self._may_skip:
+                # `opaque`: Prefect need not look for further futures inside a result.
+                inputs[_free(edge.input_name, inputs)] = opaque(future)
+            else:
+                order.append(future)
+        known = {name: self._mappings[name] for name in self._sources[step.name]}
+        inputs |= {DYNAMIC: known} if known else {}
+        task = step_task(self._handle, step, key, tuple(inputs))
+        self.futures[key] = task.submit(**inputs, wait_for=order)
 
 
-def _summary(execution: Execution, result: StepResult) -> dict[str, Any]:
-    """Asset metadata for Prefect: what was made, and of a single partition its plain figures."""
-    summary: dict[str, Any] = {"partitions": len(execution.keys or ()) or None}
-    if len(result.materializations) == 1:
-        (made,) = result.materializations
-        summary["data_version"] = made.data_version
-        for name, value in made.metadata.items():
-            plain = value.value if isinstance(value, dg.MetadataValue) else value
-            if isinstance(plain, (str, int, float, bool)):
-                summary[name] = plain
-    return summary
+def _free(name: str, taken: Iterable[str]) -> str:
+    """The input's name, numbered where it takes several outputs."""
+    number, found = 1, name
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    return found

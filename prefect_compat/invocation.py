@@ -1,27 +1,25 @@
-"""One step: its inputs loaded, the asset's own function called, its output stored.
+"""One attempt at one step: its inputs loaded, its function called, its outputs stored.
 
-The function is called through Dagster's direct invocation, which does the type checks, the
-config and the resources. What direct invocation leaves out (input and output through IO managers,
-metadata of one partition, the log) is added here.
+All of it is done by Dagster's own step code (the part that Dagster's executors call in whatever
+process they choose), so that type checks, partition mappings, IO managers, hooks and events are
+Dagster's. Direct invocation, Dagster's public way to call an asset, has no inputs from IO
+managers, no partition mappings, no graph-backed assets and no run in its context.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.op_invocation import direct_invocation_result
-from dagster._core.definitions.utils import NoValueSentinel
-from dagster._core.execution.context.invocation import (
-    DirectAssetCheckExecutionContext,
-    DirectAssetExecutionContext,
-    DirectOpExecutionContext,
-)
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
+from dagster._core.errors import DagsterMaxRetriesExceededError
+from dagster._core.events import DagsterEvent, DagsterEventType
+from dagster._core.execution.plan.execute_plan import _trigger_hook, dagster_event_sequence_for_step
+from dagster._core.execution.plan.inputs import FromMultipleSources, StepInput
+from dagster._core.execution.plan.outputs import StepOutputHandle
 
-from prefect_compat import io_managers
-from prefect_compat.errors import StepError
 from prefect_compat.execution import Execution
-from prefect_compat.plan import CheckId, OutputId, Step, assets_def_of
+from prefect_compat.plan import CheckId, OutputId
 
 METADATA = Mapping[str, Any]
 
@@ -46,170 +44,145 @@ class CheckEvaluation:
     description: str | None
     metadata: METADATA
 
-    @property
-    def stops_downstream(self) -> bool:
-        return self.blocking and not self.passed and self.severity == "ERROR"
 
-
-@dataclass(frozen=True)
 class StepResult:
-    """What a step made: references, never the values, which lie where the IO managers put them."""
+    """What a step did: Dagster's events of it. References, never the values, which lie where the
+    IO managers put them.
 
-    step: str
-    materializations: tuple[Materialization, ...] = ()
-    checks: tuple[CheckEvaluation, ...] = ()
-
-
-class StepOpContext(DirectOpExecutionContext):
-    """Direct invocation's context for a step of a flow run."""
-
-    def __init__(self, execution: Execution, step: Step, config: METADATA, log: Any) -> None:
-        keys = execution.keys if step.partitions else None
-        one = keys is not None and len(keys) == 1
-        super().__init__(
-            op_config=dict(config) or None,
-            # Already initialised, so passed on as they are, not to be set up a second time.
-            resources_dict={
-                key: dg.ResourceDefinition.hardcoded_resource(getattr(execution.resources, key))
-                for key in step.resource_keys
-            },
-            resources_config={},
-            instance=execution.instance,
-            partition_key=keys[0] if keys and one else None,
-            partition_key_range=dg.PartitionKeyRange(keys[0], keys[-1])
-            if keys and not one
-            else None,
-            mapping_key=None,
-            run_tags=execution.tags,
-            event_loop=None,
-        )
-        self._step_log = log
-        self._keys = keys
-        self._step_run_id = execution.run_id
-        self.step_assets_def = assets_def_of(execution.job, step.name)
-
-    def bind(
-        self,
-        op_def: dg.OpDefinition,
-        pending_invocation: Any,
-        assets_def: dg.AssetsDefinition | None,
-        config_from_args: METADATA | None,
-        resources_from_args: METADATA | None,
-    ) -> "StepOpContext":
-        """Binds to the op without the asset's own resource definitions: the flow run has set
-        them up, and direct invocation refuses to be given both."""
-        super().bind(op_def, pending_invocation, None, config_from_args, resources_from_args)
-        bound = self._per_invocation_properties
-        assert bound is not None
-        self._per_invocation_properties = bound._replace(assets_def=self.step_assets_def)
-        return self
-
-    @property
-    def log(self) -> Any:
-        return self._step_log
-
-    @property
-    def run_id(self) -> str:
-        return self._step_run_id
-
-    @property
-    def partition_keys(self) -> list[str]:
-        if self._keys is None:
-            raise dg.DagsterInvariantViolationError("This run is not partitioned.")
-        return list(self._keys)
-
-
-class StepAssetContext(DirectAssetExecutionContext):
-    """Adds metadata of one partition to what direct invocation's context can do."""
-
-    def __init__(self, op_context: StepOpContext) -> None:
-        super().__init__(op_context)
-        self.metadata_of_asset: dict[str, Any] = {}
-        self.metadata_by_partition: dict[str, dict[str, Any]] = {}
-
-    def add_asset_metadata(
-        self,
-        metadata: METADATA,
-        asset_key: Any = None,
-        partition_key: str | None = None,
-    ) -> None:
-        if partition_key is None:
-            self.metadata_of_asset.update(metadata)
-        else:
-            self.metadata_by_partition.setdefault(partition_key, {}).update(metadata)
-
-
-def run_step(execution: Execution, step: Step, config: METADATA, log: Any) -> StepResult:
-    """Runs one step for the partitions of the flow run.
-
-    Raises whatever the user's function raises; StepError where it returns what cannot be read.
+    Not a dataclass, because Prefect would search every field of one for futures.
     """
-    inputs = {
-        entry.name: io_managers.load(execution, step, entry)
-        for entry in step.inputs
-        if entry.is_value
-    }
-    op_context = StepOpContext(execution, step, config, log)
-    if not step.asset_keys:
-        check_context = DirectAssetCheckExecutionContext(op_context)
-        returned = _called(check_context, inputs)
-        return StepResult(step.name, checks=(_evaluation(execution, step, returned),))
-    context = StepAssetContext(op_context)
-    returned = _called(context, inputs)
-    return StepResult(step.name, _stored(execution, step, context, returned))
 
+    def __init__(self, step: str, events: tuple[DagsterEvent, ...], skipped: bool = False) -> None:
+        self.step = step
+        self.events = events
+        self.skipped = skipped
 
-def _called(context: Any, inputs: METADATA) -> Any:
-    """What the function returns, type-checked by Dagster."""
-    return direct_invocation_result(context.op_execution_context.step_assets_def, context, **inputs)
-
-
-def _evaluation(execution: Execution, step: Step, returned: Any) -> CheckEvaluation:
-    if not isinstance(returned, dg.AssetCheckResult):
-        returned = dg.AssetCheckResult(passed=bool(returned))
-    (check,) = step.check_keys
-    (spec,) = assets_def_of(execution.job, step.name).check_specs
-    return CheckEvaluation(
-        check=check,
-        passed=returned.passed,
-        severity=returned.severity.value,
-        blocking=spec.blocking,
-        description=returned.description,
-        metadata=returned.metadata or {},
-    )
-
-
-def _stored(
-    execution: Execution, step: Step, context: StepAssetContext, returned: Any
-) -> tuple[Materialization, ...]:
-    """Stores what the function returned, unless Dagster would not, and says what was made."""
-    value, metadata, data_version = _unwrapped(step, returned)
-    of_store: METADATA = {}
-    if value is not NoValueSentinel:
-        of_store = io_managers.store(execution, step, value)
-    of_asset = {**metadata, **of_store, **context.metadata_of_asset}
-    (asset_key,) = step.asset_keys
-    keys = execution.keys if step.partitions and execution.keys else (None,)
-    return tuple(
-        Materialization(
-            OutputId(asset_key, key),
-            data_version,
-            {**of_asset, **context.metadata_by_partition.get(key or "", {})},
+    @property
+    def materializations(self) -> tuple[Materialization, ...]:
+        return tuple(
+            _materialization(event.step_materialization_data.materialization)
+            for event in self.events
+            if event.is_step_materialization
         )
-        for key in keys
+
+    @property
+    def checks(self) -> tuple[CheckEvaluation, ...]:
+        return tuple(
+            _evaluation(event.asset_check_evaluation_data)
+            for event in self.events
+            if event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION
+        )
+
+    @property
+    def produced(self) -> tuple[StepOutputHandle, ...]:
+        return tuple(
+            event.step_output_data.step_output_handle
+            for event in self.events
+            if event.is_successful_output
+        )
+
+    def mapping_keys(self, output: str) -> list[str]:
+        """The keys under which the step yielded a dynamic output, in its order."""
+        return [
+            handle.mapping_key
+            for handle in self.produced
+            if handle.output_name == output and handle.mapping_key is not None
+        ]
+
+
+class TryAgain(Exception):
+    """The step failed, and its policy or its own code asks for another attempt after `wait_s`."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message, wait_s)
+        self.message = message
+        self.wait_s = wait_s
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def run_step(execution: Execution, key: str, attempts_before: int) -> StepResult:
+    """Runs a step once. Raises TryAgain where it is to be tried again, else what its code raised.
+
+    A step of which an input was not yielded upstream is skipped, as Dagster skips it.
+    """
+    with execution.step_context(key, attempts_before) as context:
+        if any(_is_lacking(execution, step_input) for step_input in context.step.step_inputs):
+            skipped = _recorded(execution, [DagsterEvent.step_skipped_event(context)])
+            return StepResult(key, tuple(skipped), skipped=True)
+        events = _recorded(execution, dagster_event_sequence_for_step(context))
+        events += _recorded(execution, _trigger_hook(context, events))
+        for event in events:
+            if event.is_step_up_for_retry:
+                again = event.step_retry_data
+                cause = again.error.cause or again.error
+                raise TryAgain(cause.message.strip(), float(again.seconds_to_wait or 0))
+            if event.is_step_failure:
+                failure = context.step_exception
+                assert failure is not None  # Dagster captures it with the event
+                execution.failures[key] = _as_dagster_raises(failure, event)
+                raise _as_user_raised(failure)
+    return StepResult(key, tuple(events))
+
+
+def _recorded(execution: Execution, events: Iterable[DagsterEvent]) -> list[DagsterEvent]:
+    found = []
+    for event in events:
+        execution.record(event)
+        found.append(event)
+    return found
+
+
+def _as_dagster_raises(failure: BaseException, event: DagsterEvent) -> BaseException:
+    """What Dagster's own in-process execution raises for this failure."""
+    if isinstance(failure, dg.RetryRequested):
+        exceeded: BaseException = DagsterMaxRetriesExceededError.from_error_info(
+            event.step_failure_data.error
+        )
+        return exceeded
+    return failure
+
+
+def _as_user_raised(failure: BaseException) -> BaseException:
+    """The user's own error, where a retry policy wrapped it."""
+    if isinstance(failure, dg.RetryRequested) and failure.__cause__ is not None:
+        return failure.__cause__
+    return failure
+
+
+def _is_lacking(execution: Execution, step_input: StepInput) -> bool:
+    """Whether the one output that the input takes was not yielded, or none of those of a fan-in.
+    Check results gate nothing by their absence."""
+    handles = [
+        handle
+        for handle in step_input.get_step_output_handle_dependencies()
+        if execution.plan.get_step_output(handle).properties.asset_check_key is None
+    ]
+    missing = [
+        handle
+        for handle in handles
+        if handle.step_key in execution.ended and handle not in execution.produced
+    ]
+    if isinstance(step_input.source, FromMultipleSources):
+        return bool(handles) and len(missing) == len(handles)
+    return bool(missing)
+
+
+def _materialization(found: dg.AssetMaterialization) -> Materialization:
+    return Materialization(
+        OutputId(tuple(found.asset_key.path), found.partition),
+        (found.tags or {}).get(DATA_VERSION_TAG),
+        found.metadata,
     )
 
 
-def _unwrapped(step: Step, returned: Any) -> tuple[Any, METADATA, str | None]:
-    """Value, metadata and data version of a bare value, an Output or a MaterializeResult."""
-    if isinstance(returned, dg.MaterializeResult):
-        if returned.check_results:
-            raise StepError(
-                f"{step.name}: check results inside a MaterializeResult are not read yet."
-            )
-        version = returned.data_version.value if returned.data_version else None
-        return returned.value, returned.metadata or {}, version
-    if isinstance(returned, dg.Output):
-        version = returned.data_version.value if returned.data_version else None
-        return returned.value, returned.metadata or {}, version
-    return returned, {}, None
+def _evaluation(found: Any) -> CheckEvaluation:  # Dagster's AssetCheckEvaluation
+    return CheckEvaluation(
+        check=CheckId(tuple(found.asset_key.path), found.check_name),
+        passed=found.passed,
+        severity=found.severity.value,
+        blocking=bool(found.blocking),
+        description=found.description,
+        metadata=found.metadata,
+    )

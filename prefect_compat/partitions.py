@@ -1,29 +1,23 @@
 """Partition text to keys, and keys to the upstream keys that a step reads."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 from dagster._core.definitions.partitions.context import partition_loading_context
-from dagster._core.definitions.partitions.mapping import PartitionMapping
 from dagster._core.definitions.partitions.subset import PartitionsSubset
+from dagster._core.execution.execute_in_process import merge_run_tags
 
 from prefect_compat.errors import PartitionError
 
 RANGE = "..."
+ALL = "*"
 
 
-@dataclass(frozen=True)
-class UpstreamKeys:
-    """Keys that a step reads of an upstream asset, and those that its mapping asks for but the
-    upstream's definition does not have."""
-
-    existing: tuple[str, ...]
-    missing: tuple[str, ...]
-
-
-def run_keys(job: dg.JobDefinition, text: str | None) -> tuple[str, ...] | None:
-    """The keys that a run of the job is for; None where the job has no partitions.
+def run_keys(
+    job: dg.JobDefinition, text: str | None, instance: dg.DagsterInstance | None = None
+) -> tuple[str, ...] | None:
+    """The keys that a run of the job is for; None where the job has no partitions. The instance
+    knows the keys of dynamic partitions.
 
     Raises PartitionError where a partition is needed and none is given, and the other way round.
     """
@@ -33,17 +27,45 @@ def run_keys(job: dg.JobDefinition, text: str | None) -> tuple[str, ...] | None:
         return None
     if text is None:
         raise PartitionError(
-            f"{job.name} is partitioned: pass --partition KEY or --partition A{RANGE}B."
+            f"{job.name} is partitioned: pass --partition KEY, A{RANGE}B, or {ALL} for all."
         )
-    return parse_partition(text, job.partitions_def)
+    with partition_loading_context(dynamic_partitions_store=instance):
+        return parse_partition(text, job.partitions_def)
+
+
+def run_tags(
+    job: dg.JobDefinition,
+    keys: tuple[str, ...] | None,
+    tags: Mapping[str, str] | None,
+    instance: dg.DagsterInstance,
+) -> dict[str, str]:
+    """The run tags that Dagster's own commands set for the same partitions."""
+    if keys is None or len(keys) == 1:
+        key = keys[0] if keys else None
+        return dict(merge_run_tags(job, key, tags, [], instance, None))
+    return {
+        **job.run_tags,
+        **(tags or {}),
+        "dagster/asset_partition_range_start": keys[0],
+        "dagster/asset_partition_range_end": keys[-1],
+    }
 
 
 def parse_partition(text: str, partitions_def: dg.PartitionsDefinition) -> tuple[str, ...]:
-    """The keys of `2016-05-10`, or of `2016-05-01...2016-05-31`, both ends included.
+    """The keys of `2016-05-10`, or of `2016-05-01...2016-05-31`, both ends included, or all (`*`).
 
     Raises PartitionError for an unknown key or a malformed or reversed range.
     """
     known = partitions_def.get_partition_keys()
+    if not known:
+        raise PartitionError(
+            f"Partition '{text}' does not exist; there is none. Dynamic partitions are kept in a"
+            " Dagster instance: add them there and pass it as report_to."
+        )
+    if text in known:
+        return (text,)
+    if text == ALL:
+        return tuple(known)
     ends = text.split(RANGE)
     if len(ends) > 2 or not all(ends):
         raise PartitionError(
@@ -67,22 +89,3 @@ def parse_partition(text: str, partitions_def: dg.PartitionsDefinition) -> tuple
 def to_subset(partitions_def: dg.PartitionsDefinition, keys: Sequence[str]) -> PartitionsSubset:
     """The keys as Dagster's own set of partitions."""
     return partitions_def.empty_subset().with_partition_keys(keys)
-
-
-def upstream_keys(
-    mapping: PartitionMapping,
-    downstream_def: dg.PartitionsDefinition | None,
-    keys: Sequence[str] | None,
-    upstream_def: dg.PartitionsDefinition,
-) -> UpstreamKeys:
-    """What the mapping makes of a step's keys (None: the step is not partitioned)."""
-    subset = to_subset(downstream_def, keys) if downstream_def and keys is not None else None
-    with partition_loading_context():
-        result = mapping.get_upstream_mapped_partitions_result_for_partitions(
-            subset, downstream_def if subset is not None else None, upstream_def
-        )
-    # Keys outside the definition come as a second set; ignoring it would lose them in silence.
-    return UpstreamKeys(
-        tuple(result.partitions_subset.get_partition_keys()),
-        tuple(result.required_but_nonexistent_partition_keys),
-    )

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from prefect_compat.execution import Execution
-from prefect_compat.flow import read_run_config
+from prefect_compat.parameters import read_run_config
 from prefect_compat.parity.contents import read_contents
 from prefect_compat.parity.record import Record, RecordedCheck
 from prefect_compat.parity.side import SideTask, main
-from prefect_compat.partitions import run_keys
-from prefect_compat.plan import CheckId, OutputId, read_plan, resolve_job
-from prefect_compat.resources import open_resources
+from prefect_compat.partitions import run_keys, run_tags
+from prefect_compat.plan import CheckId, OutputId, resolve_job
 
 STATES = {
     dg.DagsterEventType.STEP_SUCCESS: "succeeded",
@@ -29,13 +27,11 @@ def run_dagster(task: SideTask) -> Record:
     job = resolve_job(task.project.load(), task.job)
     config = read_run_config(task.run_config) if task.run_config else {}
     keys = run_keys(job, task.partition)
-    plan = read_plan(job)
     with dg.DagsterInstance.get() as instance:
-        with open_resources(job, instance, config.get("resources", {})) as resources:
-            execution = Execution(job, plan, keys, resources, instance)
+        tags = run_tags(job, keys, None, instance)
         started = time.perf_counter()
         result = job.execute_in_process(
-            run_config=config, instance=instance, tags=execution.tags, raise_on_error=False
+            run_config=config, instance=instance, tags=tags, raise_on_error=False
         )
         wall_s = time.perf_counter() - started
         events = [
@@ -43,9 +39,7 @@ def run_dagster(task: SideTask) -> Record:
             for entry in instance.all_logs(result.run_id)
             if entry.dagster_event is not None
         ]
-        with open_resources(job, instance, config.get("resources", {})) as resources:
-            made = Execution(job, plan, keys, resources, instance)
-            outputs = read_contents(made, _outputs(events))
+        outputs = read_contents(job, instance, config.get("resources", {}), _outputs(events))
     return Record("dagster", _states(events), outputs, _checks(events), wall_s, _error(events))
 
 

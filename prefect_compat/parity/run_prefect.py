@@ -7,20 +7,19 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-import dagster as dg
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State, TaskRun
 
 from prefect_compat.errors import ComparisonError
-from prefect_compat.execution import Execution
-from prefect_compat.flow import FlowResult, as_flow, read_run_config
+from prefect_compat.execution import run_instance
+from prefect_compat.flow import FlowResult, as_flow
+from prefect_compat.parameters import read_run_config
 from prefect_compat.parity.contents import read_contents
 from prefect_compat.parity.record import Record, RecordedCheck
 from prefect_compat.parity.side import SideTask, main
 from prefect_compat.partitions import run_keys
 from prefect_compat.plan import read_plan, resolve_job
-from prefect_compat.resources import open_resources
 
 PATIENCE_S = 30.0
 STATES = {"COMPLETED": "succeeded", "FAILED": "failed", "PENDING": "skipped"}
@@ -55,12 +54,8 @@ def run_prefect(task: SideTask) -> Record:
         if step.step in succeeded
         for entry in step.materializations
     ]
-    with (
-        dg.DagsterInstance.ephemeral() as instance,
-        open_resources(job, instance, config.get("resources", {})) as resources,
-    ):
-        execution = Execution(job, plan, None, resources, instance)
-        outputs = read_contents(execution, made)
+    with run_instance() as instance:
+        outputs = read_contents(job, instance, config.get("resources", {}), made)
     checks = tuple(RecordedCheck(c.check, c.passed, c.severity) for c in result.checks)
     return Record("prefect", steps, outputs, checks, wall_s)
 

@@ -93,11 +93,11 @@ def test_the_plan_is_printed_for_people_and_for_machines(tmp_path: Path) -> None
     found = prefect_compat(tmp_path, "plan")
     assert f"{JOB}: 12 steps, digest " in found.stdout
     assert (
-        "trial_summary  <- metrics (value), targets_no_negative_target (order), targets (value)"
+        "trial_summary  <- metrics (value), targets (value), targets_no_negative_target (order)"
         in found.stdout
     )
     steps = json.loads(prefect_compat(tmp_path, "plan", "--json").stdout)["steps"]
-    assert [step["name"] for step in steps if step["asset_keys"]] == [
+    assert [step["name"] for step in steps if step["outputs"][0]["asset_key"]] == [
         "raw_log",
         "sampled_batch",
         "predictions",

@@ -1,8 +1,7 @@
-import dagster as dg
 import pytest
 
 from prefect_compat.errors import PartitionError
-from prefect_compat.partitions import UpstreamKeys, parse_partition, upstream_keys
+from prefect_compat.partitions import parse_partition
 from tests.prefect_compat.graphs import DAYS
 
 
@@ -26,16 +25,3 @@ def test_a_key_and_a_range() -> None:
 def test_what_is_no_partition_is_said(text: str, words: str) -> None:
     with pytest.raises(PartitionError, match=words):
         parse_partition(text, DAYS)
-
-
-def test_keys_that_a_mapping_asks_for_in_vain_come_apart() -> None:
-    younger = dg.DailyPartitionsDefinition(start_date="2016-05-05", end_date="2016-06-01")
-    same_day = dg.TimeWindowPartitionMapping()
-    assert upstream_keys(same_day, DAYS, ("2016-05-04", "2016-05-05"), younger) == UpstreamKeys(
-        existing=("2016-05-05",), missing=("2016-05-04",)
-    )
-
-
-def test_an_unpartitioned_step_reads_all() -> None:
-    found = upstream_keys(dg.AllPartitionMapping(), None, None, DAYS)
-    assert found.existing == tuple(DAYS.get_partition_keys())

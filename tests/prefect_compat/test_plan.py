@@ -119,64 +119,6 @@ def test_an_unknown_job_is_answered_with_those_there_are() -> None:
         resolve_job(project(Path("unused"), []), "other")
 
 
-def unsupported() -> dict[str, tuple[list[Any], str]]:
-    """What is not carried over yet, and the words of its refusal."""
-
-    @dg.multi_asset(specs=[dg.AssetSpec("one"), dg.AssetSpec("two")])
-    def several():  # type: ignore[no-untyped-def]  # Dagster reads the annotation
-        ...
-
-    @dg.op
-    def inner() -> int:
-        return 1
-
-    @dg.graph_asset
-    def graph() -> int:
-        return inner()  # type: ignore[no-any-return]
-
-    @dg.asset
-    async def waits() -> int:
-        return 1
-
-    @dg.asset
-    def yields() -> Any:
-        yield dg.Output(1)
-
-    @dg.asset(config_schema={"a": int})
-    def legacy(context: dg.AssetExecutionContext) -> int:
-        return 1
-
-    @dg.asset(retry_policy=dg.RetryPolicy(max_retries=1, delay=1, jitter=dg.Jitter.FULL))
-    def jittery() -> int:
-        return 1
-
-    @dg.asset(pool="database")
-    def pooled() -> int:
-        return 1
-
-    @dg.asset(partitions_def=dg.DynamicPartitionsDefinition(name="names"))
-    def dynamic() -> int:
-        return 1
-
-    return {
-        "multi-asset": ([several], "'several' uses several or dynamic outputs"),
-        "graph asset": ([graph], "'graph' uses a graph-backed asset"),
-        "async": ([waits], "'waits' uses an async function"),
-        "generator": ([yields], "'yields' uses a generator function"),
-        "config_schema": ([legacy], "'legacy' uses a legacy config_schema"),
-        "jitter": ([jittery], "'jittery' uses a retry policy with jitter"),
-        "pool": ([pooled], "'pooled' uses the pool 'database'"),
-        "dynamic partitions": ([dynamic], "'dynamic' uses DynamicPartitionsDefinition"),
-    }
-
-
-@pytest.mark.parametrize("case", list(unsupported()))
-def test_what_is_not_carried_over_is_refused_by_name(case: str) -> None:
-    assets, words = unsupported()[case]
-    with pytest.raises(DefinitionError, match=words):
-        plan_of(assets)
-
-
 def test_partitions_are_told_apart() -> None:
     @dg.asset(**DAILY)
     def daily() -> int:
@@ -188,6 +130,7 @@ def test_partitions_are_told_apart() -> None:
 
     plan = plan_of([daily, whole])
     assert plan.step("daily").partitions == DAYS.get_serializable_unique_identifier()
+    assert plan.step("daily").partitions_per_run is None
     assert plan.step("whole").partitions is None
 
 

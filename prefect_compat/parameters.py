@@ -1,0 +1,162 @@
+"""The flow's parameters: the partition, and the configuration of each node that has one."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import dagster as dg
+import yaml
+from dagster._config import ConfigTypeKind
+from pydantic import AfterValidator, BeforeValidator, ValidationError
+
+from prefect_compat.errors import ConfigError
+from prefect_compat.partitions import run_keys
+from prefect_compat.plan import Plan, config_class
+
+PARTITION = "partition"
+SECTIONS = {"ops", "resources", "execution", "loggers", "inputs"}
+
+
+def read_run_config(path: str) -> dict[str, Any]:
+    """A run-config file (YAML or JSON). Raises ConfigError if it holds no mapping."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = yaml.safe_load(file)
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read as run config: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds {type(content).__name__}; expected a mapping with `ops`.")
+    return content
+
+
+def flow_parameters(
+    job: dg.JobDefinition,
+    plan: Plan,
+    run_config: Mapping[str, Any],
+    instance: dg.DagsterInstance | None,
+) -> list[inspect.Parameter]:
+    """`partition` where the job is partitioned, and one parameter for each configurable node,
+    named after it; what `run_config` says of a node is its parameter's default.
+
+    Their validators run before the flow run enters its first task.
+    """
+    parameters = []
+    if plan.is_partitioned:
+
+        def demand_known(text: str) -> str:
+            run_keys(job, text, instance)
+            return text
+
+        known = AfterValidator(_as_value_error(demand_known))
+        parameters.append(parameter(PARTITION, Annotated[str, known]))
+    for node in job.graph.nodes:
+        given = run_config.get("ops", {}).get(node.name, {}).get("config")
+        model = config_class(node.definition)
+        if model is not None:
+            parameters.append(_of_model(node.name, model, given))
+        elif _has_schema(node.definition):
+            field = node.definition.config_field
+            required = given is None and field is not None and field.is_required
+            default = inspect.Parameter.empty if required else given
+            parameters.append(parameter(node.name, Any, default))
+    return parameters
+
+
+def with_parameters(
+    job: dg.JobDefinition, run_config: Mapping[str, Any], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`run_config` with the values of the flow's parameters put in.
+
+    Raises ConfigError for what Dagster itself refuses.
+    """
+    configs = {name: value for name, value in values.items() if value is not None}
+    models = {name: v for name, v in configs.items() if isinstance(v, dg.Config)}
+    ops = dict(run_config.get("ops", {}))
+    for name, found in dg.RunConfig(ops=models).to_config_dict().get("ops", {}).items():
+        ops[name] = {**ops.get(name, {}), **found}
+    for name in configs.keys() - models.keys():
+        ops[name] = {**ops.get(name, {}), "config": configs[name]}
+    merged = {**run_config, **({"ops": ops} if ops else {})}
+    return demand_valid(job, merged)
+
+
+def demand_valid(job: dg.JobDefinition, run_config: Mapping[str, Any]) -> dict[str, Any]:
+    """The run config, if Dagster itself accepts it for this job. Raises ConfigError if not."""
+    unsupported = sorted(set(run_config) - SECTIONS)
+    if unsupported:
+        raise ConfigError(
+            f"Run config has the section '{unsupported[0]}'; expected ops or resources."
+        )
+    try:
+        dg.validate_run_config(job, dict(run_config))
+    except dg.DagsterInvalidConfigError as error:
+        raise ConfigError(f"Dagster refuses this run config for {job.name}: {error}") from error
+    return dict(run_config)
+
+
+def parameter(
+    name: str, annotation: Any, default: Any = inspect.Parameter.empty
+) -> inspect.Parameter:
+    """A parameter that is passed by its name."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, annotation=annotation, default=default)
+
+
+def set_signature(function: Any, parameters: list[inspect.Parameter]) -> None:
+    """What Prefect shows, validates and records as the function's parameters."""
+    function.__signature__ = inspect.Signature(parameters)
+    function.__annotations__ = {entry.name: entry.annotation for entry in parameters}
+
+
+def _of_model(name: str, model: type[dg.Config], given: Any) -> inspect.Parameter:
+    known = BeforeValidator(_no_unknown_fields(name, model))
+    annotation = Annotated[model, known]  # type: ignore[valid-type]  # made at run time
+    if given is None and any(field.is_required() for field in model.model_fields.values()):
+        return parameter(name, annotation)
+    try:
+        return parameter(name, annotation, model(**(given or {})))
+    except ValidationError:
+        # `{"env": NAME}` is no value of the model; Dagster resolves it when the run starts.
+        return parameter(name, annotation | None, None)
+
+
+def _has_schema(definition: Any) -> bool:
+    """Whether an op or a graph takes configuration that is not declared by a `Config` class."""
+    if isinstance(definition, dg.GraphDefinition):
+        return bool(definition.has_config_mapping)
+    field = definition.config_field
+    return field is not None and field.config_type.kind is not ConfigTypeKind.ANY
+
+
+def _as_value_error(validate: Any) -> Any:
+    """Pydantic reports a ValueError as the parameter's fault; other errors it lets through."""
+
+    def validator(value: Any) -> Any:
+        try:
+            return validate(value)
+        except Exception as error:
+            raise ValueError(str(error)) from error
+
+    return validator
+
+
+def _no_unknown_fields(name: str, model: type[dg.Config]) -> Any:
+    """Prefect would drop an unknown field in silence, Dagster refuses it: so does the flow."""
+
+    def validator(value: Any) -> Any:
+        known = set(_field_names(model))
+        unknown = sorted(set(value) - known) if isinstance(value, dict) else []
+        if unknown and model.model_config.get("extra") != "allow":
+            raise ValueError(
+                f"{name} has no field '{unknown[0]}'; it has: {', '.join(model.model_fields)}"
+            )
+        return value
+
+    return validator
+
+
+def _field_names(model: type[dg.Config]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield name
+        if field.alias:
+            yield field.alias

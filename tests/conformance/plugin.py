@@ -1,0 +1,90 @@
+"""A pytest plugin: notes which tests call `materialize` or `materialize_to_memory` and how they
+end; with CONFORMANCE_SIDE=prefect those two are the drop-ins of `prefect_compat`.
+
+Loaded with `-p` before Dagster's test modules, so that their imports find the replacements.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import dagster
+import pytest
+
+SIDE = os.environ["CONFORMANCE_SIDE"]
+RESULTS = Path(os.environ["CONFORMANCE_RESULTS"])
+NAMES = ("materialize", "materialize_to_memory")
+_calls: list[str] = []
+
+
+def _noted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        _calls.append(name)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _replace() -> None:
+    module = sys.modules["dagster._core.definitions.materialize"]
+    for name in NAMES:
+        theirs = getattr(module, name)
+        if SIDE == "prefect":
+            import prefect_compat
+
+            function = _noted(name, getattr(prefect_compat, name))
+        else:
+            function = _noted(name, theirs)
+        for found in list(sys.modules.values()):
+            if found is not None and vars(found).get(name) is theirs:
+                setattr(found, name, function)
+    assert dagster.materialize is module.materialize
+
+
+_replace()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _prefect_server() -> Iterator[None]:
+    if SIDE != "prefect":
+        yield
+        return
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    quick = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    with prefect_test_harness(server_startup_timeout=180), quick:
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
+    report: pytest.TestReport = yield  # type: ignore[misc]  # the hook's protocol
+    if call.when == "setup":
+        _calls.clear()
+    if call.when == "call":
+        line = {
+            "test": item.nodeid,
+            "outcome": report.outcome,
+            "calls": sorted(set(_calls)),
+            "reason": str(call.excinfo.value)[:500] if call.excinfo else "",
+            "error": call.excinfo.typename if call.excinfo else "",
+        }
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        with (RESULTS / f"{SIDE}-{worker}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+    return report
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Only the tests listed in CONFORMANCE_ONLY, where it is set."""
+    only = os.environ.get("CONFORMANCE_ONLY")
+    if only:
+        wanted = set(json.loads(Path(only).read_text(encoding="utf-8")))
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in wanted])
+        items[:] = [item for item in items if item.nodeid in wanted]

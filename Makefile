@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo test check bench lock clean
+.PHONY: install demo test check bench conformance lock clean
 .DEFAULT_GOAL := demo
 
 install: .venv/installed $(DAGSTER_HOME)/dagster.yaml
@@ -50,6 +50,9 @@ check: install
 bench: install
 	$(BIN)/python -m benchmarks.reading_the_log
 	$(BIN)/python -m benchmarks.the_year
+
+conformance: install
+	$(BIN)/python -m tests.conformance
 
 lock:
 	$(PYTHON) -m venv var/lock-venv

@@ -14,7 +14,8 @@ import click
 from prefect_compat.errors import PrefectCompatError
 from prefect_compat.project import Project
 
-PARITY_DIFFERS, COULD_NOT_RUN = 1, 2
+PARITY_DIFFERS = REFUSED = 1
+COULD_NOT_RUN = 2
 
 
 def project_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -85,6 +86,29 @@ def plan(module: str | None, file: str | None, job: str, as_json: bool) -> None:
     for step in found.steps:
         upstream = [f"{edge.upstream} ({edge.kind})" for edge in found.upstream_of(step.name)]
         click.echo(f"  {step.name}" + (f"  <- {', '.join(upstream)}" if upstream else ""))
+
+
+@main.command()
+@click.option("-m", "--module-name", "module", help="module with the Definitions")
+@click.option("-f", "--python-file", "file", help="file with the Definitions")
+def explain(module: str | None, file: str | None) -> None:
+    """Say of every definition what becomes of it under Prefect, without running anything.
+
+    Exit code 1 where something is refused.
+    """
+    from prefect_compat.features import Verdict
+    from prefect_compat.features import explain as explanations
+
+    with _errors_said():
+        found = explanations(Project(module, file).load())
+    width = max((len(entry.definition) for entry in found), default=0)
+    for entry in found:
+        feature = entry.feature
+        click.echo(
+            f"{entry.definition:<{width}}  {feature.verdict:<9}  {feature.name}: {feature.how}"
+        )
+    if any(entry.feature.verdict is Verdict.REFUSED for entry in found):
+        sys.exit(REFUSED)
 
 
 @main.command()

@@ -1,5 +1,7 @@
 """What can go wrong, by whose fault it is."""
 
+from typing import Any
+
 
 class PrefectCompatError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -18,7 +20,9 @@ class ConfigError(PrefectCompatError):
 
 
 class StepError(PrefectCompatError):
-    """The user's own code failed; the cause is chained."""
+    """The user's own code failed; the cause is chained. `result` has what the flow run did."""
+
+    result: Any = None  # a FlowResult: errors know nothing of flows
 
 
 class ComparisonError(PrefectCompatError):

@@ -364,7 +364,10 @@ FEATURES: tuple[Feature, ...] = (
         _job(lambda j: j.partitioned_config and not j.asset_layer.selected_asset_keys),
     ),
     Feature(
-        "loggers", S, "configured as under Dagster, beside Prefect's log", _job(lambda j: j.loggers)
+        "loggers",
+        S,
+        "configured as under Dagster, beside Prefect's log",
+        _job(lambda j: set(j.loggers) - {"console"}),
     ),
     Feature(
         "executor",

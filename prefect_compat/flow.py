@@ -179,10 +179,24 @@ def run_graph(execution: Execution, plan: Plan, definitions: dg.Definitions | No
         cause = futures[failed[0]].state.result(raise_on_failure=False)
         reason = getattr(cause, "description", None) or cause
         unstarted = f"\nNot started, because they depend on it: {', '.join(not_started)}."
-        raise StepError(
+        error = StepError(
             f"{', '.join(failed)} failed: {reason}" + (unstarted if not_started else "")
-        ) from (cause if isinstance(cause, BaseException) else None)
-    return FlowResult(tuple(future.result() for future in futures.values()))
+        )
+        error.result = _result(execution, futures)
+        raise error from (cause if isinstance(cause, BaseException) else None)
+    return _result(execution, futures)
+
+
+def _result(execution: Execution, futures: Mapping[str, PrefectFuture[StepResult]]) -> FlowResult:
+    """What the steps did that ran; of a failed one, what this process saw of it."""
+    steps = []
+    for name, future in futures.items():
+        if future.state.is_completed():
+            steps.append(future.result())
+        elif future.state.is_final():
+            seen = [event for event in execution.events if event.step_key == name]
+            steps.append(StepResult(name, tuple(seen)))
+    return FlowResult(tuple(steps))
 
 
 def _has_failed(future: PrefectFuture[Any]) -> bool:
@@ -252,7 +266,7 @@ class _Submission:
             self.unresolved.append(step.name)
             return
         for key in self._keys(step):
-            edges = read_edges(self._execution.step(key))
+            edges = tuple(read_edges(self._execution.step(key)))
             if any(edge.upstream not in self.futures for edge in edges):
                 self.unresolved.append(key)
                 continue

@@ -29,8 +29,19 @@ def run_keys(
         raise PartitionError(
             f"{job.name} is partitioned: pass --partition KEY, A{RANGE}B, or {ALL} for all."
         )
+    if instance is None and _is_dynamic(job.partitions_def):
+        raise PartitionError(
+            f"The partitions of {job.name} are dynamic: their keys are kept in a Dagster instance."
+            " Pass it as report_to."
+        )
     with partition_loading_context(dynamic_partitions_store=instance):
         return parse_partition(text, job.partitions_def)
+
+
+def _is_dynamic(partitions_def: dg.PartitionsDefinition) -> bool:
+    if isinstance(partitions_def, dg.MultiPartitionsDefinition):
+        return any(_is_dynamic(d.partitions_def) for d in partitions_def.partitions_defs)
+    return isinstance(partitions_def, dg.DynamicPartitionsDefinition)
 
 
 def run_tags(
@@ -59,8 +70,7 @@ def parse_partition(text: str, partitions_def: dg.PartitionsDefinition) -> tuple
     known = partitions_def.get_partition_keys()
     if not known:
         raise PartitionError(
-            f"Partition '{text}' does not exist; there is none. Dynamic partitions are kept in a"
-            " Dagster instance: add them there and pass it as report_to."
+            f"Partition '{text}' does not exist: there is none yet. Add it to the Dagster instance."
         )
     if text in known:
         return (text,)

@@ -19,6 +19,12 @@ from prefect_compat.parameters import parameter, set_signature
 from prefect_compat.plan import Step
 
 DYNAMIC = "dynamic_outputs"
+INNER = "/"
+
+
+def step_of(task_key: str) -> str:
+    """The step whose task has this key in Prefect: the inverse of what `step_task` gives it."""
+    return task_key.rpartition("-")[0].replace(INNER, ".")
 
 
 def step_task(
@@ -51,7 +57,8 @@ def step_task(
             asset.add_metadata(_summary(result, asset.key))
         return result
 
-    run.__name__ = run.__qualname__ = key
+    run.__name__ = key
+    run.__qualname__ = key.replace(".", INNER)  # Prefect cuts a qualified name at its last dot
     set_signature(run, [parameter(name, Any) for name in inputs])
     options: dict[str, Any] = {
         "name": key,

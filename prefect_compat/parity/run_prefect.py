@@ -20,6 +20,7 @@ from prefect_compat.parity.record import Record, RecordedCheck
 from prefect_compat.parity.side import SideTask, main
 from prefect_compat.partitions import run_keys
 from prefect_compat.plan import read_plan, resolve_job
+from prefect_compat.tasks import step_of
 
 PATIENCE_S = 30.0
 STATES = {"COMPLETED": "succeeded", "FAILED": "failed", "PENDING": "skipped"}
@@ -74,7 +75,7 @@ def recorded_task_runs(state: State[Any], steps: Collection[str]) -> dict[str, T
         while True:
             task_runs = client.read_task_runs(flow_run_filter=flow_run)
             # The name is the step's only once a run has started; its key begins with it always.
-            found = {run.task_key.rpartition("-")[0]: run for run in task_runs}
+            found = {step_of(run.task_key): run for run in task_runs}
             lacking = [name for name in steps if not _has_ended(found.get(name))]
             if not lacking:
                 return found

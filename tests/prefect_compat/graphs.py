@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+INNER = "between-ops"
 DAYS = dg.DailyPartitionsDefinition(start_date="2016-05-01", end_date="2016-06-01")
 DAILY: dict[str, Any] = {
     "partitions_def": DAYS,
@@ -22,7 +23,16 @@ class JsonStore(dg.ConfigurableIOManager):
     def _path(self, key: dg.AssetKey, partition: str | None) -> Path:
         return Path(self.root, *key.path, *([partition] if partition else [])).with_suffix(".json")
 
+    def _path_of_inner(self, context: dg.OutputContext) -> Path:
+        """Of a value between the ops of a graph, which is no asset."""
+        return Path(self.root, INNER, *context.get_identifier()).with_suffix(".json")
+
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        if not context.has_asset_key:
+            path = self._path_of_inner(context)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(obj))
+            return
         keys: Sequence[str | None] = (
             context.asset_partition_keys if context.has_asset_partitions else [None]
         )
@@ -33,6 +43,9 @@ class JsonStore(dg.ConfigurableIOManager):
         context.add_output_metadata({"written": len(keys)})
 
     def load_input(self, context: dg.InputContext) -> Any:
+        if not context.has_asset_key:
+            assert context.upstream_output is not None
+            return json.loads(self._path_of_inner(context.upstream_output).read_text())
         if not context.has_asset_partitions:
             return json.loads(self._path(context.asset_key, None).read_text())
         found = {
@@ -59,4 +72,5 @@ def stored(root: Path) -> dict[str, Any]:
     return {
         str(path.relative_to(root).with_suffix("")): json.loads(path.read_text())
         for path in sorted(root.rglob("*.json"))
+        if INNER not in path.parts
     }

@@ -175,7 +175,12 @@ def _specs(test: Callable[[Any], Any]) -> Callable[[Any], bool]:
 S, E, R, N = Verdict.SUPPORTED, Verdict.EMULATED, Verdict.REFUSED, Verdict.NOT_RUN
 
 FEATURES: tuple[Feature, ...] = (
-    Feature("asset", S, "a task that materializes the asset's URI", _asset(lambda a: a.keys)),
+    Feature(
+        "asset",
+        S,
+        "a task that materializes the asset's URI",
+        _asset(lambda a: a.keys and a.is_executable),
+    ),
     Feature(
         "asset dependencies without values (`deps`)",
         S,

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 import prefect
+from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 from prefect.utilities.annotations import opaque
@@ -23,10 +24,9 @@ from prefect_compat.parameters import (
     with_parameters,
 )
 from prefect_compat.partitions import RANGE, run_keys, run_tags
-from prefect_compat.plan import Edge, Plan, Step, read_edges, read_plan, resolve_job
+from prefect_compat.plan import Edge, Plan, Step, read_edges, read_plan
+from prefect_compat.source import JobSource
 from prefect_compat.tasks import DYNAMIC, step_task
-
-SELECTED = "selected_assets"
 
 
 class FlowResult:
@@ -72,59 +72,43 @@ def as_flow(
     Raises DefinitionError for what cannot be carried over, ConfigError for a run config that
     Dagster would refuse.
     """
-    definitions, name = _with_job(defs, job, selection)
-    job_def = resolve_job(definitions, name)
+    source = JobSource(defs, job, selection, report_to)
+    job_def = source.job
     demand_carried_over(job_def)
     plan = read_plan(job_def)
     if not plan.steps:
-        raise DefinitionError(f"'{name}' has nothing to run: it selects no executable asset.")
+        raise DefinitionError(f"'{plan.name}' has nothing to run: it selects no executable asset.")
     base = run_config.to_config_dict() if isinstance(run_config, dg.RunConfig) else run_config or {}
     if base:
         demand_valid(job_def, base)
-    repository = definitions.get_repository_def()
 
+    # What it holds can be pickled, so that the flow can be sent to other processes.
     def run(**parameters: Any) -> FlowResult:
-        keys = run_keys(job_def, parameters.pop(PARTITION, None), report_to)
+        keys = run_keys(source.job, parameters.pop(PARTITION, None), source.instance)
         limit = plan.partitions_per_run
         if keys is not None and limit is not None and len(keys) > limit:
-            return _run_chunks(flow, keys, limit, parameters)
-        with nullcontext(report_to) if report_to else run_instance() as instance:
+            return _run_chunks(keys, limit, parameters)
+        with nullcontext(source.instance) if source.instance else run_instance() as instance:
             request = RunRequest(
-                job=job_def,
-                run_config=_run_config(job_def, base, parameters, keys),
-                tags=run_tags(job_def, keys, tags, instance),
-                repository=repository,
-                reports=report_to is not None,
+                job=source.job,
+                run_config=_run_config(source.job, base, parameters, keys),
+                tags=run_tags(source.job, keys, tags, instance),
+                repository=source.repository,
+                reports=source.instance is not None,
             )
             with open_execution(request, instance) as execution:
-                return run_graph(execution, plan, definitions)
+                return run_graph(execution, plan, source)
 
     run.__name__ = run.__qualname__ = plan.name
     run.__doc__ = job_def.description
-    set_signature(run, flow_parameters(job_def, plan, base, report_to))
-    flow: prefect.Flow[..., FlowResult] = prefect.Flow(
+    set_signature(run, flow_parameters(source, plan, base))
+    return prefect.Flow(
         run,
         name=plan.name.replace("_", "-"),
         description=job_def.description,
         flow_run_name=f"{plan.name} {{{PARTITION}}}" if plan.is_partitioned else plan.name,
         task_runner=task_runner,
     )
-    return flow
-
-
-def _with_job(defs: dg.Definitions, job: str | None, selection: Any) -> tuple[dg.Definitions, str]:
-    """The definitions, and the name of their job; of a selection a job is made."""
-    if (job is None) == (selection is None):
-        raise DefinitionError("Pass the name of a job or a selection of assets, one of them.")
-    if job is not None:
-        return defs, job
-    try:
-        selected = dg.Definitions(jobs=[dg.define_asset_job(SELECTED, selection=selection)])
-        merged = dg.Definitions.merge(defs, selected)
-        merged.resolve_job_def(SELECTED)
-    except (dg.DagsterError, ValueError) as error:
-        raise DefinitionError(f"Dagster refuses the selection {selection!r}: {error}") from error
-    return merged, SELECTED
 
 
 def _run_config(
@@ -147,13 +131,11 @@ def _run_config(
     return with_parameters(job, base, parameters)
 
 
-def _run_chunks(
-    flow: prefect.Flow[..., FlowResult],
-    keys: tuple[str, ...],
-    limit: int,
-    parameters: Mapping[str, Any],
-) -> FlowResult:
+def _run_chunks(keys: tuple[str, ...], limit: int, parameters: Mapping[str, Any]) -> FlowResult:
     """A subflow for each chunk, as Dagster's backfill starts a run for each."""
+    context = FlowRunContext.get()
+    assert context is not None  # in the flow's own run
+    flow: Any = context.flow
     steps: list[StepResult] = []
     for start in range(0, len(keys), limit):
         chunk = keys[start : start + limit]
@@ -162,12 +144,12 @@ def _run_chunks(
     return FlowResult(tuple(steps))
 
 
-def run_graph(execution: Execution, plan: Plan, definitions: dg.Definitions | None) -> FlowResult:
+def run_graph(execution: Execution, plan: Plan, source: JobSource | None) -> FlowResult:
     """Submits every step, waits for all, and fails if one did. To be called in a flow run.
 
     Steps that do not depend on the failed one run on; those that do never start.
     """
-    with _submission(execution, plan, definitions) as submission:
+    with _submission(execution, plan, source) as submission:
         submission.submit_all()
         futures = submission.futures
         for future in futures.values():
@@ -205,9 +187,9 @@ def _has_failed(future: PrefectFuture[Any]) -> bool:
 
 @contextmanager
 def _submission(
-    execution: Execution, plan: Plan, definitions: dg.Definitions | None
+    execution: Execution, plan: Plan, source: JobSource | None
 ) -> Iterator["_Submission"]:
-    handle = ExecutionHandle(execution, definitions)
+    handle = ExecutionHandle(execution, source)
     try:
         yield _Submission(execution, plan, handle)
     finally:

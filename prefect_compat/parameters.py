@@ -12,8 +12,10 @@ from pydantic import AfterValidator, BeforeValidator, ValidationError
 from prefect_compat.errors import ConfigError
 from prefect_compat.partitions import run_keys
 from prefect_compat.plan import Plan, config_class
+from prefect_compat.source import JobSource
 
 PARTITION = "partition"
+CONFIG = "config"
 SECTIONS = {"ops", "resources", "execution", "loggers", "inputs"}
 
 
@@ -30,25 +32,26 @@ def read_run_config(path: str) -> dict[str, Any]:
 
 
 def flow_parameters(
-    job: dg.JobDefinition,
-    plan: Plan,
-    run_config: Mapping[str, Any],
-    instance: dg.DagsterInstance | None,
+    source: JobSource, plan: Plan, run_config: Mapping[str, Any]
 ) -> list[inspect.Parameter]:
     """`partition` where the job is partitioned, and one parameter for each configurable node,
-    named after it; what `run_config` says of a node is its parameter's default.
+    named after it; what `run_config` says of a node is its parameter's default. A job that maps
+    its whole configuration has the one parameter `config`.
 
     Their validators run before the flow run enters its first task.
     """
+    job = source.job
     parameters = []
     if plan.is_partitioned:
 
         def demand_known(text: str) -> str:
-            run_keys(job, text, instance)
+            run_keys(source.job, text, source.instance)
             return text
 
         known = AfterValidator(_as_value_error(demand_known))
         parameters.append(parameter(PARTITION, Annotated[str, known]))
+    if job.config_mapping is not None:
+        return [*parameters, parameter(CONFIG, Any, dict(run_config))]
     for node in job.graph.nodes:
         given = run_config.get("ops", {}).get(node.name, {}).get("config")
         model = config_class(node.definition)
@@ -69,6 +72,8 @@ def with_parameters(
 
     Raises ConfigError for what Dagster itself refuses.
     """
+    if job.config_mapping is not None:
+        return demand_valid(job, values.get(CONFIG) or run_config)
     configs = {name: value for name, value in values.items() if value is not None}
     models = {name: v for name, v in configs.items() if isinstance(v, dg.Config)}
     ops = dict(run_config.get("ops", {}))
@@ -83,7 +88,7 @@ def with_parameters(
 def demand_valid(job: dg.JobDefinition, run_config: Mapping[str, Any]) -> dict[str, Any]:
     """The run config, if Dagster itself accepts it for this job. Raises ConfigError if not."""
     unsupported = sorted(set(run_config) - SECTIONS)
-    if unsupported:
+    if unsupported and job.config_mapping is None:
         raise ConfigError(
             f"Run config has the section '{unsupported[0]}'; expected ops or resources."
         )

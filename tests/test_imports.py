@@ -37,6 +37,7 @@ ROOMS = {
         "partitions",
         "project",
         "features",
+        "source",
         "execution",
         "invocation",
         "parameters",

@@ -58,7 +58,7 @@ def test_each_feature_is_found_where_it_is_used(tmp_path: Path) -> None:
     }
     assert found["one, two"] >= {"multi-asset", "subsettable multi-asset"}
     assert found["daily:gate"] >= {"asset check", "blocking check"}
-    assert found["far"] == {"external asset"}
+    assert "external asset" in found["far"]
     assert "asset job" in found["the_job"]
 
 

@@ -1,0 +1,92 @@
+"""Where a job comes from: what a flow holds of it, and what other processes need to have it."""
+
+import sys
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+from dagster._core.instance import InstanceRef
+
+from prefect_compat.errors import DefinitionError
+from prefect_compat.plan import resolve_job
+
+SELECTED = "selected_assets"
+
+
+class JobSource:
+    """A job of some definitions, or one made of a selection, and the instance that it reports to.
+
+    Pickled, it is the place from which the definitions can be imported: Dagster's own objects
+    cannot be pickled.
+    """
+
+    def __init__(
+        self,
+        definitions: dg.Definitions,
+        job: str | None,
+        selection: Any = None,
+        instance: dg.DagsterInstance | None = None,
+    ) -> None:
+        if (job is None) == (selection is None):
+            raise DefinitionError("Pass the name of a job or a selection of assets, one of them.")
+        self._definitions = definitions
+        self._job = job
+        self._selection = selection
+        self.instance = instance
+
+    @cached_property
+    def resolved(self) -> tuple[dg.Definitions, dg.JobDefinition]:
+        """The definitions with the job in them, and the job."""
+        if self._job is not None:
+            return self._definitions, resolve_job(self._definitions, self._job)
+        try:
+            job = dg.define_asset_job(SELECTED, selection=self._selection)
+            merged = dg.Definitions.merge(self._definitions, dg.Definitions(jobs=[job]))
+            return merged, merged.resolve_job_def(SELECTED)
+        except (dg.DagsterError, ValueError) as error:
+            raise DefinitionError(
+                f"Dagster refuses the selection {self._selection!r}: {error}"
+            ) from error
+
+    @property
+    def job(self) -> dg.JobDefinition:
+        return self.resolved[1]
+
+    @property
+    def repository(self) -> dg.RepositoryDefinition:
+        return self.resolved[0].get_repository_def()
+
+    def __getstate__(self) -> dict[str, Any]:
+        instance = self.instance
+        return {
+            "place": _place_of(self._definitions),
+            "job": self._job,
+            "selection": self._selection,
+            "instance": instance.get_ref() if instance and instance.is_persistent else None,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from importlib import import_module
+
+        module, name = state["place"]
+        self._definitions = getattr(import_module(module), name)
+        self._job = state["job"]
+        self._selection = state["selection"]
+        ref: InstanceRef | None = state["instance"]
+        self.instance = dg.DagsterInstance.from_ref(ref) if ref else None
+
+
+def _place_of(definitions: dg.Definitions) -> tuple[str, str]:
+    """The module and the name under which another process can import the definitions."""
+    # A module that imports them was entered before the one that makes them.
+    for module_name, module in reversed(list(sys.modules.items())):
+        if module_name.startswith("__"):
+            continue
+        for name, value in list(getattr(module, "__dict__", {}).items()):
+            if value is definitions:
+                return module_name, name
+    raise DefinitionError(
+        "The definitions are no global variable of a module that another process could import, so"
+        " the flow cannot run on a process pool or on Dask. Put them into a module, or use"
+        " Prefect's thread pool."
+    )

@@ -38,12 +38,17 @@ from dagster._core.execution.plan.outputs import StepOutputHandle
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.plan.step import ExecutionStep
-from dagster._core.execution.resources_init import resource_initialization_manager
+from dagster._core.execution.resources_init import (
+    get_required_resource_keys_for_step,
+    resource_initialization_manager,
+)
 from dagster._core.execution.retries import RetryMode
 from dagster._core.log_manager import DagsterLogManager
 from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
 from dagster._core.utils import make_new_run_id
 from dagster._utils.error import serializable_error_info_from_exc_info
+
+from prefect_compat.event_log import make_instance
 
 # What Dagster looks up in the event log while it runs a step: upstream data versions.
 LOOKED_UP = (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION)
@@ -68,8 +73,7 @@ class RunRequest:
 def run_instance() -> Iterator[dg.DagsterInstance]:
     """An instance of the flow run's own, in memory. Its storage folder is that of DAGSTER_HOME
     where that is set, so that Dagster's default IO manager stores where it does under Dagster."""
-    home = os.environ.get("DAGSTER_HOME")
-    with dg.DagsterInstance.ephemeral(tempdir=home or None) as instance:
+    with make_instance(os.environ.get("DAGSTER_HOME") or None) as instance:
         yield instance
 
 
@@ -167,6 +171,16 @@ class Execution:
         with self._lock:
             self._mappings[step] = mapping_keys
             self.plan.resolve(self._mappings)
+
+    def op_config(self, key: str) -> Any:
+        """The step's configuration, resolved."""
+        return self._creation.resolved_run_config.ops[str(self.step(key).node_handle)].config
+
+    def resource_config(self, key: str) -> dict[str, Any]:
+        """The configuration, resolved, of the resources that the step uses, by their keys."""
+        keys = get_required_resource_keys_for_step(self.job, self.step(key), self.plan)
+        resources = self._creation.resolved_run_config.resources
+        return {name: resources[name].config for name in sorted(keys) if name in resources}
 
     def step(self, key: str) -> ExecutionStep:
         """Dagster's own description of a step that can run."""

@@ -26,7 +26,7 @@ from prefect_compat.parameters import (
 from prefect_compat.partitions import RANGE, run_keys, run_tags
 from prefect_compat.plan import Edge, Plan, Step, read_edges, read_plan
 from prefect_compat.source import JobSource
-from prefect_compat.tasks import DYNAMIC, step_task
+from prefect_compat.tasks import DYNAMIC, TaskOptions, step_task
 
 
 class FlowResult:
@@ -56,6 +56,8 @@ def as_flow(
     tags: Mapping[str, str] | None = None,
     task_runner: TaskRunner[Any] | None = None,
     report_to: dg.DagsterInstance | None = None,
+    caches_results: bool = False,
+    makes_artifacts: bool = False,
 ) -> prefect.Flow[..., FlowResult]:
     """The job, or the assets of a selection (Dagster's selection syntax), as a flow with a
     parameter `partition` (a key, `A...B`, or `*` for all) where it is partitioned and one
@@ -65,6 +67,10 @@ def as_flow(
     parameters. The task runner is Prefect's thread pool unless another is given. With `report_to`,
     the run and its events are recorded in that Dagster instance, which also answers for dynamic
     partitions. The flow returns what each step did; it fails with StepError where a step failed.
+
+    With `caches_results`, a step is not run again while its code version, configuration,
+    partitions, resources' configuration and upstream data versions are those of an earlier run.
+    With `makes_artifacts`, markdown, table, JSON and URL metadata become Prefect artifacts.
 
     A range over assets whose backfill policy is not `single_run` is run as Dagster's backfill
     would: one subflow for each chunk of partitions, in order.
@@ -82,6 +88,8 @@ def as_flow(
     if base:
         demand_valid(job_def, base)
 
+    options = TaskOptions(caches_results, makes_artifacts)
+
     # What it holds can be pickled, so that the flow can be sent to other processes.
     def run(**parameters: Any) -> FlowResult:
         keys = run_keys(source.job, parameters.pop(PARTITION, None), source.instance)
@@ -97,7 +105,7 @@ def as_flow(
                 reports=source.instance is not None,
             )
             with open_execution(request, instance) as execution:
-                return run_graph(execution, plan, source)
+                return run_graph(execution, plan, source, options)
 
     run.__name__ = run.__qualname__ = plan.name
     run.__doc__ = job_def.description
@@ -144,12 +152,17 @@ def _run_chunks(keys: tuple[str, ...], limit: int, parameters: Mapping[str, Any]
     return FlowResult(tuple(steps))
 
 
-def run_graph(execution: Execution, plan: Plan, source: JobSource | None) -> FlowResult:
+def run_graph(
+    execution: Execution,
+    plan: Plan,
+    source: JobSource | None,
+    options: TaskOptions = TaskOptions(),  # noqa: B008  # it is frozen
+) -> FlowResult:
     """Submits every step, waits for all, and fails if one did. To be called in a flow run.
 
     Steps that do not depend on the failed one run on; those that do never start.
     """
-    with _submission(execution, plan, source) as submission:
+    with _submission(execution, plan, source, options) as submission:
         submission.submit_all()
         futures = submission.futures
         for future in futures.values():
@@ -187,11 +200,11 @@ def _has_failed(future: PrefectFuture[Any]) -> bool:
 
 @contextmanager
 def _submission(
-    execution: Execution, plan: Plan, source: JobSource | None
+    execution: Execution, plan: Plan, source: JobSource | None, options: TaskOptions
 ) -> Iterator["_Submission"]:
     handle = ExecutionHandle(execution, source)
     try:
-        yield _Submission(execution, plan, handle)
+        yield _Submission(execution, plan, handle, options)
     finally:
         handle.forget()
 
@@ -200,12 +213,15 @@ class _Submission:
     """The tasks of a run as they are submitted; those downstream of dynamic outputs when their
     number is known."""
 
-    def __init__(self, execution: Execution, plan: Plan, handle: ExecutionHandle) -> None:
+    def __init__(
+        self, execution: Execution, plan: Plan, handle: ExecutionHandle, options: TaskOptions
+    ) -> None:
         self.futures: dict[str, PrefectFuture[StepResult]] = {}
         self.unresolved: list[str] = []
         self._execution = execution
         self._plan = plan
         self._handle = handle
+        self._options = options
         self._sources: dict[str, frozenset[str]] = {}
         self._mappings: dict[str, dict[str, list[str] | None]] = {}
         self._may_skip: set[str] = set()
@@ -291,15 +307,17 @@ class _Submission:
         order = []
         for edge in edges:
             future = self.futures[edge.upstream]
-            # Of an output that may not be yielded, the step must learn whether it was.
-            if edge.kind == "value" or step.name in self._may_skip:
+            # Of an output that may not be yielded, the step must learn whether it was; a cached
+            # step is known by all that is upstream of it.
+            asks = step.name in self._may_skip or self._options.caches_results
+            if edge.kind == "value" or asks:
                 # `opaque`: Prefect need not look for further futures inside a result.
                 inputs[_free(edge.input_name, inputs)] = opaque(future)
             else:
                 order.append(future)
         known = {name: self._mappings[name] for name in self._sources[step.name]}
         inputs |= {DYNAMIC: known} if known else {}
-        task = step_task(self._handle, step, key, tuple(inputs))
+        task = step_task(self._handle, step, key, tuple(inputs), self._options)
         self.futures[key] = task.submit(**inputs, wait_for=order)
 
 

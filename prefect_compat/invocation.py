@@ -56,6 +56,7 @@ class StepResult:
         self.step = step
         self.events = events
         self.skipped = skipped
+        self.cache_key: str | None = None
 
     @property
     def materializations(self) -> tuple[Materialization, ...]:

@@ -194,12 +194,31 @@ class Plan:
 
 def resolve_job(defs: dg.Definitions, job: str) -> dg.JobDefinition:
     """The job of that name. Raises DefinitionError listing the jobs there are."""
-    known = sorted(job_def.name for job_def in defs.resolve_all_job_defs())
-    if job not in known:
+    repository = _repository(defs)
+    if not repository.has_job(job):
+        known = sorted(name for name in repository.job_names if not name.startswith("__"))
         raise DefinitionError(
             f"There is no job '{job}'; there are: {', '.join(known) or 'none'}. Pass one of them."
         )
-    return defs.resolve_job_def(job)
+    try:
+        return repository.get_job(job)
+    except dg.DagsterError as error:
+        raise DefinitionError(
+            f"Dagster cannot resolve the job '{job}': {_all_of(error)}"
+        ) from error
+
+
+def _repository(defs: dg.Definitions) -> dg.RepositoryDefinition:
+    try:
+        return defs.get_repository_def()
+    except dg.DagsterError as error:
+        raise DefinitionError(f"Dagster refuses the definitions: {_all_of(error)}") from error
+
+
+def _all_of(error: BaseException) -> str:
+    """The error's words, and those of what caused it."""
+    cause = error.__cause__
+    return f"{error} ({_all_of(cause)})" if cause is not None else str(error)
 
 
 def read_plan(job: dg.JobDefinition) -> Plan:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -13,6 +14,8 @@ from prefect.context import TaskRunContext
 from prefect.states import Cancelled, Completed
 from prefect.tasks import MaterializingTask
 
+from prefect_compat.artifacts import create_artifacts
+from prefect_compat.caching import cache_key
 from prefect_compat.handle import ExecutionHandle
 from prefect_compat.invocation import StepResult, TryAgain, run_step
 from prefect_compat.parameters import parameter, set_signature
@@ -27,8 +30,25 @@ def step_of(task_key: str) -> str:
     return task_key.rpartition("-")[0].replace(INNER, ".")
 
 
+@dataclass(frozen=True)
+class TaskOptions:
+    """What Prefect can do for a step beyond what Dagster does; both are opt-in.
+
+    `caches_results`: a step whose code version, configuration, partitions and upstream data
+    versions are those of an earlier run is not run again. `makes_artifacts`: markdown, table, JSON
+    and URL metadata are shown as artifacts.
+    """
+
+    caches_results: bool = False
+    makes_artifacts: bool = False
+
+
 def step_task(
-    handle: ExecutionHandle, step: Step, key: str, inputs: tuple[str, ...]
+    handle: ExecutionHandle,
+    step: Step,
+    key: str,
+    inputs: tuple[str, ...],
+    task_options: TaskOptions,
 ) -> prefect.Task[..., StepResult]:
     """The task of a step, or of one of the steps that a mapped step becomes (`key` tells which).
 
@@ -37,6 +57,7 @@ def step_task(
     how long is what Dagster's policy, or the step's own code, has asked for.
     """
     attempts: list[str] = []
+    keys: list[str | None] = [None]
 
     def run(**upstream: Any) -> Any:
         mappings = upstream.pop(DYNAMIC, {})
@@ -50,9 +71,12 @@ def step_task(
             except TryAgain as again:
                 _ask_for_retry(again)
                 raise
+        result.cache_key = keys[-1]
         if result.skipped:
             return Completed(name="Skipped", message="An input was not yielded.", data=result)
         _log_checks(result)
+        if task_options.makes_artifacts:
+            create_artifacts(result)
         for asset in assets:
             asset.add_metadata(_summary(result, asset.key))
         return result
@@ -72,6 +96,16 @@ def step_task(
         # Unchanged inputs do not mean unchanged data: they are references.
         "cache_policy": NO_CACHE,
     }
+    if task_options.caches_results:
+
+        def key_of(context: Any, parameters: dict[str, Any]) -> str | None:
+            values = dict(parameters)
+            execution = handle.open((), values.pop(DYNAMIC, {}))
+            keys.append(cache_key(execution, step, values.values()))
+            return keys[-1]
+
+        del options["cache_policy"]
+        options |= {"cache_key_fn": key_of, "persist_result": True}
     assets = [_asset(handle.job, asset_key) for asset_key in step.asset_keys]
     if assets:
         return MaterializingTask(run, assets=assets, materialized_by="dagster", **options)

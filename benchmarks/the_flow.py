@@ -1,0 +1,148 @@
+"""What deriving the flow costs: its run beside a hand-written Prefect flow with the same bodies,
+and how long a flow takes to build from many assets.
+
+Both flows run against the same server, in turns: a layered graph of small assets that keep their
+values in JSON files. The hand-written flow passes the values between its tasks and writes the same
+files.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import prefect
+from prefect.cache_policies import NO_CACHE
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+
+from benchmarks.measuring import report, take_turns
+from prefect_compat import as_flow
+
+LAYERS, WIDTH = 8, 8
+
+
+def work(inputs: list[int]) -> int:
+    """The body of every asset and of every task."""
+    return sum(range(20_000)) % 97 + sum(inputs)
+
+
+class JsonFiles(dg.ConfigurableIOManager):
+    """One file an asset."""
+
+    root: str
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        Path(self.root, f"{context.asset_key.path[-1]}.json").write_text(json.dumps(obj))
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        return json.loads(Path(self.root, f"{context.asset_key.path[-1]}.json").read_text())
+
+
+def names(layer: int) -> list[str]:
+    return [f"a{layer}_{place}" for place in range(WIDTH)]
+
+
+def upstream_of(layer: int, place: int) -> list[str]:
+    if layer == 0:
+        return []
+    return [f"a{layer - 1}_{place}", f"a{layer - 1}_{(place + 1) % WIDTH}"]
+
+
+def derived(root: str) -> prefect.Flow[..., Any]:
+    assets = []
+    for layer in range(LAYERS):
+        for place, name in enumerate(names(layer)):
+            ins = {f"i{i}": dg.AssetIn(key) for i, key in enumerate(upstream_of(layer, place))}
+
+            @dg.asset(name=name, ins=ins)
+            def made(**inputs: Any) -> int:
+                return work(list(inputs.values()))
+
+            assets.append(made)
+    defs = dg.Definitions(
+        assets,
+        jobs=[dg.define_asset_job("derived")],
+        resources={"io_manager": JsonFiles(root=root)},
+    )
+    return as_flow(defs, job="derived")
+
+
+def hand_written(root: str) -> prefect.Flow[..., Any]:
+    @prefect.task(cache_policy=NO_CACHE)
+    def made(name: str, inputs: list[int]) -> int:
+        value = work(inputs)
+        Path(root, f"{name}.json").write_text(json.dumps(value))
+        return value
+
+    @prefect.flow(name="hand-written")
+    def flow() -> None:
+        futures: dict[str, Any] = {}
+        for layer in range(LAYERS):
+            for place, name in enumerate(names(layer)):
+                inputs = [futures[key] for key in upstream_of(layer, place)]
+                futures[name] = made.with_options(name=name).submit(name, inputs)
+        for future in futures.values():
+            future.wait()
+
+    return flow
+
+
+def many_assets(count: int) -> dg.Definitions:
+    """Layers of 100, each asset with two upstream."""
+
+    def asset(number: int) -> dg.AssetsDefinition:
+        deps = [f"m{number - 100}", f"m{number - 99}"] if number >= 100 else []
+
+        @dg.asset(name=f"m{number}", deps=deps)
+        def made() -> None: ...
+
+        return made
+
+    return dg.Definitions([asset(n) for n in range(count)], jobs=[dg.define_asset_job("many")])
+
+
+def timed(run: Callable[[], Any]) -> Callable[[], float]:
+    def call() -> float:
+        started = time.perf_counter()
+        run()
+        return time.perf_counter() - started
+
+    return call
+
+
+def built(count: int) -> Callable[[], float]:
+    def call() -> float:
+        defs = many_assets(count)
+        defs.resolve_job_def("many")  # Dagster's own part, the same under Dagster
+        return timed(lambda: as_flow(defs, job="many"))()
+
+    return call
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    warnings.simplefilter("ignore")
+    os.environ["PREFECT_LOGGING_LEVEL"] = "ERROR"
+    quick = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    with tempfile.TemporaryDirectory() as root, prefect_test_harness(180), quick:
+        flows = {"hand-written flow": hand_written(root), "derived flow": derived(root)}
+        for flow in flows.values():
+            flow()
+        timings = take_turns({name: timed(flow) for name, flow in flows.items()}, rounds)
+    report("the_flow", timings, "hand-written flow", f"{LAYERS * WIDTH} tasks")
+    counts = {"1,000 assets": 1_000, "10,000 assets": 10_000}
+    builds = take_turns({name: built(count) for name, count in counts.items()}, 1)
+    report("building_a_flow", builds, "1,000 assets", "after Dagster has resolved the job")
+
+
+if __name__ == "__main__":
+    main()

@@ -50,6 +50,7 @@ check: install
 bench: install
 	$(BIN)/python -m benchmarks.reading_the_log
 	$(BIN)/python -m benchmarks.the_year
+	$(BIN)/python -m benchmarks.the_flow
 
 conformance: install
 	$(BIN)/python -m tests.conformance

@@ -9,7 +9,6 @@ import prefect
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
-from prefect.utilities.annotations import opaque
 
 from prefect_compat.errors import ConfigError, DefinitionError, StepError
 from prefect_compat.execution import Execution, RunRequest, open_execution, run_instance
@@ -311,8 +310,7 @@ class _Submission:
             # step is known by all that is upstream of it.
             asks = step.name in self._may_skip or self._options.caches_results
             if edge.kind == "value" or asks:
-                # `opaque`: Prefect need not look for further futures inside a result.
-                inputs[_free(edge.input_name, inputs)] = opaque(future)
+                inputs[_free(edge.input_name, inputs)] = future
             else:
                 order.append(future)
         known = {name: self._mappings[name] for name in self._sources[step.name]}

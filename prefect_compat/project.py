@@ -63,9 +63,12 @@ class Project:
 
 
 def _said(error: Exception) -> str:
-    """The error and the line of code that raised it."""
-    words = "".join(traceback.format_exception_only(error)).strip()
-    if isinstance(error, (ImportError, SyntaxError)):  # they say where themselves
-        return words
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{words} ({last.filename}, line {last.lineno})"
+    """The project's own part of the traceback, without the import machinery and without ours."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen") and frame.filename != __file__
+        if Path(frame.filename).parts[-2:] != ("importlib", "__init__.py")
+    ]
+    lines = [*traceback.format_list(frames), *traceback.format_exception_only(error)]
+    return "".join(lines).strip()

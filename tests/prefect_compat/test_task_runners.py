@@ -44,3 +44,17 @@ def test_definitions_that_no_other_process_can_import_are_refused(tmp_path: Path
     flow = as_flow(local, job="the_job", task_runner=ProcessPoolTaskRunner(max_workers=1))
     with pytest.raises(Exception, match="Put them into a module"):
         flow()
+
+
+def test_a_dask_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real scheduler with two worker processes."""
+    from prefect_dask import DaskTaskRunner
+
+    monkeypatch.setenv("IMPORTABLE_STORE", str(tmp_path))
+    cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    runner = DaskTaskRunner(cluster_kwargs=cluster)
+    result = as_flow(defs, job="the_job", task_runner=runner)(first={"size": 3})
+    found = stored(tmp_path)
+    assert (found["first"], found["squares"], found["second"][0]) == (3, 5, 4)
+    assert found["second"][1] != os.getpid()
+    assert len(result.materializations) == 4

@@ -71,9 +71,6 @@ def run(source: Path, side: str, only: set[str] | None) -> dict[str, dict[str, A
         "PYTHONPATH": f"{WORK / 'stub'}{os.pathsep}{ROOT}",
         "HOME": str(WORK / "home"),
         "PREFECT_HOME": str(WORK / "home" / "prefect"),
-        # pytest keeps log records, those of errors keep the frames, and these keep the contexts of
-        # Dagster's direct invocation, which restore a global when they are collected: too late.
-        "PREFECT_LOGGING_LEVEL": "CRITICAL",
     }
     environment.pop("DAGSTER_HOME", None)
     if only is not None:

@@ -62,6 +62,14 @@ def _prefect_server() -> Iterator[None]:
         yield
 
 
+def pytest_runtest_setup() -> None:
+    """A context of Dagster's direct invocation that outlives its instance leaves the instance's
+    storage behind, as it is: the tests after it would depend on their order."""
+    from dagster._core.storage.defs_state.base import _current_storage
+
+    _current_storage.set(None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
     report: pytest.TestReport = yield  # type: ignore[misc]  # the hook's protocol

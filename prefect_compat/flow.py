@@ -10,7 +10,7 @@ from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
-from prefect_compat.errors import ConfigError, DefinitionError, StepError
+from prefect_compat.errors import DefinitionError, StepError
 from prefect_compat.execution import Execution, RunRequest, open_execution, run_instance
 from prefect_compat.features import demand_carried_over
 from prefect_compat.handle import ExecutionHandle
@@ -19,10 +19,10 @@ from prefect_compat.parameters import (
     PARTITION,
     demand_valid,
     flow_parameters,
+    run_config_of,
     set_signature,
-    with_parameters,
 )
-from prefect_compat.partitions import RANGE, run_keys, run_tags
+from prefect_compat.partitions import RANGE, chunks, run_keys, run_tags
 from prefect_compat.plan import Edge, Plan, Step, read_edges, read_plan
 from prefect_compat.source import JobSource
 from prefect_compat.tasks import DYNAMIC, TaskOptions, step_task
@@ -98,7 +98,7 @@ def as_flow(
         with nullcontext(source.instance) if source.instance else run_instance() as instance:
             request = RunRequest(
                 job=source.job,
-                run_config=_run_config(source.job, base, parameters, keys),
+                run_config=run_config_of(source.job, base, parameters, keys),
                 tags=run_tags(source.job, keys, tags, instance),
                 repository=source.repository,
                 reports=source.instance is not None,
@@ -118,34 +118,13 @@ def as_flow(
     )
 
 
-def _run_config(
-    job: dg.JobDefinition,
-    base: Mapping[str, Any],
-    parameters: Mapping[str, Any],
-    keys: tuple[str, ...] | None,
-) -> dict[str, Any]:
-    """What the job configures for the partitions, else `base`, and the parameters over it."""
-    if job.partitioned_config and not base and keys:
-        first, *others = (
-            job.partitioned_config.get_run_config_for_partition_key(key) for key in keys
-        )
-        if any(other != first for other in others):
-            raise ConfigError(
-                f"{job.name} configures its partitions differently, so one run covers one"
-                " partition. Pass a single key."
-            )
-        base = first
-    return with_parameters(job, base, parameters)
-
-
 def _run_chunks(keys: tuple[str, ...], limit: int, parameters: Mapping[str, Any]) -> FlowResult:
     """A subflow for each chunk, as Dagster's backfill starts a run for each."""
     context = FlowRunContext.get()
     assert context is not None  # in the flow's own run
     flow: Any = context.flow
     steps: list[StepResult] = []
-    for start in range(0, len(keys), limit):
-        chunk = keys[start : start + limit]
+    for chunk in chunks(keys, limit):
         text = chunk[0] if len(chunk) == 1 else f"{chunk[0]}{RANGE}{chunk[-1]}"
         steps += flow(**{PARTITION: text}, **parameters).steps
     return FlowResult(tuple(steps))

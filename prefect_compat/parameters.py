@@ -65,13 +65,32 @@ def flow_parameters(
     return parameters
 
 
-def with_parameters(
+def run_config_of(
+    job: dg.JobDefinition,
+    base: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    keys: tuple[str, ...] | None,
+) -> dict[str, Any]:
+    """The run's configuration: what the job configures for the partitions, else `base`, and the
+    flow's parameters over it. Raises ConfigError for what Dagster itself refuses, and where one
+    run cannot serve all the partitions."""
+    if job.partitioned_config and not base and keys:
+        first, *others = (
+            job.partitioned_config.get_run_config_for_partition_key(key) for key in keys
+        )
+        if any(other != first for other in others):
+            raise ConfigError(
+                f"{job.name} configures its partitions differently, so one run covers one"
+                " partition. Pass a single key."
+            )
+        base = first
+    return _with_parameters(job, base, parameters)
+
+
+def _with_parameters(
     job: dg.JobDefinition, run_config: Mapping[str, Any], values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """`run_config` with the values of the flow's parameters put in.
-
-    Raises ConfigError for what Dagster itself refuses.
-    """
+    """`run_config` with the values of the flow's parameters put in."""
     if job.config_mapping is not None:
         return demand_valid(job, values.get(CONFIG) or run_config)
     configs = {name: value for name, value in values.items() if value is not None}

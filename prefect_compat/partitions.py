@@ -1,6 +1,6 @@
 """Partition text to keys, and keys to the upstream keys that a step reads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 from dagster._core.definitions.partitions.context import partition_loading_context
@@ -94,6 +94,13 @@ def parse_partition(text: str, partitions_def: dg.PartitionsDefinition) -> tuple
             f"Partition range '{text}' is reversed; expected '{ends[1]}{RANGE}{ends[0]}'."
         )
     return tuple(known[first : last + 1])
+
+
+def chunks(keys: tuple[str, ...], limit: int | None) -> Iterator[tuple[str, ...]]:
+    """The keys of each run, of at most `limit` keys; all in one where there is no limit."""
+    size = limit or len(keys)
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
 
 
 def to_subset(partitions_def: dg.PartitionsDefinition, keys: Sequence[str]) -> PartitionsSubset:

@@ -7,7 +7,14 @@ from typing import Any
 
 from prefect_compat.errors import ComparisonError
 from prefect_compat.parity.fingerprint import Fingerprint
-from prefect_compat.plan import CheckId, OutputId
+from prefect_compat.plan import CheckId, OutputId, Plan
+
+NOT_STARTED = "not started"
+
+
+def fixed_steps(plan: Plan) -> list[str]:
+    """The steps that stand in every run of the plan: all but those of dynamic outputs."""
+    return [step.name for step in plan.steps if step.kind != "mapped"]
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,16 @@ python -m prefect_compat.parity.run_dagster '{"module": ..., "job": ..., ...}'
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
-from prefect_compat.parameters import read_run_config
+from prefect_compat.parameters import read_run_config, run_config_of
 from prefect_compat.parity.contents import read_contents
-from prefect_compat.parity.record import Record, RecordedCheck
+from prefect_compat.parity.record import NOT_STARTED, Record, RecordedCheck, fixed_steps
 from prefect_compat.parity.side import SideTask, main
-from prefect_compat.partitions import run_keys, run_tags
-from prefect_compat.plan import CheckId, OutputId, resolve_job
+from prefect_compat.partitions import chunks, run_keys, run_tags
+from prefect_compat.plan import CheckId, OutputId, read_plan, resolve_job
 
 STATES = {
     dg.DagsterEventType.STEP_SUCCESS: "succeeded",
@@ -26,21 +27,44 @@ def run_dagster(task: SideTask) -> Record:
     """Runs the job under Dagster and says what Dagster's event log recorded."""
     job = resolve_job(task.project.load(), task.job)
     config = read_run_config(task.run_config) if task.run_config else {}
-    keys = run_keys(job, task.partition)
+    plan = read_plan(job)
     with dg.DagsterInstance.get() as instance:
-        tags = run_tags(job, keys, None, instance)
+        keys = run_keys(job, task.partition, instance)
         started = time.perf_counter()
-        result = job.execute_in_process(
-            run_config=config, instance=instance, tags=tags, raise_on_error=False
-        )
+        # A run for each chunk of partitions, as Dagster's backfill starts them.
+        runs = list(chunks(keys, plan.partitions_per_run)) if keys else [None]
+        run_ids = [_run(job, instance, chunk, config) for chunk in runs]
         wall_s = time.perf_counter() - started
         events = [
             entry.dagster_event
-            for entry in instance.all_logs(result.run_id)
+            for run_id in run_ids
+            for entry in instance.all_logs(run_id)
             if entry.dagster_event is not None
         ]
         outputs = read_contents(job, instance, config.get("resources", {}), _outputs(events))
-    return Record("dagster", _states(events), outputs, _checks(events), wall_s, _error(events))
+    states = dict.fromkeys(fixed_steps(plan), NOT_STARTED) | _states(events)
+    steps = tuple(sorted(states.items()))
+    return Record("dagster", steps, outputs, _checks(events), wall_s, _error(events))
+
+
+def _run(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    keys: tuple[str, ...] | None,
+    config: dict[str, Any],
+) -> str:
+    """The id of a run in this process, with the job's own IO manager: Dagster would put one in
+    memory in the place of its default."""
+    result = job.execute_in_process(
+        run_config=run_config_of(job, config, {}, keys),
+        instance=instance,
+        tags=run_tags(job, keys, None, instance),
+        resources={
+            key: job.resource_defs[key] for key in ("io_manager",) if key in job.resource_defs
+        },
+        raise_on_error=False,
+    )
+    return result.run_id
 
 
 def _outputs(events: Sequence[dg.DagsterEvent]) -> list[OutputId]:
@@ -51,14 +75,13 @@ def _outputs(events: Sequence[dg.DagsterEvent]) -> list[OutputId]:
     ]
 
 
-def _states(events: Sequence[dg.DagsterEvent]) -> tuple[tuple[str, str], ...]:
+def _states(events: Sequence[dg.DagsterEvent]) -> dict[str, str]:
     """The last state of each step."""
-    states = {
+    return {
         event.step_key: STATES[event.event_type]
         for event in events
         if event.event_type in STATES and event.step_key is not None
     }
-    return tuple(sorted(states.items()))
 
 
 def _checks(events: Sequence[dg.DagsterEvent]) -> tuple[RecordedCheck, ...]:

@@ -66,13 +66,14 @@ def _environment(
     kept = {name: value for name, value in environment.items() if name != "PREFECT_API_URL"}
     return {
         **kept,
-        "DAGSTER_HOME": str(dagster_home),
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         # The first start of an ephemeral server takes up to 15 s, close to its default limit.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "DO_NOT_TRACK": "1",
         **{name: str(home / "store") for name in store_variables},
+        # Each side's own in any case; Dagster's default IO manager stores below it.
+        "DAGSTER_HOME": str(dagster_home),
     }
 
 

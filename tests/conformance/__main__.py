@@ -79,7 +79,7 @@ def run(source: Path, side: str, only: set[str] | None) -> dict[str, dict[str, A
     files = sorted({test.split("::")[0] for test in only}) if only else files_that_call(source)
     command = [
         *(sys.executable, "-m", "pytest", "-q", "-c", "pyproject.toml", "--rootdir", "."),
-        *("-p", "tests.conformance.plugin", "-p", "no:cacheprovider", "--tb=short"),
+        *("-p", "tests.conformance.plugin", "-p", "no:cacheprovider", "--tb=no"),
         *("-n", "auto", "--dist", "loadfile", "--continue-on-collection-errors", *files),
     ]
     with (WORK / f"{side}.txt").open("wb") as log:

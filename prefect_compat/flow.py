@@ -289,19 +289,11 @@ class _Submission:
             # step is known by all that is upstream of it.
             asks = step.name in self._may_skip or self._options.caches_results
             if edge.kind == "value" or asks:
-                inputs[_free(edge.input_name, inputs)] = future
+                # In a list: of a bare future Prefect asks the server for its state.
+                inputs.setdefault(edge.input_name, []).append(future)
             else:
                 order.append(future)
         known = {name: self._mappings[name] for name in self._sources[step.name]}
         inputs |= {DYNAMIC: known} if known else {}
         task = step_task(self._handle, step, key, tuple(inputs), self._options)
         self.futures[key] = task.submit(**inputs, wait_for=order)
-
-
-def _free(name: str, taken: Iterable[str]) -> str:
-    """The input's name, numbered where it takes several outputs."""
-    number, found = 1, name
-    while found in taken:
-        number += 1
-        found = f"{name}_{number}"
-    return found

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import dagster as dg
@@ -61,7 +62,7 @@ def step_task(
 
     def run(**upstream: Any) -> Any:
         mappings = upstream.pop(DYNAMIC, {})
-        execution = handle.open(upstream.values(), mappings)
+        execution = handle.open(chain.from_iterable(upstream.values()), mappings)
         if execution.request.stops_at_failure and execution.failures:
             return Cancelled(message="An earlier step failed.")
         attempts.append(key)
@@ -101,7 +102,7 @@ def step_task(
         def key_of(context: Any, parameters: dict[str, Any]) -> str | None:
             values = dict(parameters)
             execution = handle.open((), values.pop(DYNAMIC, {}))
-            keys.append(cache_key(execution, step, values.values()))
+            keys.append(cache_key(execution, step, chain.from_iterable(values.values())))
             return keys[-1]
 
         del options["cache_policy"]

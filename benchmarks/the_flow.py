@@ -88,13 +88,15 @@ def hand_written(root: str) -> prefect.Flow[..., Any]:
 
         return made
 
+    tasks = {name: task(name) for layer in range(LAYERS) for name in names(layer)}
+
     @prefect.flow(name="hand-written")
     def flow() -> None:
         futures: dict[str, Any] = {}
         for layer in range(LAYERS):
             for place, name in enumerate(names(layer)):
                 inputs = [futures[key] for key in upstream_of(layer, place)]
-                futures[name] = task(name).submit(inputs)
+                futures[name] = tasks[name].submit(inputs)
         for future in futures.values():
             future.wait()
 

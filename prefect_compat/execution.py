@@ -13,12 +13,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.definitions.resource_definition import ScopedResourcesBuilder
 from dagster._core.events import DagsterEvent, RunFailureReason
 from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.api import create_execution_plan
@@ -90,13 +92,16 @@ class Execution:
         self.produced: set[StepOutputHandle] = set()
         self.ended: set[str] = set()
         self.failures: dict[str, BaseException] = {}
+        self.results: dict[str, Any] = {}  # what each step that ended well in this process returned
         self.outputs: dict[StepOutputHandle, Any] | None = {} if request.captures_outputs else None
         self._creation = creation
         self._log = log
-        self._loop = asyncio.new_event_loop()
         self._mappings: dict[str, Any] = {}
         self._lock = threading.Lock()
-        self._loop_free = threading.Lock()
+        # A loop serves one thread at a time. The first is also that of the resources, which may
+        # hold on to it, so steps take it first.
+        self._loops = [asyncio.new_event_loop()]
+        self._free_loops = list(self._loops)
         self._resources = resource_initialization_manager(
             resource_defs=creation.job_def.get_required_resource_defs(),
             resource_configs=creation.resolved_run_config.resources,
@@ -106,7 +111,7 @@ class Execution:
             resource_keys_to_init=creation.resource_keys_to_init,
             instance=creation.instance,
             emit_persistent_events=True,
-            event_loop=self._loop,
+            event_loop=self._loops[0],
         )
 
     @property
@@ -125,6 +130,7 @@ class Execution:
         """Sets the resources up. Raises what their set-up raises."""
         for event in self._resources.generate_setup_events():
             self.record(event)
+        self._scoped_resources = _ScopedResources(*self._resources.get_object())
 
     def close(self) -> None:
         """Tears the resources down."""
@@ -132,8 +138,9 @@ class Execution:
             for event in self._resources.generate_teardown_events():
                 self.record(event)
         finally:
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
+            for loop in self._loops:
+                loop.run_until_complete(loop.shutdown_asyncgens())
+                loop.close()
 
     def record(self, event: DagsterEvent) -> None:
         """Keeps an event that Dagster made in this run."""
@@ -191,22 +198,28 @@ class Execution:
     @contextmanager
     def step_context(self, key: str, attempts_before: int) -> Iterator[StepExecutionContext]:
         """Dagster's context of one attempt at a step."""
-        # A loop serves one thread at a time; resources may hold on to that of the run.
-        has_the_run_s = self._loop_free.acquire(blocking=False)
-        loop = self._loop if has_the_run_s else asyncio.new_event_loop()
         known = KnownExecutionState(
             previous_retry_attempts={key: attempts_before} if attempts_before else {},
             dynamic_mappings=dict(self._mappings),
             ready_outputs=set(self.produced),
         )
-        try:
+        with self._loop() as loop:
             yield self._plan_context(loop).for_step(self.step(key), known)
+
+    @contextmanager
+    def _loop(self) -> Iterator[asyncio.AbstractEventLoop]:
+        """An event loop for one thread."""
+        with self._lock:
+            if not self._free_loops:
+                self._loops.append(asyncio.new_event_loop())
+                self._free_loops.append(self._loops[-1])
+            loop = self._free_loops.pop(0)
+        try:
+            yield loop
         finally:
-            if has_the_run_s:
-                self._loop_free.release()
-            else:
-                loop.run_until_complete(loop.shutdown_asyncgens())
-                loop.close()
+            with self._lock:
+                is_first = loop is self._loops[0]
+                self._free_loops.insert(0 if is_first else len(self._free_loops), loop)
 
     @property
     def _plan_data(self) -> PlanData:
@@ -224,7 +237,7 @@ class Execution:
         return PlanExecutionContext(
             plan_data=self._plan_data,
             execution_data=ExecutionData(
-                scoped_resources_builder=self._resources.get_object(),
+                scoped_resources_builder=self._scoped_resources,
                 resolved_run_config=creation.resolved_run_config,
                 job_def=creation.job_def,
                 repository_def=self.request.repository,
@@ -267,6 +280,18 @@ class Execution:
         reported = self.instance.get_run_by_id(self.run.run_id) if self.request.reports else None
         status = DagsterRunStatus.SUCCESS if event.is_job_success else DagsterRunStatus.FAILURE
         self.run = reported or self.run.with_status(status)
+
+
+class _ScopedResources(ScopedResourcesBuilder):
+    """Dagster's way to give a step the resources that it asks for, once for each set of them:
+    Dagster defines a new class at every context of a step, of which there are eight."""
+
+    def build(self, required_resource_keys: AbstractSet[str] | None) -> Any:
+        built = vars(self).setdefault("_built", {})
+        wanted = frozenset(required_resource_keys or ())
+        if wanted not in built:
+            built[wanted] = super().build(required_resource_keys)
+        return built[wanted]
 
 
 @contextmanager
@@ -345,12 +370,24 @@ def _log_manager(creation: ContextCreationData, reports: bool) -> DagsterLogMana
         for key, logger_def in creation.job_def.loggers.items()
         if key in config
     ]
-    return DagsterLogManager.create(
+    listens = reports or loggers
+    return (DagsterLogManager if listens else _LogWithoutEvents).create(
         loggers=loggers,
         handlers=[_ToPrefect()],
         dagster_run=creation.dagster_run,
         instance=creation.instance if reports else None,
     )
+
+
+class _LogWithoutEvents(DagsterLogManager):
+    """Dagster's log of a run for which no one listens to Dagster's events: Prefect logs its own."""
+
+    def log_dagster_event(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def with_tags(self, **new_tags: str) -> DagsterLogManager:
+        handler = self._dagster_handler.with_tags(**new_tags)
+        return _LogWithoutEvents(handler, self.level, self._managed_loggers)
 
 
 class _ToPrefect(logging.Handler):

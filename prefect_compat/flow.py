@@ -1,7 +1,8 @@
 """A Dagster job as a native Prefect flow: one task a step, ordered and recorded by Prefect."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -25,7 +26,8 @@ from prefect_compat.parameters import (
 from prefect_compat.partitions import RANGE, chunks, run_keys, run_tags
 from prefect_compat.plan import Edge, Plan, Step, read_edges, read_plan
 from prefect_compat.source import JobSource
-from prefect_compat.tasks import DYNAMIC, TaskOptions, step_task
+from prefect_compat.tasks import DYNAMIC, TaskOptions
+from prefect_compat.wiring import WiredStep, Wiring
 
 
 class FlowResult:
@@ -80,19 +82,18 @@ def as_flow(
     source = JobSource(defs, job, selection, report_to)
     job_def = source.job
     demand_carried_over(job_def)
-    plan = read_plan(job_def)
+    build = _Build(source, TaskOptions(caches_results, makes_artifacts))
+    plan, _ = build.plan, build.wiring
     if not plan.steps:
         raise DefinitionError(f"'{plan.name}' has nothing to run: it selects no executable asset.")
     base = run_config.to_config_dict() if isinstance(run_config, dg.RunConfig) else run_config or {}
     if base:
         demand_valid(job_def, base)
 
-    options = TaskOptions(caches_results, makes_artifacts)
-
     # What it holds can be pickled, so that the flow can be sent to other processes.
     def run(**parameters: Any) -> FlowResult:
         keys = run_keys(source.job, parameters.pop(PARTITION, None), source.instance)
-        limit = plan.partitions_per_run
+        limit = build.plan.partitions_per_run
         if keys is not None and limit is not None and len(keys) > limit:
             return _run_chunks(keys, limit, parameters)
         with nullcontext(source.instance) if source.instance else run_instance() as instance:
@@ -104,7 +105,7 @@ def as_flow(
                 reports=source.instance is not None,
             )
             with open_execution(request, instance) as execution:
-                return run_graph(execution, plan, source, options)
+                return run_graph(execution, build.wiring, source)
 
     run.__name__ = run.__qualname__ = plan.name
     run.__doc__ = job_def.description
@@ -116,6 +117,26 @@ def as_flow(
         flow_run_name=f"{plan.name} {{{PARTITION}}}" if plan.is_partitioned else plan.name,
         task_runner=task_runner,
     )
+
+
+class _Build:
+    """What is worked out once for all runs of a flow. Pickled, as it is with every task of a
+    process pool or of Dask, it is only what that is worked out from."""
+
+    def __init__(self, source: JobSource, options: TaskOptions) -> None:
+        self._source = source
+        self._options = options
+
+    @cached_property
+    def plan(self) -> Plan:
+        return read_plan(self._source.job)
+
+    @cached_property
+    def wiring(self) -> Wiring:
+        return Wiring(self.plan, self._source.job, self._options)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Build, (self._source, self._options)
 
 
 def _run_chunks(keys: tuple[str, ...], limit: int, parameters: Mapping[str, Any]) -> FlowResult:
@@ -130,17 +151,12 @@ def _run_chunks(keys: tuple[str, ...], limit: int, parameters: Mapping[str, Any]
     return FlowResult(tuple(steps))
 
 
-def run_graph(
-    execution: Execution,
-    plan: Plan,
-    source: JobSource | None,
-    options: TaskOptions = TaskOptions(),  # noqa: B008  # it is frozen
-) -> FlowResult:
+def run_graph(execution: Execution, wiring: Wiring, source: JobSource | None) -> FlowResult:
     """Submits every step, waits for all, and fails if one did. To be called in a flow run.
 
     Steps that do not depend on the failed one run on; those that do never start.
     """
-    with _submission(execution, plan, source, options) as submission:
+    with _submission(execution, wiring, source) as submission:
         submission.submit_all()
         futures = submission.futures
         for future in futures.values():
@@ -165,7 +181,8 @@ def _result(execution: Execution, futures: Mapping[str, PrefectFuture[StepResult
     steps = []
     for name, future in futures.items():
         if future.state.is_completed():
-            steps.append(future.result())
+            # What ran elsewhere, or was cached, only Prefect knows; it takes an event loop to ask.
+            steps.append(execution.results.get(name) or future.result())
         elif future.state.is_final():
             seen = [event for event in execution.events if event.step_key == name]
             steps.append(StepResult(name, tuple(seen)))
@@ -178,11 +195,11 @@ def _has_failed(future: PrefectFuture[Any]) -> bool:
 
 @contextmanager
 def _submission(
-    execution: Execution, plan: Plan, source: JobSource | None, options: TaskOptions
+    execution: Execution, wiring: Wiring, source: JobSource | None
 ) -> Iterator["_Submission"]:
     handle = ExecutionHandle(execution, source)
     try:
-        yield _Submission(execution, plan, handle, options)
+        yield _Submission(execution, wiring, handle)
     finally:
         handle.forget()
 
@@ -191,62 +208,33 @@ class _Submission:
     """The tasks of a run as they are submitted; those downstream of dynamic outputs when their
     number is known."""
 
-    def __init__(
-        self, execution: Execution, plan: Plan, handle: ExecutionHandle, options: TaskOptions
-    ) -> None:
+    def __init__(self, execution: Execution, wiring: Wiring, handle: ExecutionHandle) -> None:
         self.futures: dict[str, PrefectFuture[StepResult]] = {}
         self.unresolved: list[str] = []
         self._execution = execution
-        self._plan = plan
+        self._wiring = wiring
         self._handle = handle
-        self._options = options
-        self._sources: dict[str, frozenset[str]] = {}
         self._mappings: dict[str, dict[str, list[str] | None]] = {}
-        self._may_skip: set[str] = set()
-        for step in plan.steps:
-            upstream = [edge.upstream for edge in plan.upstream_of(step.name)]
-            self._sources[step.name] = frozenset(
-                source for name in upstream for source in self._dynamic_sources(name)
-            )
-            if any(self._may_lack_outputs(name) for name in upstream):
-                self._may_skip.add(step.name)
-
-    def _dynamic_sources(self, upstream: str) -> frozenset[str]:
-        """The steps whose dynamic outputs decide how often a step downstream of this one runs."""
-        step = self._plan.step(upstream)
-        own = frozenset([upstream]) if step.is_dynamic else frozenset()
-        return own | (self._sources[upstream] if step.kind == "mapped" else frozenset())
-
-    def _may_lack_outputs(self, upstream: str) -> bool:
-        outputs = self._plan.step(upstream).outputs
-        return upstream in self._may_skip or not all(output.is_required for output in outputs)
 
     def submit_all(self) -> None:
         """First what waits for no dynamic output, so that it need not wait for those that do."""
-        for step in self._plan.steps:
-            if not self._waits(step):
-                self._submit(step, step.name, self._plan.upstream_of(step.name))
-        for step in self._plan.steps:
-            if self._waits(step):
-                self._submit_resolved(step)
+        for wired in self._wiring:
+            if not wired.waits:
+                self._submit(wired, wired.step.name, wired.edges)
+        for wired in self._wiring:
+            if wired.waits:
+                self._submit_resolved(wired)
 
-    def _waits(self, step: Step) -> bool:
-        """Whether the step, or one that it depends on, is downstream of a dynamic output."""
-        return bool(self._sources[step.name]) or any(
-            self._waits(self._plan.step(edge.upstream))
-            for edge in self._plan.upstream_of(step.name)
-        )
-
-    def _submit_resolved(self, step: Step) -> None:
-        if not all(self._is_resolved(source) for source in sorted(self._sources[step.name])):
-            self.unresolved.append(step.name)
+    def _submit_resolved(self, wired: WiredStep) -> None:
+        if not all(self._is_resolved(source) for source in sorted(wired.dynamic_sources)):
+            self.unresolved.append(wired.step.name)
             return
-        for key in self._keys(step):
+        for key in self._keys(wired.step):
             edges = tuple(read_edges(self._execution.step(key)))
             if any(edge.upstream not in self.futures for edge in edges):
                 self.unresolved.append(key)
                 continue
-            self._submit(step, key, edges)
+            self._submit(wired, key, edges)
 
     def _is_resolved(self, source: str) -> bool:
         """Waits for the step and tells Dagster's plan its mapping keys; False if it failed."""
@@ -263,7 +251,7 @@ class _Submission:
             output.name: None
             if result.skipped or not (output.is_required or result.mapping_keys(output.name))
             else result.mapping_keys(output.name)
-            for output in self._plan.step(source).outputs
+            for output in self._wiring[source].step.outputs
             if output.is_dynamic
         }
         self._execution.resolve(source, self._mappings[source])
@@ -280,20 +268,17 @@ class _Submission:
             if key.startswith(prefix) and key.endswith(suffix) and key != step.name
         ]
 
-    def _submit(self, step: Step, key: str, edges: Iterable[Edge]) -> None:
-        inputs: dict[str, Any] = {}
+    def _submit(self, wired: WiredStep, key: str, edges: tuple[Edge, ...]) -> None:
+        task = self._wiring.task(wired, key).of(self._handle)
+        inputs: dict[str, Any] = {name: [] for name in task.inputs}
         order = []
         for edge in edges:
             future = self.futures[edge.upstream]
-            # Of an output that may not be yielded, the step must learn whether it was; a cached
-            # step is known by all that is upstream of it.
-            asks = step.name in self._may_skip or self._options.caches_results
-            if edge.kind == "value" or asks:
+            if self._wiring.takes_result(wired, edge):
                 # In a list: of a bare future Prefect asks the server for its state.
-                inputs.setdefault(edge.input_name, []).append(future)
+                inputs[edge.input_name].append(future)
             else:
                 order.append(future)
-        known = {name: self._mappings[name] for name in self._sources[step.name]}
-        inputs |= {DYNAMIC: known} if known else {}
-        task = step_task(self._handle, step, key, tuple(inputs), self._options)
+        if wired.dynamic_sources:
+            inputs[DYNAMIC] = {name: self._mappings[name] for name in wired.dynamic_sources}
         self.futures[key] = task.submit(**inputs, wait_for=order)

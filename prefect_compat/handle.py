@@ -6,8 +6,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-import dagster as dg
-
 from prefect_compat.errors import DefinitionError
 from prefect_compat.execution import Execution, RunRequest, join_execution, run_instance
 from prefect_compat.source import JobSource
@@ -25,10 +23,6 @@ class ExecutionHandle:
         self._request: RunRequest = execution.request
         self._source = source
         _OPEN[execution.run.run_id] = execution
-
-    @property
-    def job(self) -> dg.JobDefinition:
-        return self._request.job
 
     def forget(self) -> None:
         """After the run: no task asks any more."""

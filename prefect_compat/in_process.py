@@ -21,6 +21,7 @@ from prefect_compat.errors import StepError
 from prefect_compat.execution import Execution, RunRequest, open_execution
 from prefect_compat.flow import run_graph
 from prefect_compat.plan import read_plan
+from prefect_compat.wiring import Wiring
 
 Assets = Sequence[dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset]
 
@@ -159,7 +160,7 @@ def _instance(instance: dg.DagsterInstance | None) -> Iterator[dg.DagsterInstanc
 
 def _run_flow(request: RunRequest, instance: dg.DagsterInstance, raise_on_error: bool) -> Execution:
     """The flow run. A step's failure is raised as Dagster raises it, or left in the events."""
-    plan = read_plan(request.job)
+    wiring = Wiring(read_plan(request.job), request.job)
     opened: list[Execution] = []
     errors: list[BaseException] = []
 
@@ -167,7 +168,7 @@ def _run_flow(request: RunRequest, instance: dg.DagsterInstance, raise_on_error:
         try:
             with open_execution(request, instance) as execution:
                 opened.append(execution)
-                run_graph(execution, plan, None)
+                run_graph(execution, wiring, None)
         except BaseException as error:
             errors.append(error)
             raise

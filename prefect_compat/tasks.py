@@ -1,10 +1,11 @@
 """A step as a Prefect task."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import prefect
@@ -18,7 +19,7 @@ from prefect.tasks import MaterializingTask
 from prefect_compat.artifacts import create_artifacts
 from prefect_compat.caching import cache_key
 from prefect_compat.handle import ExecutionHandle
-from prefect_compat.invocation import StepResult, TryAgain, run_step
+from prefect_compat.invocation import Materialization, StepResult, TryAgain, run_step
 from prefect_compat.parameters import parameter, set_signature
 from prefect_compat.plan import Step
 
@@ -44,73 +45,107 @@ class TaskOptions:
     makes_artifacts: bool = False
 
 
-def step_task(
-    handle: ExecutionHandle,
-    step: Step,
-    key: str,
-    inputs: tuple[str, ...],
-    task_options: TaskOptions,
-) -> prefect.Task[..., StepResult]:
+class StepTask(MaterializingTask[..., StepResult]):
     """The task of a step, or of one of the steps that a mapped step becomes (`key` tells which).
+
+    It is made with the flow; each run takes a copy, which knows that run.
 
     What it takes from upstream tasks are their results, so that Prefect records the dependency;
     the values themselves go through the IO managers. Retries are Prefect's: how often and after
     how long is what Dagster's policy, or the step's own code, has asked for.
     """
-    attempts: list[str] = []
-    keys: list[str | None] = [None]
 
-    def run(**upstream: Any) -> Any:
+    handle: ExecutionHandle
+    cache_key: str | None = None
+
+    def __init__(
+        self,
+        job: dg.JobDefinition,
+        step: Step,
+        key: str,
+        inputs: tuple[str, ...],
+        options: TaskOptions,
+    ) -> None:
+        caching: dict[str, Any] = (
+            {"cache_key_fn": _cache_key, "persist_result": True}
+            if options.caches_results
+            # Unchanged inputs do not mean unchanged data: they are references.
+            else {"cache_policy": NO_CACHE}
+        )
+        super().__init__(
+            _StepFunction(step, key, inputs, options),
+            assets=[_asset(job, asset_key) for asset_key in step.asset_keys],
+            materialized_by="dagster",
+            name=key,
+            description=step.description,
+            task_run_name=key,
+            tags=[f"{name}={value}" for name, value in step.tags],
+            retries=len(step.retry.delays_s),
+            retry_delay_seconds=list(step.retry.delays_s) or None,
+            retry_condition_fn=_asks_for_retry,
+            log_prints=True,
+            **caching,
+        )
+        self.step = step
+        self.inputs = inputs
+
+    def of(self, handle: ExecutionHandle) -> "StepTask":
+        """The same task for one run."""
+        task = copy(self)
+        task.handle = handle
+        return task
+
+
+class _StepFunction:
+    """What Prefect calls for a step. No function, of which Prefect would look for the source."""
+
+    def __init__(self, step: Step, key: str, inputs: tuple[str, ...], options: TaskOptions) -> None:
+        self.__name__ = key
+        self.__qualname__ = key.replace(".", INNER)  # Prefect cuts it at its last dot
+        self.__doc__ = None
+        set_signature(self, [parameter(name, Any) for name in inputs])
+        self._key = key
+        self._pool = step.pool
+        self._makes_artifacts = options.makes_artifacts
+
+    def __call__(self, **upstream: Any) -> Any:
+        context = _task_run()
+        task: Any = context.task
         mappings = upstream.pop(DYNAMIC, {})
-        execution = handle.open(chain.from_iterable(upstream.values()), mappings)
+        execution = task.handle.open(chain.from_iterable(upstream.values()), mappings)
         if execution.request.stops_at_failure and execution.failures:
             return Cancelled(message="An earlier step failed.")
-        attempts.append(key)
-        with _slot(step.pool):
+        with _slot(self._pool):
             try:
-                result = run_step(execution, key, len(attempts) - 1)
+                result = run_step(execution, self._key, context.task_run.run_count - 1)
             except TryAgain as again:
-                _ask_for_retry(again)
+                _ask_for_retry(context, again)
                 raise
-        result.cache_key = keys[-1]
+        result.cache_key = task.cache_key
+        execution.results[self._key] = result
         if result.skipped:
             return Completed(name="Skipped", message="An input was not yielded.", data=result)
         _log_checks(result)
-        if task_options.makes_artifacts:
+        if self._makes_artifacts:
             create_artifacts(result)
-        for asset in assets:
-            asset.add_metadata(_summary(result, asset.key))
+        made = result.materializations
+        for asset in task.assets:
+            asset.add_metadata(_summary(made, asset.key))
         return result
 
-    run.__name__ = key
-    run.__qualname__ = key.replace(".", INNER)  # Prefect cuts a qualified name at its last dot
-    set_signature(run, [parameter(name, Any) for name in inputs])
-    options: dict[str, Any] = {
-        "name": key,
-        "description": step.description,
-        "task_run_name": key,
-        "tags": [f"{name}={value}" for name, value in step.tags],
-        "retries": len(step.retry.delays_s),
-        "retry_delay_seconds": list(step.retry.delays_s) or None,
-        "retry_condition_fn": _asks_for_retry,
-        "log_prints": True,
-        # Unchanged inputs do not mean unchanged data: they are references.
-        "cache_policy": NO_CACHE,
-    }
-    if task_options.caches_results:
 
-        def key_of(context: Any, parameters: dict[str, Any]) -> str | None:
-            values = dict(parameters)
-            execution = handle.open((), values.pop(DYNAMIC, {}))
-            keys.append(cache_key(execution, step, chain.from_iterable(values.values())))
-            return keys[-1]
+def _task_run() -> TaskRunContext:
+    context = TaskRunContext.get()
+    assert context is not None  # a step runs in its task
+    return context
 
-        del options["cache_policy"]
-        options |= {"cache_key_fn": key_of, "persist_result": True}
-    assets = [_asset(handle.job, asset_key) for asset_key in step.asset_keys]
-    if assets:
-        return MaterializingTask(run, assets=assets, materialized_by="dagster", **options)
-    return prefect.Task(run, **options)
+
+def _cache_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
+    task: Any = context.task
+    values = dict(parameters)
+    execution = task.handle.open((), values.pop(DYNAMIC, {}))
+    task.cache_key = cache_key(execution, task.step, chain.from_iterable(values.values()))
+    return cast("str | None", task.cache_key)
 
 
 def _slot(pool: str | None) -> AbstractContextManager[None]:
@@ -118,10 +153,8 @@ def _slot(pool: str | None) -> AbstractContextManager[None]:
     return concurrency(pool) if pool else nullcontext()
 
 
-def _ask_for_retry(again: TryAgain) -> None:
+def _ask_for_retry(context: TaskRunContext, again: TryAgain) -> None:
     """Dagster has settled that there is another attempt, and when: Prefect is told so."""
-    context = TaskRunContext.get()
-    assert context is not None  # a step runs in its task
     task: Any = context.task
     task.retries = max(task.retries, context.task_run.run_count)
     task.retry_delay_seconds = again.wait_s or None
@@ -132,8 +165,8 @@ def _asks_for_retry(task: Any, task_run: Any, state: prefect.State[Any]) -> bool
 
 
 def _log_checks(result: StepResult) -> None:
-    logger = prefect.get_run_logger()
     for check in result.checks:
+        logger = prefect.get_run_logger()
         level = logger.info if check.passed else logger.warning
         outcome = "passed" if check.passed else f"failed ({check.severity})"
         level("check %s %s: %s", check.check.name, outcome, check.description or "")
@@ -155,9 +188,9 @@ def _asset(job: dg.JobDefinition, path: tuple[str, ...]) -> Asset:
     )
 
 
-def _summary(result: StepResult, uri: str) -> dict[str, Any]:
+def _summary(materializations: Iterable[Materialization], uri: str) -> dict[str, Any]:
     """Asset metadata for Prefect: how many partitions, and of a single one its plain figures."""
-    made = [m for m in result.materializations if asset_uri(m.output.asset_key) == uri]
+    made = [m for m in materializations if asset_uri(m.output.asset_key) == uri]
     summary: dict[str, Any] = {"partitions": len(made)}
     if len(made) == 1:
         summary["data_version"] = made[0].data_version

@@ -46,6 +46,7 @@ ROOMS = {
         "parameters",
         "handle",
         "tasks",
+        "wiring",
         "flow",
         "in_process",
         "parity.fingerprint",

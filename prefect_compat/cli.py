@@ -122,6 +122,20 @@ def explain(module: str | None, file: str | None) -> None:
     " own. Default: `store_env` in [tool.prefect-compat] of pyproject.toml.",
 )
 @click.option(
+    "--fail",
+    "fault",
+    metavar="STEP[:N]",
+    help="let the step's first N attempts (all of them without N) fail on both sides",
+)
+@click.option(
+    "--ignore-metadata",
+    "ignored",
+    multiple=True,
+    metavar="NAME",
+    help="metadata that tell of the run and not of the data, such as a duration; also"
+    " `ignore_metadata` in [tool.prefect-compat]",
+)
+@click.option(
     "--keep",
     type=click.Path(path_type=Path),
     help="folder for both sides' stores, logs and records; replaced",
@@ -133,14 +147,17 @@ def compare(
     partition: str | None,
     config: str | None,
     store_env: tuple[str, ...],
+    fault: str | None,
+    ignored: tuple[str, ...],
     keep: Path | None,
 ) -> None:
-    """Run the job under both orchestrators and compare what lies in their stores.
+    """Run the job under both orchestrators and compare what they recorded and stored.
 
     Exit code 0 only when all outputs are identical and none is missing on either side; 1 when
     something differs; 2 when a side could not be run.
     """
     from prefect_compat.parity.comparison import Work, compare_sides, describe
+    from prefect_compat.parity.injection import Fault
 
     with _errors_said(), _folder(keep) as folder:
         work = Work(
@@ -148,7 +165,9 @@ def compare(
             job=job,
             partition=partition,
             run_config=str(Path(config).absolute()) if config else None,
-            store_variables=store_env or _declared_store_variables(),
+            store_variables=store_env or _declared("store_env"),
+            ignored_metadata=ignored or _declared("ignore_metadata"),
+            fault=Fault.parse(fault) if fault else None,
         )
         comparison = compare_sides(work, folder, log=lambda line: click.echo(line, err=True))
     click.echo(describe(comparison))
@@ -186,10 +205,10 @@ class _folder:
             shutil.rmtree(self._path, ignore_errors=True)
 
 
-def _declared_store_variables() -> tuple[str, ...]:
-    """`store_env` of [tool.prefect-compat] in the working directory's pyproject.toml."""
+def _declared(setting: str) -> tuple[str, ...]:
+    """A list in [tool.prefect-compat] of the working directory's pyproject.toml."""
     try:
         text = Path("pyproject.toml").read_text(encoding="utf-8")
     except FileNotFoundError:
         return ()
-    return tuple(tomllib.loads(text).get("tool", {}).get("prefect-compat", {}).get("store_env", ()))
+    return tuple(tomllib.loads(text).get("tool", {}).get("prefect-compat", {}).get(setting, ()))

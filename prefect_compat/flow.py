@@ -140,14 +140,25 @@ class _Build:
 
 
 def _run_chunks(keys: tuple[str, ...], limit: int, parameters: Mapping[str, Any]) -> FlowResult:
-    """A subflow for each chunk, as Dagster's backfill starts a run for each."""
+    """A subflow for each chunk, as Dagster's backfill starts a run for each. One that fails leaves
+    the others running."""
     context = FlowRunContext.get()
     assert context is not None  # in the flow's own run
     flow: Any = context.flow
     steps: list[StepResult] = []
+    errors: list[StepError] = []
     for chunk in chunks(keys, limit):
         text = chunk[0] if len(chunk) == 1 else f"{chunk[0]}{RANGE}{chunk[-1]}"
-        steps += flow(**{PARTITION: text}, **parameters).steps
+        try:
+            result = flow(**{PARTITION: text}, **parameters)
+        except StepError as error:
+            errors.append(error)
+            result = error.result
+        steps += result.steps
+    if errors:
+        of_all = StepError("\n".join(map(str, errors)))
+        of_all.result = FlowResult(tuple(steps))
+        raise of_all from errors[0]
     return FlowResult(tuple(steps))
 
 
@@ -185,7 +196,7 @@ def _result(execution: Execution, futures: Mapping[str, PrefectFuture[StepResult
             steps.append(execution.results.get(name) or future.result())
         elif future.state.is_final():
             seen = [event for event in execution.events if event.step_key == name]
-            steps.append(StepResult(name, tuple(seen)))
+            steps.append(StepResult(name, execution.run.run_id, tuple(seen)))
     return FlowResult(tuple(steps))
 
 

@@ -52,11 +52,18 @@ class StepResult:
     Not a dataclass, because Prefect would search every field of one for futures.
     """
 
-    def __init__(self, step: str, events: tuple[DagsterEvent, ...], skipped: bool = False) -> None:
+    def __init__(
+        self, step: str, run_id: str, events: tuple[DagsterEvent, ...], skipped: bool = False
+    ) -> None:
         self.step = step
+        self.run_id = run_id
         self.events = events
         self.skipped = skipped
         self.cache_key: str | None = None
+
+    @property
+    def has_succeeded(self) -> bool:
+        return any(event.is_step_success for event in self.events)
 
     @property
     def materializations(self) -> tuple[Materialization, ...]:
@@ -111,7 +118,7 @@ def run_step(execution: Execution, key: str, attempts_before: int) -> StepResult
     with execution.step_context(key, attempts_before) as context:
         if any(_is_lacking(execution, step_input) for step_input in context.step.step_inputs):
             skipped = _recorded(execution, [DagsterEvent.step_skipped_event(context)])
-            return StepResult(key, tuple(skipped), skipped=True)
+            return StepResult(key, context.run_id, tuple(skipped), skipped=True)
         events = _recorded(execution, dagster_event_sequence_for_step(context))
         events += _recorded(execution, _trigger_hook(context, events))
         for event in events:
@@ -124,7 +131,7 @@ def run_step(execution: Execution, key: str, attempts_before: int) -> StepResult
                 assert failure is not None  # Dagster captures it with the event
                 execution.failures[key] = _as_dagster_raises(failure, event)
                 raise _as_user_raised(failure)
-    return StepResult(key, tuple(events))
+    return StepResult(key, execution.run.run_id, tuple(events))
 
 
 def _recorded(execution: Execution, events: Iterable[DagsterEvent]) -> list[DagsterEvent]:

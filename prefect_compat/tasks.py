@@ -25,6 +25,7 @@ from prefect_compat.plan import Step
 
 DYNAMIC = "dynamic_outputs"
 INNER = "/"
+ASSETS = "dagster://assets/"
 
 
 def step_of(task_key: str) -> str:
@@ -174,7 +175,12 @@ def _log_checks(result: StepResult) -> None:
 
 def asset_uri(path: tuple[str, ...]) -> str:
     """The asset's key in Prefect."""
-    return "dagster://assets/" + "/".join(path)
+    return ASSETS + "/".join(path)
+
+
+def asset_of(uri: str) -> tuple[str, ...]:
+    """The inverse of `asset_uri`."""
+    return tuple(uri.removeprefix(ASSETS).split("/"))
 
 
 def _asset(job: dg.JobDefinition, path: tuple[str, ...]) -> Asset:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefect_compat.errors import ComparisonError
+from prefect_compat.parity.injection import Fault
 from prefect_compat.parity.record import Record
 from prefect_compat.parity.side import SideTask, run_side
 from prefect_compat.parity.verdict import Verdict, compare
@@ -27,6 +28,8 @@ class Work:
     partition: str | None
     run_config: str | None
     store_variables: tuple[str, ...]
+    ignored_metadata: tuple[str, ...] = ()
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,31 @@ def compare_sides(work: Work, folder: Path, log: Callable[[str], None]) -> Compa
     records = {}
     for side, module in SIDES.items():
         log(f"{side}: running {work.job} {work.partition or ''}")
-        home = folder / side
         task = SideTask(
-            work.project, work.job, work.partition, work.run_config, str(folder / f"{side}.json")
+            project=work.project,
+            job=work.job,
+            partition=work.partition,
+            run_config=work.run_config,
+            record=str(folder / f"{side}.json"),
+            home=str(folder / side),
+            fault=work.fault,
+            ignored_metadata=work.ignored_metadata,
         )
-        records[side] = run_side(module, task, home, work.store_variables)
-        log(f"{side}: {len(records[side].outputs)} outputs in {records[side].wall_s:.1f} s")
-    return Comparison(work, **records, verdict=compare(records["dagster"], records["prefect"]))
+        records[side] = run_side(module, task, work.store_variables)
+        log(f"{side}: {len(records[side].outputs)} outputs in {records[side].cost.wall_s:.1f} s")
+    if work.fault is not None:
+        _demand_step(work.fault, records["dagster"])
+    verdict = compare(**records, expects_failure=work.fault is not None)
+    return Comparison(work, **records, verdict=verdict)
+
+
+def _demand_step(fault: Fault, record: Record) -> None:
+    names = {step.name for step in record.steps}
+    if fault.step not in names:
+        raise ComparisonError(
+            f"'{fault.step}' is to fail, and is no step of the job. Its steps are"
+            f" {', '.join(sorted(names))}."
+        )
 
 
 def describe(comparison: Comparison) -> str:
@@ -75,11 +96,12 @@ def describe(comparison: Comparison) -> str:
     lines += [f"  {finding}" for finding in verdict.findings[:SHOWN_FINDINGS]]
     if len(verdict.findings) > SHOWN_FINDINGS:
         lines.append(f"  and {len(verdict.findings) - SHOWN_FINDINGS} more differences")
-    noun = _noun(comparison.work.partition)
+    work = comparison.work
+    noun = _noun(work.partition)
     holds = "Parity holds" if verdict.holds else "Parity does not hold"
     lines.append(
         f"{holds}: both stores have identical content for {verdict.identical} of"
-        f" {verdict.compared} {noun}."
+        f" {verdict.compared} {noun}" + (f" after {work.fault}." if work.fault else ".")
     )
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.execution.context_creation_job import initialize_console_manager
 
+from prefect_compat.parity.events import Made
 from prefect_compat.parity.fingerprint import UNKNOWN, Fingerprint, fingerprint
 from prefect_compat.parity.record import RecordedOutput
 from prefect_compat.partitions import to_subset
@@ -16,9 +17,9 @@ def read_contents(
     job: dg.JobDefinition,
     instance: dg.DagsterInstance,
     resource_config: Mapping[str, Any],
-    outputs: Iterable[OutputId],
+    outputs: Iterable[Made],
 ) -> tuple[RecordedOutput, ...]:
-    """The fingerprint of each output that an orchestrator says it made.
+    """Each output that an orchestrator says it made, with the fingerprint of its content.
 
     What cannot be read back is of an unknown kind: it equals nothing.
     """
@@ -26,8 +27,13 @@ def read_contents(
         job.resource_defs, instance=instance, resource_config=dict(resource_config)
     ) as resources:
         return tuple(
-            RecordedOutput(output, _fingerprint(job, instance, resources, output))
-            for output in outputs
+            RecordedOutput(
+                made.output,
+                _fingerprint(job, instance, resources, made.output),
+                made.data_version,
+                made.metadata,
+            )
+            for made in outputs
         )
 
 

@@ -26,6 +26,7 @@ class Fingerprint:
     kind: str
     digest: str
     shape: tuple[int, ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_comparable(self) -> bool:

@@ -1,4 +1,5 @@
-"""What one orchestrator says it ran, and what then lay in its store; plain data, kept as JSON."""
+"""What one orchestrator recorded of a run, and what then lay in its store; plain data, kept as
+JSON."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,22 +8,38 @@ from typing import Any
 
 from prefect_compat.errors import ComparisonError
 from prefect_compat.parity.fingerprint import Fingerprint
-from prefect_compat.plan import CheckId, OutputId, Plan
+from prefect_compat.plan import CheckId, OutputId
 
 NOT_STARTED = "not started"
 
 
-def fixed_steps(plan: Plan) -> list[str]:
-    """The steps that stand in every run of the plan: all but those of dynamic outputs."""
-    return [step.name for step in plan.steps if step.kind != "mapped"]
+@dataclass(frozen=True)
+class RecordedStep:
+    """A step in one of the runs (a run for each chunk of partitions): its last state, how often
+    it was tried and how long the orchestrator was to wait before each further attempt, the steps
+    that it took its inputs from or waited for, and the Unix times of its start and end."""
+
+    run: int
+    name: str
+    state: str
+    upstream: tuple[str, ...] = ()
+    attempts: int = 1
+    waits_s: tuple[float, ...] = ()
+    started_s: float | None = None
+    ended_s: float | None = None
 
 
 @dataclass(frozen=True)
 class RecordedOutput:
-    """An output that the orchestrator recorded, with the content read back from the store."""
+    """An output that the orchestrator recorded, with the content read back from the store.
+
+    `metadata` is text; `data_version` is None where it says nothing of the data.
+    """
 
     output: OutputId
     fingerprint: Fingerprint
+    data_version: str | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,20 +49,33 @@ class RecordedCheck:
     check: CheckId
     passed: bool
     severity: str
+    partition_key: str | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the side's process used, in seconds and bytes: the run alone (`wall_s`), and all of it
+    with its children: from its start until the project was imported (`start_up_s`), CPU, memory."""
+
+    wall_s: float
+    start_up_s: float = 0.0
+    cpu_s: float = 0.0
+    peak_memory_b: int = 0
 
 
 @dataclass(frozen=True)
 class Record:
-    """One side's run: each step's final state, its outputs, its checks, its time in seconds.
-
-    `error` is None for a run that succeeded.
-    """
+    """One side's run. `materialized` counts, for each asset that a step made, the partitions, as
+    the orchestrator's own catalogue has them. `error` is None for a run that succeeded."""
 
     orchestrator: str
-    steps: tuple[tuple[str, str], ...]
+    steps: tuple[RecordedStep, ...]
     outputs: tuple[RecordedOutput, ...]
     checks: tuple[RecordedCheck, ...]
-    wall_s: float
+    materialized: tuple[tuple[str, int], ...]
+    cost: Cost
+    versions: tuple[tuple[str, str], ...] = ()
     error: str | None = None
 
     def write(self, path: Path) -> None:
@@ -63,22 +93,35 @@ class Record:
     def _parse(cls, data: dict[str, Any]) -> "Record":
         return cls(
             orchestrator=data["orchestrator"],
-            steps=tuple((name, state) for name, state in data["steps"]),
+            steps=tuple(_step(entry) for entry in data["steps"]),
             outputs=tuple(_output(entry) for entry in data["outputs"]),
             checks=tuple(_check(entry) for entry in data["checks"]),
-            wall_s=data["wall_s"],
+            materialized=_pairs(data["materialized"]),
+            cost=Cost(**data["cost"]),
+            versions=_pairs(data["versions"]),
             error=data["error"],
         )
+
+
+def _pairs(entries: list[list[Any]]) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, value) for name, value in entries)
+
+
+def _step(entry: dict[str, Any]) -> RecordedStep:
+    lists = {name: tuple(entry[name]) for name in ("upstream", "waits_s")}
+    return RecordedStep(**{**entry, **lists})
 
 
 def _output(entry: dict[str, Any]) -> RecordedOutput:
     output, found = entry["output"], entry["fingerprint"]
     return RecordedOutput(
         OutputId(tuple(output["asset_key"]), output["partition_key"]),
-        Fingerprint(found["kind"], found["digest"], tuple(found["shape"])),
+        Fingerprint(found["kind"], found["digest"], tuple(found["shape"]), _pairs(found["parts"])),
+        entry["data_version"],
+        _pairs(entry["metadata"]),
     )
 
 
 def _check(entry: dict[str, Any]) -> RecordedCheck:
     check = CheckId(tuple(entry["check"]["asset_key"]), entry["check"]["name"])
-    return RecordedCheck(check, entry["passed"], entry["severity"])
+    return RecordedCheck(**{**entry, "check": check, "metadata": _pairs(entry["metadata"])})

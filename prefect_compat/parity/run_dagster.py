@@ -4,17 +4,21 @@ python -m prefect_compat.parity.run_dagster '{"module": ..., "job": ..., ...}'
 """
 
 import time
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import dagster as dg
+from dagster._core.events.log import EventLogEntry
 
 from prefect_compat.parameters import read_run_config, run_config_of
 from prefect_compat.parity.contents import read_contents
-from prefect_compat.parity.record import NOT_STARTED, Record, RecordedCheck, fixed_steps
-from prefect_compat.parity.side import SideTask, main
+from prefect_compat.parity.events import EventReader
+from prefect_compat.parity.record import NOT_STARTED, Record, RecordedStep
+from prefect_compat.parity.side import SideTask, main, since_start_s, used, versions
 from prefect_compat.partitions import chunks, run_keys, run_tags
-from prefect_compat.plan import CheckId, OutputId, read_plan, resolve_job
+from prefect_compat.plan import read_plan, resolve_job
 
 STATES = {
     dg.DagsterEventType.STEP_SUCCESS: "succeeded",
@@ -24,27 +28,45 @@ STATES = {
 
 
 def run_dagster(task: SideTask) -> Record:
-    """Runs the job under Dagster and says what Dagster's event log recorded."""
-    job = resolve_job(task.project.load(), task.job)
-    config = read_run_config(task.run_config) if task.run_config else {}
-    plan = read_plan(job)
+    """Runs the job under Dagster and says what Dagster recorded."""
+    defs = task.project.load()
     with dg.DagsterInstance.get() as instance:
-        keys = run_keys(job, task.partition, instance)
-        started = time.perf_counter()
-        # A run for each chunk of partitions, as Dagster's backfill starts them.
-        runs = list(chunks(keys, plan.partitions_per_run)) if keys else [None]
-        run_ids = [_run(job, instance, chunk, config) for chunk in runs]
-        wall_s = time.perf_counter() - started
-        events = [
-            entry.dagster_event
-            for run_id in run_ids
-            for entry in instance.all_logs(run_id)
-            if entry.dagster_event is not None
-        ]
-        outputs = read_contents(job, instance, config.get("resources", {}), _outputs(events))
-    states = dict.fromkeys(fixed_steps(plan), NOT_STARTED) | _states(events)
-    steps = tuple(sorted(states.items()))
-    return Record("dagster", steps, outputs, _checks(events), wall_s, _error(events))
+        return record_dagster(defs, task, instance)
+
+
+def record_dagster(defs: dg.Definitions, task: SideTask, instance: dg.DagsterInstance) -> Record:
+    """Runs the job of the definitions in an instance of its own."""
+    job = resolve_job(defs, task.job)
+    config = read_run_config(task.run_config) if task.run_config else {}
+    keys = run_keys(job, task.partition, instance)
+    # A run for each chunk of partitions, as Dagster's backfill starts them.
+    runs = list(chunks(keys, read_plan(job).partitions_per_run)) if keys else [None]
+    start_up_s = since_start_s()
+    started = time.perf_counter()
+    run_ids = [_run(job, instance, chunk, config) for chunk in runs]
+    cost = used(time.perf_counter() - started, start_up_s)
+    entries = [
+        [entry for entry in instance.all_logs(run_id) if entry.dagster_event is not None]
+        for run_id in run_ids
+    ]
+    by_run = [[entry.get_dagster_event() for entry in of_run] for of_run in entries]
+    events = list(chain.from_iterable(by_run))
+    reader = EventReader(job, [task.home, *run_ids], task.ignored_metadata)
+    made = reader.outputs(events)
+    return Record(
+        orchestrator="dagster",
+        steps=tuple(
+            step
+            for number, (run_id, of_run) in enumerate(zip(run_ids, entries, strict=True))
+            for step in _steps(number, _upstream(instance, run_id), of_run)
+        ),
+        outputs=read_contents(job, instance, config.get("resources", {}), made),
+        checks=reader.checks(events),
+        materialized=_materialized(by_run),
+        cost=cost,
+        versions=versions(),
+        error=_error(events),
+    )
 
 
 def _run(
@@ -67,37 +89,67 @@ def _run(
     return result.run_id
 
 
-def _outputs(events: Sequence[dg.DagsterEvent]) -> list[OutputId]:
-    return [
-        OutputId(tuple(event.asset_key.path), event.partition)
-        for event in events
-        if event.is_step_materialization and event.asset_key is not None
-    ]
-
-
-def _states(events: Sequence[dg.DagsterEvent]) -> dict[str, str]:
-    """The last state of each step."""
+def _upstream(instance: dg.DagsterInstance, run_id: str) -> dict[str, tuple[str, ...]]:
+    """Of each step in the execution plan that Dagster stored with the run, what it depends on."""
+    run = instance.get_run_by_id(run_id)
+    assert run is not None  # it has just been run
+    assert run.execution_plan_snapshot_id is not None
+    snapshot = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
     return {
-        event.step_key: STATES[event.event_type]
-        for event in events
-        if event.event_type in STATES and event.step_key is not None
+        step.key: tuple(sorted({key for entry in step.inputs for key in entry.upstream_step_keys}))
+        for step in snapshot.steps
     }
 
 
-def _checks(events: Sequence[dg.DagsterEvent]) -> tuple[RecordedCheck, ...]:
-    evaluations = [
-        event.asset_check_evaluation_data
-        for event in events
-        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    ]
-    return tuple(
-        RecordedCheck(
-            CheckId(tuple(found.asset_key.path), found.check_name),
-            found.passed,
-            found.severity.value,
-        )
-        for found in evaluations
+def _steps(
+    run: int, upstream: Mapping[str, tuple[str, ...]], entries: Iterable[EventLogEntry]
+) -> Iterator[RecordedStep]:
+    """The steps of the plan, those that mapped steps became in the place of these."""
+    by_step: dict[str, list[EventLogEntry]] = defaultdict(list)
+    for entry in entries:
+        if entry.step_key is not None:
+            by_step[entry.step_key].append(entry)
+    for name in sorted({*by_step, *(key for key in upstream if "[?]" not in key)}):
+        yield _step(run, name, upstream.get(name, ()), by_step[name])
+
+
+def _step(
+    run: int, name: str, upstream: tuple[str, ...], entries: Sequence[EventLogEntry]
+) -> RecordedStep:
+    events = [(entry.get_dagster_event(), entry.timestamp) for entry in entries]
+    states = [STATES[event.event_type] for event, _ in events if event.event_type in STATES]
+    starts = [at for event, at in events if event.is_step_start or event.is_step_restarted]
+    return RecordedStep(
+        run=run,
+        name=name,
+        state=states[-1] if states else NOT_STARTED,
+        upstream=upstream,
+        attempts=len(starts),
+        waits_s=tuple(
+            float(event.step_retry_data.seconds_to_wait or 0)
+            for event, _ in events
+            if event.is_step_up_for_retry
+        ),
+        started_s=starts[0] if starts else None,
+        ended_s=max((at for event, at in events if event.event_type in STATES), default=None)
+        if starts
+        else None,
     )
+
+
+def _materialized(runs: Iterable[Sequence[dg.DagsterEvent]]) -> tuple[tuple[str, int], ...]:
+    """Of each asset, how many partitions the steps made that succeeded: of others Prefect's
+    catalogue tells no number."""
+    counts: Counter[str] = Counter()
+    for events in runs:
+        succeeded = {event.step_key for event in events if event.is_step_success}
+        counts.update(
+            "/".join(event.asset_key.path)
+            for event in events
+            if event.is_step_materialization and event.asset_key is not None
+            if event.step_key in succeeded
+        )
+    return tuple(sorted(counts.items()))
 
 
 def _error(events: Sequence[dg.DagsterEvent]) -> str | None:

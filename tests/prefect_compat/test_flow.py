@@ -12,7 +12,7 @@ from prefect.exceptions import ParameterBindError, ParameterTypeError
 from prefect_compat import as_flow
 from prefect_compat.errors import ConfigError, StepError
 from prefect_compat.flow import FlowResult
-from prefect_compat.parity.run_prefect import recorded_task_runs
+from prefect_compat.parity.prefect_api import read_flow_run
 from tests.prefect_compat.graphs import DAILY, DAYS, project, stored
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -61,7 +61,7 @@ def test_prefect_records_the_graph(tmp_path: Path) -> None:
     assert isinstance(flow, prefect.Flow)
     assert flow.name == "the-job"
     state = flow(return_state=True)
-    found = recorded_task_runs(state, ["first", "second", "third"])
+    found = read_flow_run(state, ["first", "second", "third"]).by_step
     ids = {run.id: name for name, run in found.items()}
     inputs = {
         name: {
@@ -186,7 +186,7 @@ class TestFailure:
             "further": "NotReady",
             "apart": "Completed",
         }
-        found = recorded_task_runs(state, expected)
+        found = read_flow_run(state, expected).by_step
         assert {name: run.state_name for name, run in found.items()} == expected
         assert stored(tmp_path) == {"apart": 1}
 

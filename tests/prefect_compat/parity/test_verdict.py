@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from prefect_compat.errors import ComparisonError
 from prefect_compat.parity.fingerprint import UNKNOWN, Fingerprint
-from prefect_compat.parity.record import Record, RecordedCheck, RecordedOutput
+from prefect_compat.parity.record import (
+    Cost,
+    Record,
+    RecordedCheck,
+    RecordedOutput,
+    RecordedStep,
+)
 from prefect_compat.parity.verdict import Difference, compare
 from prefect_compat.plan import CheckId, OutputId
 
@@ -25,15 +31,21 @@ def check(passed: bool = True, severity: str = "ERROR") -> RecordedCheck:
 def record(orchestrator: str) -> Record:
     return Record(
         orchestrator,
-        steps=(("a", "succeeded"), ("b", "succeeded")),
+        steps=(
+            RecordedStep(0, "a", "succeeded", started_s=1.5, ended_s=2.5),
+            RecordedStep(0, "b", "succeeded", ("a",), attempts=2, waits_s=(1.0,)),
+        ),
         outputs=(output("a", "2016-03-08", "aa"), output("b", None, "bb")),
         checks=(check(),),
-        wall_s=1.5,
+        materialized=(("a", 1), ("b", 1)),
+        cost=Cost(1.5),
+        versions=(("python", "3.11"),),
     )
 
 
 DAGSTER, PREFECT = record("dagster"), record("prefect")
 FIRST, SECOND = PREFECT.outputs
+A, B = PREFECT.steps
 
 
 def test_the_same_is_the_same() -> None:
@@ -67,14 +79,64 @@ def test_the_same_is_the_same() -> None:
             "not comparable: a[2016-03-08]: dagster has table 2 x 3 aa, prefect has unknown",
         ),
         (
-            replace(PREFECT, steps=(("a", "succeeded"), ("b", "skipped"))),
+            replace(PREFECT, steps=(A, replace(B, state="skipped"))),
             Difference.STEP_STATE,
             "different step state: b: dagster has succeeded, prefect has skipped",
         ),
         (
-            replace(PREFECT, steps=(("a", "succeeded"),)),
+            replace(PREFECT, steps=(A,)),
+            Difference.STEP,
+            "step on one side only: b: dagster has the step, prefect has nothing",
+        ),
+        (
+            replace(PREFECT, steps=(A, B, RecordedStep(1, "b", "succeeded", ("a",)))),
             Difference.STEP_STATE,
-            "different step state: b: dagster has succeeded, prefect has nothing",
+            "different step state: b in run 2: dagster has nothing, prefect has succeeded",
+        ),
+        (
+            replace(PREFECT, steps=(A, replace(B, upstream=()))),
+            Difference.EDGE,
+            "dependency on one side only: a -> b: dagster has the dependency, prefect has nothing",
+        ),
+        (
+            replace(PREFECT, steps=(replace(A, upstream=("b",)), B)),
+            Difference.EDGE,
+            "dependency on one side only: b -> a: dagster has nothing, prefect has the dependency",
+        ),
+        (
+            replace(PREFECT, steps=(A, replace(B, attempts=3, waits_s=(1.0, 1.0)))),
+            Difference.ATTEMPTS,
+            "different number of attempts: b: dagster has 2, prefect has 3",
+        ),
+        (
+            replace(PREFECT, steps=(A, replace(B, waits_s=(2.0,)))),
+            Difference.RETRY_WAIT,
+            "different wait before a retry: b: dagster has 1.0 s, prefect has 2.0 s",
+        ),
+        (
+            replace(PREFECT, outputs=(FIRST, SECOND, SECOND)),
+            Difference.TWICE,
+            "made more than once: b: dagster has 1 times, prefect has 2 times",
+        ),
+        (
+            replace(PREFECT, outputs=(FIRST, replace(SECOND, data_version="v2"))),
+            Difference.DATA_VERSION,
+            "different data version: b: dagster has nothing, prefect has v2",
+        ),
+        (
+            replace(PREFECT, outputs=(FIRST, replace(SECOND, metadata=(("rows", "3"),)))),
+            Difference.METADATA,
+            "different metadata: b, rows: dagster has nothing, prefect has 3",
+        ),
+        (
+            replace(PREFECT, materialized=(("a", 1),)),
+            Difference.CATALOGUE,
+            "different count in the catalogue: b: dagster has 1 materialized, prefect has 0",
+        ),
+        (
+            replace(PREFECT, checks=(replace(check(), metadata=(("rows", "3"),)),)),
+            Difference.METADATA,
+            "different metadata: a:is_good, rows: dagster has nothing, prefect has 3",
         ),
         (
             replace(PREFECT, checks=(check(passed=False),)),
@@ -121,6 +183,32 @@ def test_nothing_compared_is_not_parity() -> None:
 
 def test_a_failure_on_both_sides_is_not_parity() -> None:
     assert not compare(replace(DAGSTER, error="no"), replace(PREFECT, error="no")).holds
+
+
+def test_a_failure_that_was_asked_for_is_compared_by_its_steps() -> None:
+    failed = [replace(side, error="no", outputs=()) for side in (DAGSTER, PREFECT)]
+    assert compare(*failed, expects_failure=True).holds
+    assert not compare(failed[0], replace(PREFECT, outputs=()), expects_failure=True).holds
+
+
+def test_the_differing_columns_are_named() -> None:
+    left, right = (
+        Fingerprint("table", digest, (1, 2), (("x", "int64 0"), ("y", f"int64 {digest}")))
+        for digest in ("aa", "bb")
+    )
+    outputs = [(RecordedOutput(SECOND.output, found),) for found in (left, right)]
+    (finding, *_) = compare(
+        replace(DAGSTER, outputs=outputs[0]), replace(PREFECT, outputs=outputs[1])
+    ).findings
+    assert (finding.kind, finding.place) == (Difference.CONTENT, "b, y")
+
+
+def test_a_mapped_step_is_compared_by_what_it_became() -> None:
+    mapped = (A, replace(B, name="b[x]"))
+    dagster = replace(DAGSTER, steps=mapped)
+    assert compare(dagster, replace(PREFECT, steps=mapped)).holds
+    (finding,) = compare(dagster, replace(PREFECT, steps=(A, replace(B, name="b[y]")))).findings[:1]
+    assert finding.place == "b[x]"
 
 
 def test_each_asset_is_counted() -> None:

@@ -15,7 +15,7 @@ from prefect import State
 from prefect_compat import as_flow
 from prefect_compat.errors import StepError
 from prefect_compat.flow import FlowResult
-from prefect_compat.parity.run_prefect import recorded_task_runs
+from prefect_compat.parity.prefect_api import read_flow_run
 from prefect_compat.partitions import run_keys, run_tags
 from tests.prefect_compat.graphs import stored
 
@@ -83,7 +83,7 @@ def _under_prefect(
     found = state.result(raise_on_failure=False)
     result: FlowResult = found.result if isinstance(found, StepError) else found
     assert isinstance(result, FlowResult), found
-    recorded = recorded_task_runs(state, [step.step for step in result.steps])
+    recorded = read_flow_run(state, [step.step for step in result.steps]).by_step
     states = {name: str(run.state_name) for name, run in recorded.items()}
     # The others were never ready to start; the API may not have heard of that yet.
     started = {name: state for name, state in states.items() if state in STATES.values()}

@@ -16,6 +16,8 @@ from dagster._core.storage.event_log.base import AssetEntry, AssetRecord
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage, TemporaryLocalArtifactStorage
 from dagster._core.storage.runs import InMemoryRunStorage
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 Latest = dict[dg.AssetKey, dg.EventLogRecord]
 
@@ -34,7 +36,17 @@ class _Late:
         with self._order:
             if not self._is_set_up:
                 super().__init__()
+                self._hold_from_any_thread()
         return object.__getattribute__(self, name)
+
+    def _hold_from_any_thread(self) -> None:
+        """Tables in memory last as long as a connection is held to them. That of the thread that
+        first asked could not be closed from another."""
+        own: Any = self
+        url = own._engine.url.update_query_dict({"check_same_thread": "false"})
+        held = create_engine(url, poolclass=NullPool).connect()
+        own._held_conn.close()
+        own._held_conn = held
 
     def dispose(self) -> None:
         if self._is_set_up:

@@ -1,26 +1,31 @@
 """A digest of a value's content, the same on any machine and for any layout in memory."""
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
+import math
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from prefect_compat.errors import DefinitionError
+from prefect_compat.parity import columns, objects
+from prefect_compat.parity.plain import Buffer, NotComparable, Part, Parts, Rule, inner, qualified
 
 UNKNOWN = "unknown"
+DEEPEST = 100  # levels; a deeper value would exhaust Python's stack before it is digested
 
 
 @dataclass(frozen=True)
 class Fingerprint:
     """What a value is, its size, and a sha256 of its content.
 
-    A kind that this module does not know has no digest, and equals nothing: not comparable is
-    not the same.
+    `parts`: the digests (16 hex digits) of a record's fields, a dict's keys, or a table's
+    columns with their dtypes, so that a difference can be named. A value of unknown kind has
+    no digest but the reason, and equals nothing: not comparable is not the same.
     """
 
     kind: str
@@ -36,106 +41,198 @@ class Fingerprint:
         return self.is_comparable and self == other
 
 
-class _NotComparable(Exception):
-    """Raised deep inside a value for a part that cannot be digested."""
-
-
 def fingerprint(value: Any) -> Fingerprint:
-    """The fingerprint of a pandas table, a NumPy array, bytes, or JSON-like data.
+    """The fingerprint of a value: tables, arrays, records, models, files, Python's own values.
 
-    Tables: column names, dtypes, values (floats to the last bit), order of rows and columns,
-    index and `attrs`. JSON-like: text as keys, in any order; a tuple is a list.
+    Content: types and dtypes, names, order of rows and columns, floats to the last bit and the
+    sign of zero, `attrs`. No content: layout in memory, chunks, byte order, the order of a
+    dict's or a set's entries, NaN's payload, where a file lies. Anything else is of unknown
+    kind until `register` says what stands for it.
     """
     try:
-        if isinstance(value, pd.DataFrame):
-            return Fingerprint("table", _digest(_table_parts(value)), value.shape)
-        if isinstance(value, np.ndarray):
-            return Fingerprint("array", _digest(_array_parts(value)), value.shape)
-        if isinstance(value, bytes):
-            return Fingerprint("bytes", _digest(iter([value])), (len(value),))
-        return Fingerprint("document", _digest(iter([_json(value)])))
-    except _NotComparable as error:
-        return Fingerprint(UNKNOWN, f"{type(value).__module__}.{type(value).__qualname__}: {error}")
-
-
-def _digest(parts: Iterator[bytes]) -> str:
-    """Each part preceded by its length, so that no two sequences run together the same."""
-    hasher = hashlib.sha256()
-    for part in parts:
-        hasher.update(len(part).to_bytes(8, "little"))
-        hasher.update(part)
-    return hasher.hexdigest()
-
-
-def _table_parts(table: pd.DataFrame) -> Iterator[bytes]:
-    yield _json([table.attrs, table.shape])
-    yield repr((list(table.index.names), list(table.columns.names))).encode()
-    for level in range(table.index.nlevels):
-        yield from _column_parts(f"index {level}", table.index.get_level_values(level).to_series())
-    for position, name in enumerate(table.columns):
-        yield from _column_parts(repr(name), table.iloc[:, position])
-
-
-def _column_parts(name: str, column: "pd.Series[Any]") -> Iterator[bytes]:
-    yield name.encode()
-    yield str(column.dtype).encode()
-    missing = column.isna().to_numpy(bool)
-    yield np.packbits(missing).tobytes()
-    present = column[~missing]
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        yield _json([list(map(str, column.dtype.categories)), bool(column.dtype.ordered)])
-        present = present.astype(column.dtype.categories.dtype)
-    if pd.api.types.is_datetime64_any_dtype(present) or pd.api.types.is_timedelta64_dtype(present):
-        yield present.astype("int64").to_numpy("<i8").tobytes()
-    elif pd.api.types.is_bool_dtype(present):
-        yield present.to_numpy(np.uint8).tobytes()
-    elif pd.api.types.is_numeric_dtype(present):
-        yield from _array_parts(
-            present.to_numpy(getattr(present.dtype, "numpy_dtype", present.dtype))
+        rule, kind = _rule(type(value))
+        plain = _taken_apart(rule, value) if rule else value
+        members = list(_members(plain, (id(value), id(plain)))) if _has_names(plain) else []
+        digest = _combined(plain, members) if members else _digest(plain, ())
+        return Fingerprint(
+            kind=kind if rule else _shown_kind(value),
+            digest=_hash(kind, digest).hex(),
+            shape=_shape(value),
+            parts=_named(plain, members),
         )
-    elif pd.api.types.infer_dtype(present, skipna=False) in ("string", "empty"):
-        yield from _text_parts(present)
-    else:
-        raise _NotComparable(f"column {name} of {column.dtype}")
+    except NotComparable as error:
+        return Fingerprint(UNKNOWN, f"{qualified(type(value))}: {error}")
 
 
-def _text_parts(texts: "pd.Series[Any]") -> Iterator[bytes]:
-    """Lengths, then all the text in UTF-8."""
-    array = pa.array(texts, pa.large_string())
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    lengths = pc.binary_length(array).to_numpy()
-    yield lengths.astype("<i8").tobytes()
-    start = array.buffers()[1]
-    offsets = np.frombuffer(start, "<i8")[array.offset : array.offset + len(array) + 1]
-    text = array.buffers()[2]
-    yield text[int(offsets[0]) : int(offsets[-1])].to_pybytes() if text is not None else b""
+def register(type_: type, as_plain: Callable[[Any], Any]) -> None:
+    """`as_plain(value)`, of kinds known here, stands for the values of a type from now on.
+
+    Subclasses are covered; the nearest class of a value's MRO wins, and an earlier rule of the
+    same class is replaced. Each goes by its class's qualified name, which is content. Raises
+    DefinitionError for `object`, for Python's plain types, and for what is not a class.
+    """
+    if not isinstance(type_, type) or type_ is object or type_ in _PLAIN:
+        raise DefinitionError(
+            f"register: found {type_!r}, expected a class other than `object` and Python's own "
+            "plain types. Register the class of the values; nothing was registered."
+        )
+    _RULES[type_] = Rule(as_plain)
 
 
-def _array_parts(array: npt.NDArray[Any]) -> Iterator[bytes]:
-    if array.dtype.kind not in "biufcmM":
-        raise _NotComparable(f"array of {array.dtype}")
-    little = array.astype(array.dtype.newbyteorder("<"))
-    yield _json([little.dtype.str, list(array.shape)])
-    yield np.ascontiguousarray(little).tobytes()
+def taken_apart(value: Any) -> tuple[Rule | None, Any]:
+    """The rule for a value and what then stands for it; for a plain value none, and itself.
+
+    Raises NotComparable if nothing is known of it.
+    """
+    rule, _ = _rule(type(value))
+    return rule, _taken_apart(rule, value) if rule else value
 
 
-def _json(value: Any) -> bytes:
-    """Raises _NotComparable for what JSON cannot tell apart or cannot say, NaN among it."""
-    _demand_text_keys(value)
+def _float(value: float) -> bytes:
+    return struct.pack("<d", math.nan if value != value else value)
+
+
+_LEAVES: dict[type, Callable[[Any], bytes]] = {
+    NoneType: lambda _: b"",
+    bool: lambda value: b"%d" % value,
+    int: lambda value: b"%x" % value,
+    float: _float,
+    complex: lambda value: _float(value.real) + _float(value.imag),
+    str: lambda value: value.encode("utf-8", "surrogatepass"),
+    bytes: bytes,
+    bytearray: bytes,
+}
+_SEQUENCES = (list, tuple, deque)
+_SETS = (set, frozenset)
+_PLAIN = frozenset({*_LEAVES, *_SEQUENCES, *_SETS, dict, Parts, Buffer})
+_RULES: dict[type, Rule] = {**columns.RULES, **objects.RULES}
+
+
+def _rule(kind: type) -> tuple[Rule | None, str]:
+    """The rule of the nearest class, and the kind's name; no rule for a plain type."""
+    if kind in _PLAIN:
+        return None, kind.__name__
+    for base in kind.__mro__:
+        rule = _RULES.get(base) or objects.RULES_BY_NAME.get(qualified(base))
+        rule = rule or objects.rule_of_form(base)
+        if rule is not None:
+            is_named = rule.kind is not None and (rule.has_one_kind or base is kind)
+            return rule, str(rule.kind) if is_named else qualified(kind)
+        if base in _PLAIN:
+            return Rule(_extended(base)), qualified(kind)
+    raise NotComparable(
+        f"of unknown type {qualified(kind)}; `register` says how it becomes plain values"
+    )
+
+
+def _extended(base: type) -> Callable[[Any], Parts]:
+    """A subclass of a plain type: that, and what its attributes add."""
+    return lambda value: inner(value=base(value), state=object.__getstate__(value))
+
+
+def _taken_apart(rule: Rule, value: Any) -> Any:
     try:
-        return json.dumps(value, sort_keys=True, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
-        raise _NotComparable(str(error)) from None
+        return rule.as_plain(value)
+    except NotComparable:
+        raise
+    except Exception as error:  # a user's own code, or properties of a user's class
+        raise NotComparable(
+            f"{qualified(type(value))} cannot be taken apart: {type(error).__name__}: {error}"
+        ) from error
 
 
-def _demand_text_keys(value: Any) -> None:
-    """JSON would write the keys 1 and "1" alike."""
-    if isinstance(value, Mapping):
+def _digest(value: Any, above: tuple[int, ...]) -> bytes:
+    """`above`: the ids of the values that this one lies in."""
+    leaf = _LEAVES.get(type(value))
+    if leaf is not None:
+        return _hash(type(value).__name__, leaf(value))
+    if type(value) is Buffer:
+        return _hash(value.cells, *value.data)
+    if id(value) in above:
+        raise NotComparable("contains itself")
+    if len(above) >= DEEPEST:
+        raise NotComparable(f"nested deeper than {DEEPEST} levels")
+    below = (*above, id(value))
+    rule, kind = _rule(type(value))
+    if rule is not None:
+        return _hash(kind, _digest(_taken_apart(rule, value), below))
+    return _combined(value, list(_members(value, below)))
+
+
+def _members(value: Any, above: tuple[int, ...]) -> Iterator[tuple[Any, bytes]]:
+    """Each part, key or position, and bytes that end with the digest of what is there."""
+    if isinstance(value, Parts):
+        for part in value.entries:
+            name = _hash("name", part.name.encode("utf-8", "surrogatepass"))
+            yield part, name + _digest_at(part.place, part.value, above)
+    elif isinstance(value, dict):
         for key, entry in value.items():
-            if not isinstance(key, str):
-                raise _NotComparable(f"key {key!r} is not text")
-            _demand_text_keys(entry)
-    elif isinstance(value, (list, tuple)):
-        for entry in value:
-            _demand_text_keys(entry)
+            name = _digest_at("{key}", key, above)
+            yield (
+                _label(key, name),
+                name + _digest_at(f"[{_label(key, name, quoted=True)}]", entry, above),
+            )
+    else:
+        for position, entry in enumerate(value):
+            try:
+                yield position, _digest(entry, above)
+            except NotComparable as error:
+                place = "{element}" if isinstance(value, _SETS) else f"[{position}]"
+                raise error.below(place) from None
+
+
+def _digest_at(place: str, value: Any, above: tuple[int, ...]) -> bytes:
+    try:
+        return _digest(value, above)
+    except NotComparable as error:
+        raise error.below(place) from None
+
+
+def _label(key: Any, digest: bytes, quoted: bool = False) -> str:
+    """A key as text: short ones as they are, else by digest: a set's `repr` has no fixed order."""
+    if isinstance(key, str) and not quoted:
+        return key
+    is_short = type(key) in _LEAVES and not (isinstance(key, int) and key.bit_length() > 99)
+    return repr(key) if is_short else f"{type(key).__name__} {digest.hex()[:16]}"
+
+
+def _combined(value: Any, members: list[tuple[Any, bytes]]) -> bytes:
+    digests = [digest for _, digest in members]
+    if isinstance(value, (dict, *_SETS)):
+        digests.sort()
+    return _hash(type(value).__name__, *digests)
+
+
+def _hash(kind: str, *data: bytes) -> bytes:
+    """Each piece preceded by its length, so that no two sequences run together the same."""
+    hasher = hashlib.sha256()
+    for piece in (kind.encode("utf-8", "surrogatepass"), *data):
+        hasher.update(len(piece).to_bytes(8, "little"))
+        hasher.update(piece)
+    return hasher.digest()
+
+
+def _has_names(plain: Any) -> bool:
+    return type(plain) in (dict, Parts)
+
+
+def _named(plain: Any, members: list[tuple[Any, bytes]]) -> tuple[tuple[str, str], ...]:
+    named = (
+        (part.name, f"{part.dtype} {digest[-32:].hex()[:16]}".strip())
+        if isinstance(part, Part)
+        else (part, digest[-32:].hex()[:16])
+        for part, digest in members
+    )
+    return tuple(sorted(named) if isinstance(plain, dict) else named)
+
+
+def _shown_kind(value: Any) -> str:
+    return "bytes" if isinstance(value, (bytes, bytearray)) else "document"
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    if isinstance(value, (bytes, bytearray, pa.Array, pa.ChunkedArray)):
+        return (len(value),)
+    shape = getattr(value, "shape", ())
+    is_shape = isinstance(shape, tuple) and all(isinstance(size, int) for size in shape)
+    return tuple(shape) if is_shape else ()

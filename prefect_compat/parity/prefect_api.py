@@ -109,11 +109,16 @@ def retry_waits_s(run: TaskRun) -> tuple[float, ...]:
         return ()
     with get_client(sync_client=True) as client:
         states = client.read_task_run_states(run.id)
-    return tuple(
-        (state.state_details.scheduled_time - state.timestamp).total_seconds()
-        for state in states
-        if state.name == "AwaitingRetry" and state.state_details.scheduled_time is not None
-    )
+    waits: list[float] = []
+    is_waiting = False
+    for state in states:
+        due = state.state_details.scheduled_time
+        if state.name == "AwaitingRetry" and due is not None:
+            waits.append((due - state.timestamp).total_seconds())
+        elif state.name == "Retrying" and not is_waiting:
+            waits.append(0.0)
+        is_waiting = state.name == "AwaitingRetry"
+    return tuple(waits)
 
 
 def _materialized(

@@ -136,6 +136,14 @@ def explain(module: str | None, file: str | None) -> None:
     " `ignore_metadata` in [tool.prefect-compat]",
 )
 @click.option(
+    "--repeat",
+    "rounds",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="rounds to time; from 2 on, each runs the job twice: cold and warm",
+)
+@click.option(
     "--keep",
     type=click.Path(path_type=Path),
     help="folder for both sides' stores, logs and records; replaced",
@@ -149,6 +157,7 @@ def compare(
     store_env: tuple[str, ...],
     fault: str | None,
     ignored: tuple[str, ...],
+    rounds: int,
     keep: Path | None,
 ) -> None:
     """Run the job under both orchestrators and compare what they recorded and stored.
@@ -168,6 +177,7 @@ def compare(
             store_variables=store_env or _declared("store_env"),
             ignored_metadata=ignored or _declared("ignore_metadata"),
             fault=Fault.parse(fault) if fault else None,
+            rounds=rounds,
         )
         comparison = compare_sides(work, folder, log=lambda line: click.echo(line, err=True))
     click.echo(describe(comparison))

@@ -1,15 +1,18 @@
 """Both sides run, one after the other, each on its own; then the verdict."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from prefect_compat.errors import ComparisonError
+from prefect_compat.parity.costs import Costs, summarise
 from prefect_compat.parity.injection import Fault
 from prefect_compat.parity.record import Record
-from prefect_compat.parity.side import SideTask, run_side
+from prefect_compat.parity.rows import RowDifference, RowsTask, read_differences
+from prefect_compat.parity.side import SideTask, run_side, start_process
 from prefect_compat.parity.verdict import Verdict, compare
+from prefect_compat.plan import OutputId
 from prefect_compat.project import Project
 
 SIDES = {
@@ -17,6 +20,7 @@ SIDES = {
     "prefect": "prefect_compat.parity.run_prefect",
 }
 SHOWN_FINDINGS = 20
+SHOWN_OUTPUTS = 10
 
 
 @dataclass(frozen=True)
@@ -30,20 +34,25 @@ class Work:
     store_variables: tuple[str, ...]
     ignored_metadata: tuple[str, ...] = ()
     fault: Fault | None = None
+    rounds: int = 1
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both records and the verdict on them."""
+    """The records of the first round, the verdict on all rounds, the first differing rows of the
+    first outputs that differ, and what either side cost."""
 
     work: Work
     dagster: Record
     prefect: Record
     verdict: Verdict
+    rows: tuple[RowDifference, ...]
+    costs: Costs
 
 
 def compare_sides(work: Work, folder: Path, log: Callable[[str], None]) -> Comparison:
-    """Runs the work under Dagster, then under Prefect, each in its own folder of `folder`.
+    """Runs the work under Dagster and under Prefect, each in its own folder of `folder`; in as
+    many rounds as the work asks for, with the sides in turn first, and then each twice.
 
     Raises ComparisonError where a side left no record, or where nothing keeps the stores apart.
     """
@@ -54,25 +63,51 @@ def compare_sides(work: Work, folder: Path, log: Callable[[str], None]) -> Compa
             ' --store-env MY_STORE, or store_env = ["MY_STORE"] in [tool.prefect-compat] of'
             " pyproject.toml (DAGSTER_HOME where Dagster's default IO manager is used)."
         )
-    records = {}
-    for side, module in SIDES.items():
-        log(f"{side}: running {work.job} {work.partition or ''}")
-        task = SideTask(
-            project=work.project,
-            job=work.job,
-            partition=work.partition,
-            run_config=work.run_config,
-            record=str(folder / f"{side}.json"),
-            home=str(folder / side),
-            fault=work.fault,
-            ignored_metadata=work.ignored_metadata,
-        )
-        records[side] = run_side(module, task, work.store_variables)
-        log(f"{side}: {len(records[side].outputs)} outputs in {records[side].cost.wall_s:.1f} s")
+    records: dict[str, list[Record]] = {side: [] for side in SIDES}
+    for number in range(work.rounds):
+        for side in list(SIDES) if number % 2 == 0 else reversed(SIDES):
+            records[side].append(_run(side, work, _home(folder, number), log))
     if work.fault is not None:
-        _demand_step(work.fault, records["dagster"])
-    verdict = compare(**records, expects_failure=work.fault is not None)
-    return Comparison(work, **records, verdict=verdict)
+        _demand_step(work.fault, records["dagster"][0])
+    verdicts = [
+        compare(*pair, expects_failure=work.fault is not None)
+        for pair in zip(records["dagster"], records["prefect"], strict=True)
+    ]
+    verdict = next((found for found in verdicts if not found.holds), verdicts[0])
+    first = verdicts.index(verdict)
+    return Comparison(
+        work=work,
+        dagster=records["dagster"][first],
+        prefect=records["prefect"][first],
+        verdict=verdict,
+        rows=_rows(work, _home(folder, first), verdict.differing[:SHOWN_OUTPUTS]),
+        costs=summarise(**records),
+    )
+
+
+def _home(folder: Path, number: int) -> Path:
+    """The folder of a round; the first is the comparison's own."""
+    home = folder if number == 0 else folder / f"round-{number + 1}"
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+def _run(side: str, work: Work, folder: Path, log: Callable[[str], None]) -> Record:
+    log(f"{side}: running {work.job} {work.partition or ''}")
+    task = SideTask(
+        project=work.project,
+        job=work.job,
+        partition=work.partition,
+        run_config=work.run_config,
+        record=str(folder / f"{side}.json"),
+        home=str(folder / side),
+        fault=work.fault,
+        ignored_metadata=work.ignored_metadata,
+        warm=work.rounds > 1,
+    )
+    record = run_side(SIDES[side], task, work.store_variables)
+    log(f"{side}: {len(record.outputs)} outputs in {record.cost.wall_s:.1f} s")
+    return record
 
 
 def _demand_step(fault: Fault, record: Record) -> None:
@@ -82,6 +117,19 @@ def _demand_step(fault: Fault, record: Record) -> None:
             f"'{fault.step}' is to fail, and is no step of the job. Its steps are"
             f" {', '.join(sorted(names))}."
         )
+
+
+def _rows(work: Work, folder: Path, outputs: tuple[OutputId, ...]) -> tuple[RowDifference, ...]:
+    """What differs in these outputs, read again from both stores."""
+    folders = [folder / f"{side}-rows" for side in SIDES]
+    for side, texts in zip(SIDES, folders if outputs else (), strict=False):
+        task = RowsTask(
+            work.project, work.job, work.run_config, tuple(map(str, outputs)), str(texts)
+        )
+        module = "prefect_compat.parity.rows"
+        if start_process(module, task.as_json(), folder / side, work.store_variables) != 0:
+            raise ComparisonError(f"{side}'s store cannot be read; see {folder / side / 'log.txt'}")
+    return read_differences(outputs, *folders)
 
 
 def describe(comparison: Comparison) -> str:
@@ -94,8 +142,11 @@ def describe(comparison: Comparison) -> str:
         for asset in verdict.assets
     ]
     lines += [f"  {finding}" for finding in verdict.findings[:SHOWN_FINDINGS]]
+    for difference in comparison.rows:
+        lines += [f"  {line}" for line in _side_by_side(difference)]
     if len(verdict.findings) > SHOWN_FINDINGS:
         lines.append(f"  and {len(verdict.findings) - SHOWN_FINDINGS} more differences")
+    lines += _costs(comparison.costs)
     work = comparison.work
     noun = _noun(work.partition)
     holds = "Parity holds" if verdict.holds else "Parity does not hold"
@@ -104,6 +155,36 @@ def describe(comparison: Comparison) -> str:
         f" {verdict.compared} {noun}" + (f" after {work.fault}." if work.fault else ".")
     )
     return "\n".join(lines)
+
+
+def _costs(costs: Costs) -> Iterator[str]:
+    sides = (costs.dagster, costs.prefect)
+    yield f"{'seconds, median of ' + str(costs.rounds):<24}" + "".join(
+        f"{side.orchestrator:>10}" for side in sides
+    )
+    rows = {
+        "import": [side.import_s for side in sides],
+        "start-up": [side.start_up_s for side in sides],
+        "run, cold": [side.cold_s for side in sides],
+        "run, warm": [side.warm_s for side in sides if side.warm_s],
+        "of it the functions": [side.function_s for side in sides],
+        "of it the IO managers": [side.storage_s for side in sides],
+        "CPU": [side.cpu_s for side in sides],
+    }
+    for name, figures in rows.items():
+        if figures:
+            yield f"  {name:<22}" + "".join(f"{figure.median:>10.2f}" for figure in figures)
+    memory = "".join(f"{side.peak_memory_b.median / 2**20:>10.0f}" for side in sides)
+    yield f"  {'peak memory, MiB':<22}{memory}"
+
+
+def _side_by_side(difference: RowDifference) -> Iterator[str]:
+    counts = ", ".join(f"{count} in {column}" for column, count in difference.counts)
+    left, right = difference.rows
+    rows = f"{left} rows" if left == right else f"{left} rows against {right}"
+    yield f"{difference.output.label}: {rows}; differing cells: {counts or 'none: types differ'}"
+    for cell in difference.cells:
+        yield f"  {cell.row}, {cell.column}: dagster {cell.dagster}, prefect {cell.prefect}"
 
 
 def _noun(partition: str | None) -> str:

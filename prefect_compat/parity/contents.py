@@ -1,6 +1,7 @@
 """What lies in the store, read back output by output through the assets' own IO managers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -11,6 +12,8 @@ from prefect_compat.parity.fingerprint import UNKNOWN, Fingerprint, fingerprint
 from prefect_compat.parity.record import RecordedOutput
 from prefect_compat.partitions import to_subset
 from prefect_compat.plan import OutputId
+
+Load = Callable[[OutputId], Any]
 
 
 def read_contents(
@@ -23,28 +26,36 @@ def read_contents(
 
     What cannot be read back is of an unknown kind: it equals nothing.
     """
-    with dg.build_resources(
-        job.resource_defs, instance=instance, resource_config=dict(resource_config)
-    ) as resources:
+    with open_store(job, instance, resource_config) as load:
         return tuple(
             RecordedOutput(
-                made.output,
-                _fingerprint(job, instance, resources, made.output),
-                made.data_version,
-                made.metadata,
+                made.output, _fingerprint(load, made.output), made.data_version, made.metadata
             )
             for made in outputs
         )
 
 
-def _fingerprint(
-    job: dg.JobDefinition, instance: dg.DagsterInstance, resources: Any, output: OutputId
-) -> Fingerprint:
+@contextmanager
+def open_store(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, resource_config: Mapping[str, Any]
+) -> Iterator[Load]:
+    """How to load an output. It raises what the IO manager raises."""
+    with dg.build_resources(
+        job.resource_defs, instance=instance, resource_config=dict(resource_config)
+    ) as resources:
+
+        def load(output: OutputId) -> Any:
+            key = dg.AssetKey(output.asset_key)
+            manager = getattr(resources, job.asset_layer.asset_graph.get(key).io_manager_key)
+            context = _input_context(job, instance, resources, key, output.partition_key)
+            return manager.load_input(context)
+
+        yield load
+
+
+def _fingerprint(load: Load, output: OutputId) -> Fingerprint:
     try:
-        key = dg.AssetKey(output.asset_key)
-        manager = getattr(resources, job.asset_layer.asset_graph.get(key).io_manager_key)
-        context = _input_context(job, instance, resources, key, output.partition_key)
-        return fingerprint(manager.load_input(context))
+        return fingerprint(load(output))
     except Exception as error:  # whatever a user's IO manager raises is this output's finding
         return Fingerprint(UNKNOWN, f"cannot be read back: {error}")
 

@@ -17,7 +17,8 @@ NOT_STARTED = "not started"
 class RecordedStep:
     """A step in one of the runs (a run for each chunk of partitions): its last state, how often
     it was tried and how long the orchestrator was to wait before each further attempt, the steps
-    that it took its inputs from or waited for, and the Unix times of its start and end."""
+    that it took its inputs from or waited for, the Unix times of its start and end, and the
+    seconds in between that its function and its IO managers took."""
 
     run: int
     name: str
@@ -27,6 +28,8 @@ class RecordedStep:
     waits_s: tuple[float, ...] = ()
     started_s: float | None = None
     ended_s: float | None = None
+    function_s: float = 0.0
+    storage_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,19 @@ class RecordedCheck:
 
 @dataclass(frozen=True)
 class Cost:
-    """What the side's process used, in seconds and bytes: the run alone (`wall_s`), and all of it
-    with its children: from its start until the project was imported (`start_up_s`), CPU, memory."""
+    """What a side's process used, with those that it started, in seconds and bytes.
+
+    `import_s`: from its start until the project was imported; `start_up_s`: from then until the
+    run could start (the flow built, Prefect's server up); `wall_s` and `cpu_s`: the run;
+    `warm_wall_s`: the same run again in the same process, None where it was not asked for.
+    """
 
     wall_s: float
+    import_s: float = 0.0
     start_up_s: float = 0.0
     cpu_s: float = 0.0
     peak_memory_b: int = 0
+    warm_wall_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 python -m prefect_compat.parity.run_dagster '{"module": ..., "job": ..., ...}'
 """
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -16,7 +16,8 @@ from prefect_compat.parameters import read_run_config, run_config_of
 from prefect_compat.parity.contents import read_contents
 from prefect_compat.parity.events import EventReader
 from prefect_compat.parity.record import NOT_STARTED, Record, RecordedStep
-from prefect_compat.parity.side import SideTask, main, since_start_s, used, versions
+from prefect_compat.parity.side import Meter, SideTask, main, versions, with_warm_run
+from prefect_compat.parity.stopwatch import Stopwatch
 from prefect_compat.partitions import chunks, run_keys, run_tags
 from prefect_compat.plan import read_plan, resolve_job
 
@@ -30,21 +31,29 @@ STATES = {
 def run_dagster(task: SideTask) -> Record:
     """Runs the job under Dagster and says what Dagster recorded."""
     defs = task.project.load()
+    meter = Meter()
     with dg.DagsterInstance.get() as instance:
-        return record_dagster(defs, task, instance)
+        return record_dagster(defs, task, instance, meter)
 
 
-def record_dagster(defs: dg.Definitions, task: SideTask, instance: dg.DagsterInstance) -> Record:
+def record_dagster(
+    defs: dg.Definitions, task: SideTask, instance: dg.DagsterInstance, meter: Meter
+) -> Record:
     """Runs the job of the definitions in an instance of its own."""
     job = resolve_job(defs, task.job)
     config = read_run_config(task.run_config) if task.run_config else {}
     keys = run_keys(job, task.partition, instance)
     # A run for each chunk of partitions, as Dagster's backfill starts them.
     runs = list(chunks(keys, read_plan(job).partitions_per_run)) if keys else [None]
-    start_up_s = since_start_s()
-    started = time.perf_counter()
-    run_ids = [_run(job, instance, chunk, config) for chunk in runs]
-    cost = used(time.perf_counter() - started, start_up_s)
+
+    def run() -> list[str]:
+        return [_run(job, instance, chunk, config) for chunk in runs]
+
+    with Stopwatch().running() as stopwatch:
+        meter.is_ready()
+        run_ids = run()
+        cost = meter.has_run()
+    cost = with_warm_run(cost, task, run)
     entries = [
         [entry for entry in instance.all_logs(run_id) if entry.dagster_event is not None]
         for run_id in run_ids
@@ -58,7 +67,7 @@ def record_dagster(defs: dg.Definitions, task: SideTask, instance: dg.DagsterIns
         steps=tuple(
             step
             for number, (run_id, of_run) in enumerate(zip(run_ids, entries, strict=True))
-            for step in _steps(number, _upstream(instance, run_id), of_run)
+            for step in _steps(number, _upstream(instance, run_id), of_run, stopwatch)
         ),
         outputs=read_contents(job, instance, config.get("resources", {}), made),
         checks=reader.checks(events),
@@ -102,7 +111,10 @@ def _upstream(instance: dg.DagsterInstance, run_id: str) -> dict[str, tuple[str,
 
 
 def _steps(
-    run: int, upstream: Mapping[str, tuple[str, ...]], entries: Iterable[EventLogEntry]
+    run: int,
+    upstream: Mapping[str, tuple[str, ...]],
+    entries: Iterable[EventLogEntry],
+    stopwatch: Stopwatch,
 ) -> Iterator[RecordedStep]:
     """The steps of the plan, those that mapped steps became in the place of these."""
     by_step: dict[str, list[EventLogEntry]] = defaultdict(list)
@@ -110,7 +122,9 @@ def _steps(
         if entry.step_key is not None:
             by_step[entry.step_key].append(entry)
     for name in sorted({*by_step, *(key for key in upstream if "[?]" not in key)}):
-        yield _step(run, name, upstream.get(name, ()), by_step[name])
+        found = by_step[name]
+        times = stopwatch.times_of(found[0].run_id, name) if found else {}
+        yield replace(_step(run, name, upstream.get(name, ()), found), **times)
 
 
 def _step(

@@ -3,12 +3,13 @@
 python -m prefect_compat.parity.run_prefect '{"module": ..., "job": ..., ...}'
 """
 
-import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import dagster as dg
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 
 from prefect_compat.errors import StepError
@@ -19,7 +20,8 @@ from prefect_compat.parity.contents import read_contents
 from prefect_compat.parity.events import EventReader
 from prefect_compat.parity.prefect_api import FlowRunRecord, read_flow_run, retry_waits_s
 from prefect_compat.parity.record import NOT_STARTED, Record, RecordedStep
-from prefect_compat.parity.side import SideTask, main, since_start_s, used, versions
+from prefect_compat.parity.side import Meter, SideTask, main, versions, with_warm_run
+from prefect_compat.parity.stopwatch import Stopwatch
 from prefect_compat.partitions import run_keys
 from prefect_compat.plan import resolve_job
 from prefect_compat.tasks import step_of
@@ -29,20 +31,28 @@ STATES = {"COMPLETED": "succeeded", "FAILED": "failed", "PENDING": NOT_STARTED}
 
 def run_prefect(task: SideTask) -> Record:
     """Runs the flow under Prefect and says what Prefect's API recorded."""
-    return record_prefect(task.project.load(), task)
+    defs = task.project.load()
+    return record_prefect(defs, task, Meter())
 
 
-def record_prefect(defs: dg.Definitions, task: SideTask) -> Record:
+def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record:
     """Runs the flow of the definitions against the API that is configured."""
     config = read_run_config(task.run_config) if task.run_config else {}
     flow = as_flow(defs, job=task.job, run_config=config)
     job = resolve_job(defs, task.job)
     run_keys(job, task.partition)
     parameters: dict[str, Any] = {"partition": task.partition} if task.partition else {}
-    start_up_s = since_start_s()
-    started = time.perf_counter()
-    state: State[FlowResult] = flow(**parameters, return_state=True)  # type: ignore[assignment]  # return_state
-    cost = used(time.perf_counter() - started, start_up_s)
+
+    def run() -> State[FlowResult]:
+        return flow(**parameters, return_state=True)  # type: ignore[return-value]  # return_state
+
+    with get_client(sync_client=True) as client:
+        client.api_healthcheck()  # starts a temporary server where none is configured
+    with Stopwatch().running() as stopwatch:
+        meter.is_ready()
+        state = run()
+        cost = meter.has_run()
+    cost = with_warm_run(cost, task, run)
     found = state.result(raise_on_failure=False)
     result = found.result if isinstance(found, StepError) else found
     error = None if state.is_completed() else state.message or str(found)
@@ -63,9 +73,18 @@ def record_prefect(defs: dg.Definitions, task: SideTask) -> Record:
     with run_instance() as instance:
         made = reader.outputs(events)
         outputs = read_contents(job, instance, config.get("resources", {}), made)
+    run_ids = dict.fromkeys(step.run_id for step in result.steps)
+    times = {
+        (number, step.step): stopwatch.times_of(run_id, step.step)
+        for number, run_id in enumerate(run_ids)
+        for step in result.steps
+        if step.run_id == run_id
+    }
     return Record(
         orchestrator="prefect",
-        steps=_steps(recorded),
+        steps=tuple(
+            replace(step, **times.get((step.run, step.name), {})) for step in _steps(recorded)
+        ),
         outputs=outputs,
         checks=reader.checks(events),
         materialized=recorded.materialized,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class SideTask:
     home: str
     fault: Fault | None = None
     ignored_metadata: tuple[str, ...] = ()
+    warm: bool = False
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -66,11 +67,15 @@ def run_side(module: str, task: SideTask, store_variables: tuple[str, ...]) -> R
 
 def start_side(module: str, task: SideTask, store_variables: tuple[str, ...]) -> int:
     """Runs one side's process to its end; its exit code, negative where a signal ended it."""
-    home = Path(task.home)
+    return start_process(module, task.as_json(), Path(task.home), store_variables)
+
+
+def start_process(module: str, task: str, home: Path, store_variables: tuple[str, ...]) -> int:
+    """Runs a module on its task in the environment of one side; what it prints is logged there."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "log.txt").open("ab") as log:
         return subprocess.run(
-            [sys.executable, "-m", module, task.as_json()],
+            [sys.executable, "-m", module, task],
             env=_environment(os.environ, home, store_variables),
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -110,23 +115,46 @@ def main(run: Callable[[SideTask], Record]) -> None:
     record.write(Path(task.record))
 
 
-def used(wall_s: float, start_up_s: float) -> Cost:
-    """What this process and those that it has started (Prefect's server) have used so far."""
-    process = psutil.Process()
-    children = [child for child in process.children(recursive=True) if child.is_running()]
-    times = [process.cpu_times(), *(child.cpu_times() for child in children)]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return Cost(
-        wall_s=wall_s,
-        start_up_s=start_up_s,
-        cpu_s=sum(entry.user + entry.system for entry in times),
-        peak_memory_b=peak + sum(child.memory_info().rss for child in children),
-    )
+class Meter:
+    """What this process, and those that it has started (Prefect's server), use."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._created = self._process.create_time()
+        self._imported = time.time()
+        self._ready = (0.0, 0.0, 0.0)
+
+    def is_ready(self) -> None:
+        """To be called when the run starts."""
+        self._ready = (time.time(), time.perf_counter(), self._cpu_s())
+
+    def has_run(self) -> Cost:
+        """What was used since."""
+        wall_s, cpu_s = time.perf_counter() - self._ready[1], self._cpu_s() - self._ready[2]
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return Cost(
+            wall_s=wall_s,
+            import_s=self._imported - self._created,
+            start_up_s=self._ready[0] - self._imported,
+            cpu_s=cpu_s,
+            peak_memory_b=peak + sum(child.memory_info().rss for child in self._children()),
+        )
+
+    def _children(self) -> list[psutil.Process]:
+        return [child for child in self._process.children(recursive=True) if child.is_running()]
+
+    def _cpu_s(self) -> float:
+        times = [self._process.cpu_times(), *(child.cpu_times() for child in self._children())]
+        return float(sum(entry.user + entry.system for entry in times))
 
 
-def since_start_s() -> float:
-    """How long ago this process began."""
-    return float(time.time() - psutil.Process().create_time())
+def with_warm_run(cost: Cost, task: SideTask, run: Callable[[], object]) -> Cost:
+    """The cost, with the time of a second run in this process where the task asks for one."""
+    if not task.warm:
+        return cost
+    started = time.perf_counter()
+    run()
+    return replace(cost, warm_wall_s=time.perf_counter() - started)
 
 
 def versions() -> tuple[tuple[str, str], ...]:

@@ -61,13 +61,15 @@ class AssetCount:
 class Verdict:
     """Parity holds where something was compared and nothing differs, fails or is missing.
 
-    `compared` counts the outputs, `steps` the steps of all runs.
+    `compared` counts the outputs, `steps` the steps of all runs; `differing` are the outputs of
+    which both sides have another content.
     """
 
     assets: tuple[AssetCount, ...]
     compared: int
     steps: int
     findings: tuple[Finding, ...]
+    differing: tuple[OutputId, ...] = ()
     expects_failure: bool = False
 
     @property
@@ -99,7 +101,13 @@ def compare(dagster: Record, prefect: Record, expects_failure: bool = False) -> 
     ]
     counts = tuple(_counts(places, left, right))
     steps = len({(step.run, step.name) for step in (*dagster.steps, *prefect.steps)})
-    return Verdict(counts, len(places), steps, tuple(findings), expects_failure)
+    differing = tuple(
+        place
+        for place in places
+        if place in left and place in right
+        if not left[place].fingerprint.same_as(right[place].fingerprint)
+    )
+    return Verdict(counts, len(places), steps, tuple(findings), differing, expects_failure)
 
 
 def _by_place(outputs: Iterable[RecordedOutput]) -> dict[OutputId, RecordedOutput]:

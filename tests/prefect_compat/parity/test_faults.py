@@ -20,7 +20,7 @@ import pytest
 from prefect_compat.parity.record import Record
 from prefect_compat.parity.run_dagster import record_dagster
 from prefect_compat.parity.run_prefect import record_prefect
-from prefect_compat.parity.side import SideTask
+from prefect_compat.parity.side import Meter, SideTask
 from prefect_compat.parity.verdict import Difference as D
 from prefect_compat.parity.verdict import compare
 from prefect_compat.project import Project
@@ -39,9 +39,9 @@ def run(side: str, root: Path, shop: Shop, partition: str = DAY) -> Record:
     task = SideTask(Project("the shop"), JOB, partition, None, record="", home=str(root))
     defs = build(root / "store", shop)
     if side == "prefect":
-        return record_prefect(defs, task)
+        return record_prefect(defs, task, Meter())
     with dg.DagsterInstance.ephemeral() as instance:
-        return record_dagster(defs, task, instance)
+        return record_dagster(defs, task, instance, Meter())
 
 
 @pytest.fixture(scope="session")

@@ -113,6 +113,52 @@ def explain(module: str | None, file: str | None) -> None:
 
 @main.command()
 @project_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "svg", "mermaid", "json", "openlineage"]),
+    default="mermaid",
+    show_default=True,
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="file to write; without it the lineage is printed",
+)
+def lineage(module: str | None, file: str | None, job: str, form: str, output: Path | None) -> None:
+    """Draw what the job makes out of what: as a page, an image, Mermaid, JSON, or OpenLineage
+    events, one a line."""
+    import json
+    from datetime import UTC, datetime
+
+    from prefect_compat.lineage.document import as_document
+    from prefect_compat.lineage.graph import read_lineage
+    from prefect_compat.lineage.mermaid import flowchart
+    from prefect_compat.lineage.openlineage import job_events
+    from prefect_compat.lineage.page import lineage_page
+    from prefect_compat.lineage.svg import draw
+    from prefect_compat.plan import resolve_job
+
+    with _errors_said():
+        found = read_lineage(resolve_job(Project(module, file).load(), job))
+        text = {
+            "html": lambda: lineage_page(found),
+            "svg": lambda: draw(found),
+            "mermaid": lambda: flowchart(found),
+            "json": lambda: json.dumps(as_document(found), indent=2) + "\n",
+            "openlineage": lambda: "".join(
+                json.dumps(event) + "\n" for event in job_events(found, datetime.now(UTC))
+            ),
+        }[form]()
+    if output:
+        _write(output, text)
+    else:
+        click.echo(text, nl=False)
+
+
+@main.command()
+@project_options
 @click.option("--partition", help="a partition key, or a range A...B")
 @click.option("-c", "--config", help="run-config file for both sides")
 @click.option(
@@ -144,6 +190,25 @@ def explain(module: str | None, file: str | None) -> None:
     help="rounds to time; from 2 on, each runs the job twice: cold and warm",
 )
 @click.option(
+    "--failure-matrix",
+    "matrix",
+    is_flag=True,
+    help="also run the standard set of failures: an error in the middle, a retry that succeeds,"
+    " retries exhausted, a blocking check that fails, an empty partition, a kill and a second run",
+)
+@click.option(
+    "--empty-partition",
+    metavar="KEY",
+    help="a partition without data, for the failure matrix; also `empty_partition` in"
+    " [tool.prefect-compat]",
+)
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="file for the whole comparison"
+)
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path), help="file for it as a page to look at"
+)
+@click.option(
     "--keep",
     type=click.Path(path_type=Path),
     help="folder for both sides' stores, logs and records; replaced",
@@ -158,15 +223,25 @@ def compare(
     fault: str | None,
     ignored: tuple[str, ...],
     rounds: int,
+    matrix: bool,
+    empty_partition: str | None,
+    json_file: Path | None,
+    page: Path | None,
     keep: Path | None,
 ) -> None:
     """Run the job under both orchestrators and compare what they recorded and stored.
 
-    Exit code 0 only when all outputs are identical and none is missing on either side; 1 when
-    something differs; 2 when a side could not be run.
+    Exit code 0 only when parity holds: the same graph, the same outputs, the same behaviour; 1
+    when something differs; 2 when a side could not be run.
     """
-    from prefect_compat.parity.comparison import Work, compare_sides, describe
+    import json
+    from dataclasses import asdict
+
+    from prefect_compat.parity.comparison import Work, as_document, compare_sides, describe
     from prefect_compat.parity.injection import Fault
+    from prefect_compat.parity.matrix import Outcome, describe_matrix, run_matrix
+    from prefect_compat.parity.page import comparison_page
+    from prefect_compat.plan import resolve_job
 
     with _errors_said(), _folder(keep) as folder:
         work = Work(
@@ -174,15 +249,52 @@ def compare(
             job=job,
             partition=partition,
             run_config=str(Path(config).absolute()) if config else None,
-            store_variables=store_env or _declared("store_env"),
-            ignored_metadata=ignored or _declared("ignore_metadata"),
+            store_variables=store_env or tuple(_declared("store_env") or ()),
+            ignored_metadata=ignored or tuple(_declared("ignore_metadata") or ()),
             fault=Fault.parse(fault) if fault else None,
             rounds=rounds,
         )
-        comparison = compare_sides(work, folder, log=lambda line: click.echo(line, err=True))
+        comparison = compare_sides(work, folder, _said_aside)
+        outcomes: tuple[Outcome, ...] = ()
+        if matrix and comparison.have_run:
+            found = resolve_job(work.project.load(), job)
+            empty = empty_partition or _declared("empty_partition")
+            outcomes = run_matrix(work, found, empty, folder, _said_aside)
+        if json_file:
+            failures = [asdict(outcome) for outcome in outcomes]
+            _write(json_file, json.dumps({**as_document(comparison), "failures": failures}))
+        if page:
+            _write(page, comparison_page(comparison, _lineage(work.project, job), outcomes))
+    if not comparison.have_run:
+        for side in (comparison.dagster, comparison.prefect):
+            if not side.has_run:
+                _said_aside(f"Error: {side.error}")
+        sys.exit(COULD_NOT_RUN)
     click.echo(describe(comparison))
-    if not comparison.verdict.holds:
+    if outcomes:
+        click.echo(describe_matrix(outcomes))
+    if not (comparison.verdict.holds and all(outcome.holds for outcome in outcomes)):
         sys.exit(PARITY_DIFFERS)
+
+
+def _said_aside(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _lineage(project: Project, job: str) -> Any:
+    """The job's lineage; None where the project, which both sides then say, cannot be loaded."""
+    from prefect_compat.lineage.graph import read_lineage
+    from prefect_compat.plan import resolve_job
+
+    try:
+        return read_lineage(resolve_job(project.load(), job))
+    except PrefectCompatError:
+        return None
 
 
 class _errors_said:
@@ -215,10 +327,10 @@ class _folder:
             shutil.rmtree(self._path, ignore_errors=True)
 
 
-def _declared(setting: str) -> tuple[str, ...]:
-    """A list in [tool.prefect-compat] of the working directory's pyproject.toml."""
+def _declared(setting: str) -> Any:
+    """A setting in [tool.prefect-compat] of the working directory's pyproject.toml, or None."""
     try:
         text = Path("pyproject.toml").read_text(encoding="utf-8")
     except FileNotFoundError:
-        return ()
-    return tuple(tomllib.loads(text).get("tool", {}).get("prefect-compat", {}).get(setting, ()))
+        return None
+    return tomllib.loads(text).get("tool", {}).get("prefect-compat", {}).get(setting)

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from prefect_compat.errors import ComparisonError
 from prefect_compat.parity.costs import Costs, summarise
@@ -40,21 +41,53 @@ class Work:
 @dataclass(frozen=True)
 class Comparison:
     """The records of the first round, the verdict on all rounds, the first differing rows of the
-    first outputs that differ, and what either side cost."""
+    first outputs that differ, and what either side cost (None where one could not be run)."""
 
     work: Work
     dagster: Record
     prefect: Record
     verdict: Verdict
     rows: tuple[RowDifference, ...]
-    costs: Costs
+    costs: Costs | None
+
+    @property
+    def have_run(self) -> bool:
+        """Whether both sides could be run."""
+        return self.dagster.has_run and self.prefect.has_run
+
+
+def work_options(work: Work) -> tuple[tuple[str, str], ...]:
+    """What was asked for, as names and text; what was not is left out."""
+    found = {
+        "project": " ".join(work.project.options()),
+        "job": work.job,
+        "partition": work.partition,
+        "run config": work.run_config,
+        "fault": work.fault,
+        "rounds": work.rounds,
+        "stores kept apart by": ", ".join(work.store_variables),
+        "metadata not compared": ", ".join(work.ignored_metadata),
+    }
+    return tuple((name, str(value)) for name, value in found.items() if value)
+
+
+def as_document(comparison: Comparison) -> dict[str, Any]:
+    """All of the comparison, for machines: JSON-like."""
+    verdict = comparison.verdict
+    return {
+        "version": 1,
+        "holds": verdict.holds,
+        "identical": verdict.identical,
+        **asdict(comparison),
+    }
 
 
 def compare_sides(work: Work, folder: Path, log: Callable[[str], None]) -> Comparison:
     """Runs the work under Dagster and under Prefect, each in its own folder of `folder`; in as
     many rounds as the work asks for, with the sides in turn first, and then each twice.
 
-    Raises ComparisonError where a side left no record, or where nothing keeps the stores apart.
+    A side that cannot be run has a record that says so. Raises ComparisonError where nothing
+    keeps the stores apart, or where a fault is asked for in a step that is not there.
     """
     if not work.store_variables:
         raise ComparisonError(
@@ -67,7 +100,8 @@ def compare_sides(work: Work, folder: Path, log: Callable[[str], None]) -> Compa
     for number in range(work.rounds):
         for side in list(SIDES) if number % 2 == 0 else reversed(SIDES):
             records[side].append(_run(side, work, _home(folder, number), log))
-    if work.fault is not None:
+    have_run = all(record.has_run for side in records.values() for record in side)
+    if work.fault is not None and have_run:
         _demand_step(work.fault, records["dagster"][0])
     verdicts = [
         compare(*pair, expects_failure=work.fault is not None)
@@ -81,7 +115,7 @@ def compare_sides(work: Work, folder: Path, log: Callable[[str], None]) -> Compa
         prefect=records["prefect"][first],
         verdict=verdict,
         rows=_rows(work, _home(folder, first), verdict.differing[:SHOWN_OUTPUTS]),
-        costs=summarise(**records),
+        costs=summarise(**records) if have_run else None,
     )
 
 
@@ -92,9 +126,9 @@ def _home(folder: Path, number: int) -> Path:
     return home
 
 
-def _run(side: str, work: Work, folder: Path, log: Callable[[str], None]) -> Record:
-    log(f"{side}: running {work.job} {work.partition or ''}")
-    task = SideTask(
+def side_task(side: str, work: Work, folder: Path) -> SideTask:
+    """What a side is to run, with its home and its record in the folder."""
+    return SideTask(
         project=work.project,
         job=work.job,
         partition=work.partition,
@@ -105,7 +139,15 @@ def _run(side: str, work: Work, folder: Path, log: Callable[[str], None]) -> Rec
         ignored_metadata=work.ignored_metadata,
         warm=work.rounds > 1,
     )
-    record = run_side(SIDES[side], task, work.store_variables)
+
+
+def _run(side: str, work: Work, folder: Path, log: Callable[[str], None]) -> Record:
+    log(f"{side}: running {work.job} {work.partition or ''}")
+    try:
+        record = run_side(SIDES[side], side_task(side, work, folder), work.store_variables)
+    except ComparisonError as error:
+        log(f"{side}: could not be run")
+        return Record.of_failure(side, str(error))
     log(f"{side}: {len(record.outputs)} outputs in {record.cost.wall_s:.1f} s")
     return record
 
@@ -146,7 +188,7 @@ def describe(comparison: Comparison) -> str:
         lines += [f"  {line}" for line in _side_by_side(difference)]
     if len(verdict.findings) > SHOWN_FINDINGS:
         lines.append(f"  and {len(verdict.findings) - SHOWN_FINDINGS} more differences")
-    lines += _costs(comparison.costs)
+    lines += _costs(comparison.costs) if comparison.costs else ()
     work = comparison.work
     noun = _noun(work.partition)
     holds = "Parity holds" if verdict.holds else "Parity does not hold"

@@ -76,7 +76,8 @@ class Cost:
 @dataclass(frozen=True)
 class Record:
     """One side's run. `materialized` counts, for each asset that a step made, the partitions, as
-    the orchestrator's own catalogue has them. `error` is None for a run that succeeded."""
+    the orchestrator's own catalogue has them. `error` is None for a run that succeeded; where the
+    side could not be run at all (`has_run`), it says why."""
 
     orchestrator: str
     steps: tuple[RecordedStep, ...]
@@ -86,6 +87,12 @@ class Record:
     cost: Cost
     versions: tuple[tuple[str, str], ...] = ()
     error: str | None = None
+    has_run: bool = True
+
+    @classmethod
+    def of_failure(cls, orchestrator: str, error: str) -> "Record":
+        """Of a side that could not be run."""
+        return cls(orchestrator, (), (), (), (), Cost(0.0), (), error, has_run=False)
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")
@@ -109,6 +116,7 @@ class Record:
             cost=Cost(**data["cost"]),
             versions=_pairs(data["versions"]),
             error=data["error"],
+            has_run=data["has_run"],
         )
 
 

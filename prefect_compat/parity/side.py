@@ -83,6 +83,18 @@ def start_process(module: str, task: str, home: Path, store_variables: tuple[str
         ).returncode
 
 
+def end_left_behind(home: Path) -> None:
+    """Ends what a killed side has left running: Prefect's temporary server."""
+    for process in psutil.process_iter():
+        try:
+            is_ours = process.environ().get("PREFECT_HOME") == str(home / "prefect")
+        except (psutil.AccessDenied, psutil.NoSuchProcess):
+            continue
+        if is_ours:
+            process.kill()
+            process.wait()
+
+
 def _environment(
     environment: Mapping[str, str], home: Path, store_variables: tuple[str, ...]
 ) -> dict[str, str]:

@@ -1,0 +1,17 @@
+"""HTML pages that stand alone: one file, nothing loaded, nothing run."""
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+def render(template: str, **values: Any) -> str:
+    """The template of this package with the values in it, escaped."""
+    environment = Environment(
+        loader=PackageLoader("prefect_compat"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)

@@ -1,6 +1,7 @@
 """A fault put into a step, the same under both orchestrators: around the function of the step,
 below everything that either of them does about failures."""
 
+import inspect
 import os
 import signal
 from collections.abc import Iterator
@@ -57,26 +58,37 @@ def injected(fault: Fault | None) -> Iterator[None]:
     original = steps.execute_core_compute
     seen: dict[str, int] = {}
 
-    def faulty(context: Any, *arguments: Any, **named: Any) -> Iterator[Any]:
-        if context.step.key != fault.step:
-            yield from original(context, *arguments, **named)
-            return
-        seen[context.run_id] = attempt = seen.get(context.run_id, 0) + 1
-        if fault.attempts is not None and attempt > fault.attempts:
-            yield from original(context, *arguments, **named)
-        elif fault.kind == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        elif fault.kind == "error":
-            raise InjectedFailure(f"attempt {attempt} at {fault.step}")
-        else:
-            for found in original(context, *arguments, **named):
-                yield _failed(found)
+    def faulty(context: Any, inputs: Any, function: Any, *arguments: Any) -> Iterator[Any]:
+        if context.step.key == fault.step:
+            seen[context.run_id] = seen.get(context.run_id, 0) + 1
+            if fault.attempts is None or seen[context.run_id] <= fault.attempts:
+                function = _faulty(fault, function)
+        yield from original(context, inputs, function, *arguments)
 
     steps.execute_core_compute = faulty
     try:
         yield
     finally:
         steps.execute_core_compute = original
+
+
+def _faulty(fault: Fault, function: Any) -> Any:
+    """The step's function with the fault in it: Dagster sees it where it sees the user's own."""
+
+    def raising(*_: Any) -> Iterator[Any]:
+        raise InjectedFailure(f"asked for in {fault.step}")
+        yield
+
+    def killing(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def checking(*arguments: Any) -> Any:
+        found = function(*arguments)
+        if inspect.isasyncgen(found):
+            return (_failed(result) async for result in found)
+        return (_failed(result) for result in found or ())
+
+    return {"error": raising, "kill": killing, "failed checks": checking}[fault.kind]
 
 
 def _failed(found: Any) -> Any:

@@ -51,7 +51,7 @@ SOURCE = """
 
 
 def compare(
-    folder: Path, *options: str, first: str = "3", second: str = ""
+    folder: Path, *options: str, first: str = "3", second: str = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """The comparison of a small project of which two expressions can be chosen."""
     source = textwrap.dedent(SOURCE).replace("FIRST", first).replace("SECOND", second or "pass")
@@ -60,7 +60,7 @@ def compare(
     return subprocess.run(
         [*command, "-j", "totals", *options],
         cwd=folder,
-        env={**os.environ, "HOME": str(folder / "home")},
+        env={**os.environ, "HOME": str(folder / "home"), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -124,3 +124,75 @@ def test_what_cannot_be_run_is_said_and_is_exit_code_2(
     assert found.returncode == 2, found.stdout + found.stderr
     assert re.search(words, found.stderr), found.stderr
     assert found.stdout == ""
+
+
+ON_PREFECT_S_SIDE = "'run_prefect' in __import__('sys').argv[0]"
+# Ends the literal in which FIRST stands, so that a statement of the module can follow.
+MODULE_LEVEL = "3]}})\n\n{}\nprint({{'n': [1"
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        (MODULE_LEVEL.format(f"1 / (not {ON_PREFECT_S_SIDE})"), "division by zero"),
+        (
+            MODULE_LEVEL.format(
+                f"if {ON_PREFECT_S_SIDE}:\n"
+                "    from prefect_compat.errors import PartitionError\n"
+                "    raise PartitionError('2016-05-10 is not there')"
+            ),
+            "2016-05-10 is not there",
+        ),
+    ],
+)
+def test_where_one_side_cannot_be_run_the_page_says_so(
+    tmp_path: Path, first: str, words: str
+) -> None:
+    found = compare(tmp_path, *ONE_DAY, "--html", "page.html", "--json", "all.json", first=first)
+    assert found.returncode == 2, found.stdout + found.stderr
+    assert words in found.stderr
+    assert "Parity" not in found.stdout
+    page = (tmp_path / "page.html").read_text()
+    assert "Not compared: a side could not be run" in page
+    assert "Prefect could not be run" in page
+    assert words in page
+    assert json.loads((tmp_path / "all.json").read_text())["holds"] is False
+
+
+def test_a_server_that_goes_away_is_said(tmp_path: Path) -> None:
+    kills = "[child.kill() for child in __import__('psutil').Process().children(recursive=True)]"
+    found = compare(
+        tmp_path,
+        *ONE_DAY,
+        second=f"{ON_PREFECT_S_SIDE} and {kills}",
+        PREFECT_CLIENT_MAX_RETRIES="0",
+    )
+    assert found.returncode == 2, found.stdout + found.stderr
+    assert "prefect: could not be run" in found.stderr
+    assert "Connection refused" in found.stderr
+
+
+def test_a_store_that_cannot_be_read_is_not_parity(tmp_path: Path) -> None:
+    spoils = (
+        "import atexit, os, pathlib; "
+        "numbers.to_csv = lambda *a, **k: None; "
+        "[p.write_bytes(b'\\xff\\xfe') for p in pathlib.Path(os.environ['MY_STORE']).rglob('2016*')"
+        f" if {ON_PREFECT_S_SIDE}]"
+    )
+    found = compare(tmp_path, *ONE_DAY, second=spoils)
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "not comparable: numbers[2016-05-10]" in found.stdout
+    assert "cannot be read back" in found.stdout
+
+
+def test_a_failure_asked_for_is_the_same_on_both_sides(tmp_path: Path) -> None:
+    found = compare(tmp_path, *ONE_DAY, "--fail", "total")
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "1 of 1 asset-days after total: error in all attempts." in found.stdout
+    assert compare(tmp_path, *ONE_DAY, "--fail", "totals").returncode == 2
+
+
+def test_what_was_asked_for_is_checked(tmp_path: Path) -> None:
+    found = compare(tmp_path, *ONE_DAY, "--fail", "total:0")
+    assert found.returncode == 2
+    assert "after the colon stands how many attempts fail" in found.stderr

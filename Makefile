@@ -34,10 +34,10 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 demo: install
 	@mkdir -p var
 	@$(BIN)/prefect-compat compare -m ticket_assets.definitions -j ticket_model_evaluation \
-	  --partition $(DEMO_DAYS) --keep var/demo > var/demo.txt; status=$$?; \
+	  --partition $(DEMO_DAYS) --keep var/demo --html var/demo.html > var/demo.txt; status=$$?; \
 	  test $$status -le 1 || exit $$status; \
 	  $(BIN)/python -m ticket_assets.figures --store var/demo/dagster/store --days $(DEMO_DAYS) \
-	  && echo && cat var/demo.txt && exit $$status
+	  && echo && cat var/demo.txt && echo "The same as a page: var/demo.html" && exit $$status
 
 test: install
 	$(BIN)/python -m pytest -q -n auto

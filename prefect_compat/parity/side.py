@@ -170,6 +170,7 @@ def with_warm_run(cost: Cost, task: SideTask, run: Callable[[], object]) -> Cost
 
 
 def versions() -> tuple[tuple[str, str], ...]:
-    """What runs here."""
+    """What runs here, and on what."""
     packages = [(name, metadata.version(name)) for name in ("dagster", "prefect", "pandas")]
-    return (("python", platform.python_version()), *packages)
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
+    return (("python", platform.python_version()), *packages, ("machine", machine))

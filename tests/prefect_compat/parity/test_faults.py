@@ -291,6 +291,18 @@ def test_what_is_only_done_differently_raises_no_alarm(
     assert verdict.holds, list(map(str, verdict.findings))
 
 
+@pytest.mark.parametrize("side", SIDES)
+def test_what_an_earlier_run_left_does_not_pass(
+    side: str, records: Callable[[str, Shop], Record], tmp_path: Path
+) -> None:
+    """An IO manager that writes nothing, where a file of another run still lies."""
+    run(side, tmp_path, replace(GOOD, factor=1.5))
+    sides = {name: records(name, GOOD) for name in SIDES if name != side}
+    sides[side] = run(side, tmp_path, replace(GOOD, forgets="forecast"))
+    named = [str(finding) for finding in compare(**sides).findings]
+    assert any(text.startswith(f"{D.CONTENT}: forecast[{DAY}]") for text in named), named
+
+
 def test_a_failure_that_only_one_side_stops_at(
     records: Callable[[str, Shop], Record], tmp_path: Path
 ) -> None:
@@ -298,3 +310,22 @@ def test_a_failure_that_only_one_side_stops_at(
     lets = run("prefect", tmp_path, replace(BAD_LOG, blocks=False))
     named = [str(finding) for finding in compare(records("dagster", BAD_LOG), lets, True).findings]
     assert any(text.startswith(f"{D.STEP_STATE}: sampled") for text in named), named
+
+
+def table() -> str:
+    """The faults as the documentation lists them."""
+    rows = (f"| {name} | {kind} | `{place}` |" for name, (_, kind, place) in FAULTS.items())
+    return "\n".join(["| fault | difference | place |", "|---|---|---|", *rows])
+
+
+def test_the_documentation_lists_every_fault(root: Path) -> None:
+    text = (root / "docs" / "comparison.md").read_text(encoding="utf-8")
+    assert table() in text, "run: python -m tests.prefect_compat.parity.test_faults"
+    assert f"{len(HARMLESS)} harmless variations" in text
+
+
+if __name__ == "__main__":
+    page = Path("docs/comparison.md")
+    before, marker, rest = page.read_text(encoding="utf-8").partition("<!-- faults -->")
+    end = "<!-- end of faults -->"
+    page.write_text(f"{before}{marker}\n{table()}\n{end}{rest.partition(end)[2]}", encoding="utf-8")

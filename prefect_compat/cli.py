@@ -6,6 +6,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,37 @@ COULD_NOT_RUN = 2
 
 
 def project_options(command: Callable[..., None]) -> Callable[..., None]:
-    """`-m`, `-f` and `-j`, as Dagster's own commands take them."""
+    """`-m`, `-f`, or `-w` and `-l`, as Dagster's own commands take them: the `project`."""
+
+    @wraps(command)
+    def with_project(
+        module: str | None,
+        file: str | None,
+        workspace: str | None,
+        location: str | None,
+        **options: Any,
+    ) -> None:
+        with _errors_said():
+            if workspace is not None and (module or file):
+                raise click.UsageError("Name the project by one of -m, -f and -w.")
+            project = (
+                Project(module, file)
+                if workspace is None
+                else Project.of_workspace(Path(workspace), location)
+            )
+        command(project=project, **options)
+
     for option in (
-        click.option("-j", "--job", required=True, help="name of the job"),
+        click.option("-l", "--location", help="the workspace's code location, if it has several"),
+        click.option("-w", "--workspace", help="workspace file with the code location"),
         click.option("-f", "--python-file", "file", help="file with the Definitions"),
         click.option("-m", "--module-name", "module", help="module with the Definitions"),
     ):
-        command = option(command)
-    return command
+        with_project = option(with_project)
+    return with_project
+
+
+job_option = click.option("-j", "--job", required=True, help="name of the job")
 
 
 @click.group()
@@ -38,11 +62,10 @@ def main() -> None:
 
 @main.command()
 @project_options
+@job_option
 @click.option("--partition", help="a partition key, or a range A...B")
 @click.option("-c", "--config", help="run-config file, as `dagster job execute -c` takes it")
-def run(
-    module: str | None, file: str | None, job: str, partition: str | None, config: str | None
-) -> None:
+def run(project: Project, job: str, partition: str | None, config: str | None) -> None:
     """Run the job as one Prefect flow run."""
     from prefect.exceptions import ParameterBindError, ParameterTypeError
 
@@ -53,7 +76,7 @@ def run(
 
     with _errors_said():
         run_config = read_run_config(config) if config else {}
-        defs = Project(module, file).load()
+        defs = project.load()
         run_keys(resolve_job(defs, job), partition)
         flow = as_flow(defs, job=job, run_config=run_config)
         parameters = {"partition": partition} if partition is not None else {}
@@ -70,15 +93,16 @@ def run(
 
 @main.command()
 @project_options
+@job_option
 @click.option("--json", "as_json", is_flag=True, help="as JSON")
-def plan(module: str | None, file: str | None, job: str, as_json: bool) -> None:
+def plan(project: Project, job: str, as_json: bool) -> None:
     """Print the plan: the steps and edges that the flow is built from."""
     import json
 
     from prefect_compat.plan import read_plan, resolve_job
 
     with _errors_said():
-        found = read_plan(resolve_job(Project(module, file).load(), job))
+        found = read_plan(resolve_job(project.load(), job))
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2))
         return
@@ -89,9 +113,8 @@ def plan(module: str | None, file: str | None, job: str, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("-m", "--module-name", "module", help="module with the Definitions")
-@click.option("-f", "--python-file", "file", help="file with the Definitions")
-def explain(module: str | None, file: str | None) -> None:
+@project_options
+def explain(project: Project) -> None:
     """Say of every definition what becomes of it under Prefect, without running anything.
 
     Exit code 1 where something is refused.
@@ -100,7 +123,7 @@ def explain(module: str | None, file: str | None) -> None:
     from prefect_compat.features import explain as explanations
 
     with _errors_said():
-        found = explanations(Project(module, file).load())
+        found = explanations(project.load())
     width = max((len(entry.definition) for entry in found), default=0)
     for entry in found:
         feature = entry.feature
@@ -113,6 +136,7 @@ def explain(module: str | None, file: str | None) -> None:
 
 @main.command()
 @project_options
+@job_option
 @click.option(
     "--format",
     "form",
@@ -126,7 +150,7 @@ def explain(module: str | None, file: str | None) -> None:
     type=click.Path(path_type=Path),
     help="file to write; without it the lineage is printed",
 )
-def lineage(module: str | None, file: str | None, job: str, form: str, output: Path | None) -> None:
+def lineage(project: Project, job: str, form: str, output: Path | None) -> None:
     """Draw what the job makes out of what: as a page, an image, Mermaid, JSON, or OpenLineage
     events, one a line."""
     import json
@@ -141,7 +165,7 @@ def lineage(module: str | None, file: str | None, job: str, form: str, output: P
     from prefect_compat.plan import resolve_job
 
     with _errors_said():
-        found = read_lineage(resolve_job(Project(module, file).load(), job))
+        found = read_lineage(resolve_job(project.load(), job))
         text = {
             "html": lambda: lineage_page(found),
             "svg": lambda: draw(found),
@@ -159,6 +183,7 @@ def lineage(module: str | None, file: str | None, job: str, form: str, output: P
 
 @main.command()
 @project_options
+@job_option
 @click.option("--partition", help="a partition key, or a range A...B")
 @click.option("-c", "--config", help="run-config file for both sides")
 @click.option(
@@ -214,8 +239,7 @@ def lineage(module: str | None, file: str | None, job: str, form: str, output: P
     help="folder for both sides' stores, logs and records; replaced",
 )
 def compare(
-    module: str | None,
-    file: str | None,
+    project: Project,
     job: str,
     partition: str | None,
     config: str | None,
@@ -245,7 +269,7 @@ def compare(
 
     with _errors_said(), _folder(keep) as folder:
         work = Work(
-            project=Project(module, file),
+            project=project,
             job=job,
             partition=partition,
             run_config=str(Path(config).absolute()) if config else None,
@@ -257,14 +281,14 @@ def compare(
         comparison = compare_sides(work, folder, _said_aside)
         outcomes: tuple[Outcome, ...] = ()
         if matrix and comparison.have_run:
-            found = resolve_job(work.project.load(), job)
+            found = resolve_job(project.load(), job)
             empty = empty_partition or _declared("empty_partition")
             outcomes = run_matrix(work, found, empty, folder, _said_aside)
         if json_file:
             failures = [asdict(outcome) for outcome in outcomes]
             _write(json_file, json.dumps({**as_document(comparison), "failures": failures}))
         if page:
-            _write(page, comparison_page(comparison, _lineage(work.project, job), outcomes))
+            _write(page, comparison_page(comparison, _lineage(project, job), outcomes))
     if not comparison.have_run:
         for side in (comparison.dagster, comparison.prefect):
             if not side.has_run:

@@ -9,20 +9,56 @@ from pathlib import Path
 from types import ModuleType
 
 import dagster as dg
+from dagster._check import CheckError
+from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.load import location_origins_from_yaml_paths
+from yaml import YAMLError
 
 from prefect_compat.errors import DefinitionError
 
 
 @dataclass(frozen=True)
 class Project:
-    """Where the definitions are: `-m module` or `-f file`, exactly one of them."""
+    """Where the definitions are: a module or a file, exactly one of them; the folder that it is
+    imported from, by default the working directory; and their name in it, where it has several."""
 
     module: str | None = None
     file: str | None = None
+    folder: str | None = None
+    attribute: str | None = None
+
+    @classmethod
+    def of_workspace(cls, path: Path, location: str | None = None) -> "Project":
+        """A code location of a workspace file, as Dagster reads it.
+
+        Raises DefinitionError where the file cannot be read, has no such location, has several
+        and none is named, or has one of a kind that is not a module or a file.
+        """
+        try:
+            origins = location_origins_from_yaml_paths([str(path)])
+        except (OSError, YAMLError, dg.DagsterError, CheckError) as error:
+            raise DefinitionError(f"{path} cannot be read as a workspace file: {error}") from error
+        named = {origin.location_name: origin for origin in origins}
+        if location is None and len(named) == 1:
+            location = next(iter(named))
+        if location not in named:
+            found = "Name one by -l" if location is None else f"It has no '{location}'"
+            raise DefinitionError(f"{path}: {found}; its code locations are {', '.join(named)}.")
+        origin = named[location]
+        is_managed = isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin)
+        target = origin.loadable_target_origin if is_managed else LoadableTargetOrigin()
+        module = target.module_name or target.package_name
+        if not (module or target.python_file):
+            raise DefinitionError(
+                f"{path}: '{location}' is neither a Python module nor a file. Name one by -m."
+            )
+        return cls(module, target.python_file, target.working_directory, target.attribute)
 
     def options(self) -> list[str]:
         """The command-line options that name this project."""
-        return ["-m", self.module] if self.module else ["-f", str(self.file)]
+        named = ["-m", self.module] if self.module else ["-f", str(self.file)]
+        return [*named, *(["-d", self.folder] if self.folder else [])]
 
     def load(self) -> dg.Definitions:
         """The one Definitions object of the project.
@@ -32,6 +68,13 @@ class Project:
         if (self.module is None) == (self.file is None):
             raise DefinitionError("Name the project by -m MODULE or by -f FILE, one of them.")
         module = self._import()
+        if self.attribute is not None:
+            value = getattr(module, self.attribute, None)
+            if not isinstance(value, dg.Definitions):
+                raise DefinitionError(
+                    f"{self.module or self.file}: `{self.attribute}` is no Definitions object."
+                )
+            return value
         found = [value for value in vars(module).values() if isinstance(value, dg.Definitions)]
         if len(found) != 1:
             raise DefinitionError(
@@ -40,8 +83,9 @@ class Project:
         return found[0]
 
     def _import(self) -> ModuleType:
-        if str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
+        folder = str(Path(self.folder or "").absolute())
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
         try:
             return importlib.import_module(self.module) if self.module else self._import_file()
         except DefinitionError:

@@ -92,10 +92,11 @@ class Node:
 
     @property
     def summary(self) -> str:
-        """Partitions and number of checks in a line; empty where there are neither."""
+        """'Daily · 2 checks': kind of partitions and number of checks, where there are some."""
         count = len(self.checks)
         checks = f"{count} check{'s' if count > 1 else ''}" if count else None
-        return " · ".join(part for part in (self.partitions, checks) if part)
+        partitions = (self.partitions or "").partition(",")[0]
+        return " · ".join(part for part in (partitions, checks) if part)
 
 
 @dataclass(frozen=True)

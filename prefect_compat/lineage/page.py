@@ -3,15 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from prefect_compat.lineage.graph import Lineage, LineageEdge, Node, NodeId
 from prefect_compat.lineage.svg import EDGES, KINDS, Status, draw
+from prefect_compat.pages import render
 
-TEMPLATE = "page.html.j2"
 PLURALS = {"asset": "assets", "external": "external assets", "op": "ops", "check": "checks"}
 
 
@@ -52,11 +50,8 @@ def lineage_page(lineage: Lineage, status: Mapping[NodeId, Status] | None = None
     Raises KeyError for the status of a node that is not in the lineage.
     """
     links = {node.id: Link(node.label, f"n{index}") for index, node in enumerate(lineage.nodes)}
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source = files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(source).render(
+    return render(
+        "lineage.html.j2",
         name=lineage.name,
         counts=_counts(lineage),
         drawing=Markup(draw(lineage, status)),  # escaped where it is made

@@ -150,16 +150,23 @@ class Execution:
                 self.produced.add(event.step_output_data.step_output_handle)
             elif event.is_step_success or event.is_step_skipped:
                 self.ended.add(str(event.step_key))
-        if not self.request.reports and event.event_type in LOOKED_UP:
-            self.instance.event_log_storage.store_event(self._entry(event))
+        self._store(event)
 
     def learn(self, results: Iterable[Any]) -> None:
         """What upstream steps did, where they ran in another process."""
         for result in results:
-            if result.step not in self.ended:
-                with self._lock:
-                    self.produced.update(result.produced)
-                    self.ended.add(result.step)
+            if result.step in self.ended:
+                continue
+            with self._lock:
+                self.produced.update(result.produced)
+                self.ended.add(result.step)
+            for event in result.events:
+                self._store(event)
+
+    def _store(self, event: DagsterEvent) -> None:
+        """Where the instance does not have it anyway, and a later step looks it up."""
+        if not self.request.reports and event.event_type in LOOKED_UP:
+            self.instance.event_log_storage.store_event(self._entry(event))
 
     def _entry(self, event: DagsterEvent) -> EventLogEntry:
         return EventLogEntry(

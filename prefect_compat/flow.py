@@ -9,7 +9,7 @@ import dagster as dg
 import prefect
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
-from prefect.task_runners import TaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from prefect_compat.errors import DefinitionError, StepError
 from prefect_compat.execution import Execution, RunRequest, open_execution, run_instance
@@ -82,7 +82,8 @@ def as_flow(
     source = JobSource(defs, job, selection, report_to)
     job_def = source.job
     demand_carried_over(job_def)
-    build = _Build(source, TaskOptions(caches_results, makes_artifacts))
+    in_threads = task_runner is None or isinstance(task_runner, ThreadPoolTaskRunner)
+    build = _Build(source, TaskOptions(caches_results, makes_artifacts, not in_threads))
     plan, _ = build.plan, build.wiring
     if not plan.steps:
         raise DefinitionError(f"'{plan.name}' has nothing to run: it selects no executable asset.")

@@ -1,8 +1,7 @@
 """How a task finds its run: in this process the open one, in another process one of its own."""
 
-import atexit
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +10,6 @@ from prefect_compat.execution import Execution, RunRequest, join_execution, run_
 from prefect_compat.source import JobSource
 
 _OPEN: dict[str, Execution] = {}
-_JOINED = ExitStack()
-atexit.register(_JOINED.close)
 
 
 class ExecutionHandle:
@@ -28,20 +25,29 @@ class ExecutionHandle:
         """After the run: no task asks any more."""
         _OPEN.pop(self._request.run_id, None)
 
-    def open(self, upstream: Iterable[Any], mappings: Mapping[str, Any]) -> Execution:
-        """The run, knowing what the upstream results and the dynamic outputs say."""
-        execution = _OPEN.get(self._request.run_id) or self._join()
-        execution.learn(upstream)
-        for step, keys in mappings.items():
-            execution.resolve(step, keys)
-        return execution
+    @contextmanager
+    def opened(self, upstream: Iterable[Any], mappings: Mapping[str, Any]) -> Iterator[Execution]:
+        """The run, knowing what the upstream results and the dynamic outputs say.
 
-    def _join(self) -> Execution:
-        """The same run in this process, with its resources set up here; until the process ends."""
+        In another process it is open for one task, as Dagster's executors do it: resources are
+        released with the step, since nothing tells that process when the run ends.
+        """
+        known = _OPEN.get(self._request.run_id)
+        with nullcontext(known) if known else self._joined() as execution:
+            execution.learn(upstream)
+            for step, keys in mappings.items():
+                execution.resolve(step, keys)
+            yield execution
+
+    @contextmanager
+    def _joined(self) -> Iterator[Execution]:
         assert self._source is not None  # it was pickled with one
-        instance = self._source.instance or _JOINED.enter_context(run_instance())
-        execution = _JOINED.enter_context(join_execution(self._request, instance))
-        return _OPEN.setdefault(self._request.run_id, execution)
+        instance = self._source.instance
+        with (
+            nullcontext(instance) if instance else run_instance() as found,
+            join_execution(self._request, found) as execution,
+        ):
+            yield execution
 
     def __getstate__(self) -> dict[str, Any]:
         if self._source is None:

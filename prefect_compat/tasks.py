@@ -35,15 +35,17 @@ def step_of(task_key: str) -> str:
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """What Prefect can do for a step beyond what Dagster does; both are opt-in.
+    """What Prefect can do for a step beyond what Dagster does, each of it opt-in.
 
     `caches_results`: a step whose code version, configuration, partitions and upstream data
     versions are those of an earlier run is not run again. `makes_artifacts`: markdown, table, JSON
-    and URL metadata are shown as artifacts.
+    and URL metadata are shown as artifacts. `leaves_process`: tasks run in other processes, to
+    which the results of all that is upstream must be brought.
     """
 
     caches_results: bool = False
     makes_artifacts: bool = False
+    leaves_process: bool = False
 
 
 class StepTask(MaterializingTask[..., StepResult]):
@@ -113,17 +115,17 @@ class _StepFunction:
         context = _task_run()
         task: Any = context.task
         mappings = upstream.pop(DYNAMIC, {})
-        execution = task.handle.open(chain.from_iterable(upstream.values()), mappings)
-        if execution.request.stops_at_failure and execution.failures:
-            return Cancelled(message="An earlier step failed.")
-        with _slot(self._pool):
-            try:
-                result = run_step(execution, self._key, context.task_run.run_count - 1)
-            except TryAgain as again:
-                _ask_for_retry(context, again)
-                raise
-        result.cache_key = task.cache_key
-        execution.results[self._key] = result
+        with task.handle.opened(chain.from_iterable(upstream.values()), mappings) as execution:
+            if execution.request.stops_at_failure and execution.failures:
+                return Cancelled(message="An earlier step failed.")
+            with _slot(self._pool):
+                try:
+                    result = run_step(execution, self._key, context.task_run.run_count - 1)
+                except TryAgain as again:
+                    _ask_for_retry(context, again)
+                    raise
+            result.cache_key = task.cache_key
+            execution.results[self._key] = result
         if result.skipped:
             return Completed(name="Skipped", message="An input was not yielded.", data=result)
         _log_checks(result)
@@ -144,8 +146,8 @@ def _task_run() -> TaskRunContext:
 def _cache_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
     task: Any = context.task
     values = dict(parameters)
-    execution = task.handle.open((), values.pop(DYNAMIC, {}))
-    task.cache_key = cache_key(execution, task.step, chain.from_iterable(values.values()))
+    with task.handle.opened((), values.pop(DYNAMIC, {})) as execution:
+        task.cache_key = cache_key(execution, task.step, chain.from_iterable(values.values()))
     return cast("str | None", task.cache_key)
 
 

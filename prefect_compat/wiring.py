@@ -76,9 +76,11 @@ class Wiring:
         """Whether the task takes the result of the upstream one, or only waits for it.
 
         Of an output that may not be yielded, the step must learn whether it was; a cached step is
-        known by all that is upstream of it.
+        known by all that is upstream of it; a data version is made from those upstream.
         """
-        return edge.kind == "value" or wired.may_skip or self._options.caches_results
+        options = self._options
+        needs_all = wired.may_skip or options.caches_results or options.leaves_process
+        return edge.kind == "value" or needs_all
 
     def task(self, wired: WiredStep, key: str) -> StepTask:
         """The task of a step, or of one of those that a mapped step has become."""

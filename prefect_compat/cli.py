@@ -65,7 +65,24 @@ def main() -> None:
 @job_option
 @click.option("--partition", help="a partition key, or a range A...B")
 @click.option("-c", "--config", help="run-config file, as `dagster job execute -c` takes it")
-def run(project: Project, job: str, partition: str | None, config: str | None) -> None:
+@click.option(
+    "--task-runner",
+    "runner",
+    type=click.Choice(["threads", "sequential", "processes", "dask"]),
+    default="threads",
+    show_default=True,
+)
+@click.option("--workers", type=click.IntRange(min=1), help="threads or processes")
+@click.option("--address", help="a running Dask scheduler, such as tcp://10.0.0.1:8786")
+def run(
+    project: Project,
+    job: str,
+    partition: str | None,
+    config: str | None,
+    runner: str,
+    workers: int | None,
+    address: str | None,
+) -> None:
     """Run the job as one Prefect flow run."""
     from prefect.exceptions import ParameterBindError, ParameterTypeError
 
@@ -73,12 +90,14 @@ def run(project: Project, job: str, partition: str | None, config: str | None) -
     from prefect_compat.parameters import read_run_config
     from prefect_compat.partitions import run_keys
     from prefect_compat.plan import resolve_job
+    from prefect_compat.runners import named_task_runner
 
     with _errors_said():
         run_config = read_run_config(config) if config else {}
         defs = project.load()
         run_keys(resolve_job(defs, job), partition)
-        flow = as_flow(defs, job=job, run_config=run_config)
+        task_runner = named_task_runner(runner, workers, address)
+        flow = as_flow(defs, job=job, run_config=run_config, task_runner=task_runner)
         parameters = {"partition": partition} if partition is not None else {}
         try:
             result = flow(**parameters)

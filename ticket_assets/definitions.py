@@ -9,6 +9,7 @@ from ticket_assets.automation import (
     ticket_performance_report,
 )
 from ticket_assets.checks import CHECKS
+from ticket_assets.execution import in_process_or_dask
 from ticket_assets.settings import Settings
 from ticket_assets.storage import DailyStore
 
@@ -20,8 +21,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         asset_checks=CHECKS,
         jobs=[ticket_model_evaluation, ticket_performance_report],
         schedules=[oldest_day_first],
-        # Small steps: a process for each would spend seconds on imports.
-        executor=dg.in_process_executor,
+        executor=in_process_or_dask,
         resources={
             "io_manager": DailyStore(root=str(settings.store)),
             "event_log": EventLog(

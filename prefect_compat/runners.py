@@ -1,0 +1,42 @@
+"""Where a flow's tasks run, named as on the command line."""
+
+from typing import Any
+
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+
+from prefect_compat.errors import ConfigError
+
+NAMES = ("threads", "sequential", "processes", "dask")
+
+
+def named_task_runner(
+    name: str, workers: int | None = None, address: str | None = None
+) -> TaskRunner[Any]:
+    """Prefect's task runner of that name. `workers` are threads or processes; for Dask, those of a
+    cluster started for the run, or None where the `address` of a running scheduler is given.
+
+    Raises ConfigError for what does not go together, or where Dask is not installed.
+    """
+    if address is not None and (name != "dask" or workers is not None):
+        raise ConfigError("An address is that of a running Dask scheduler, with its own workers.")
+    if name == "sequential":
+        if workers is not None:
+            raise ConfigError("A sequential run has one worker.")
+        return ThreadPoolTaskRunner(max_workers=1)
+    if name == "threads":
+        return ThreadPoolTaskRunner(max_workers=workers)
+    if name == "processes":
+        return ProcessPoolTaskRunner(max_workers=workers)
+    return _dask(workers, address)
+
+
+def _dask(workers: int | None, address: str | None) -> TaskRunner[Any]:
+    try:
+        from prefect_dask.task_runners import DaskTaskRunner
+    except ImportError as error:
+        raise ConfigError('Dask is not installed: pip install "ticket-assets[dask]".') from error
+    if address is not None:
+        return DaskTaskRunner(address=address)
+    # One step at a time in a process: Dagster's step code is not made for several.
+    cluster = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    return DaskTaskRunner(cluster_kwargs=cluster)

@@ -28,6 +28,7 @@ ROOMS = {
         "assets",
         "checks",
         "automation",
+        "dagster_storage",
         "dask_execution",
         "execution",
         "definitions",

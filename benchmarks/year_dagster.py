@@ -1,0 +1,31 @@
+"""The year in one Dagster run in the DAGSTER_HOME of the environment; prints its seconds.
+
+python -m benchmarks.year_dagster FIRST_DAY LAST_DAY
+"""
+
+import sys
+import time
+
+import dagster as dg
+
+from prefect_compat.partitions import run_tags
+from ticket_assets.assets import DAYS
+from ticket_assets.definitions import defs
+
+
+def main() -> None:
+    first, last = sys.argv[1:]
+    job = defs.resolve_job_def("ticket_model_evaluation")
+    keys = tuple(key for key in DAYS.get_partition_keys() if first <= key <= last)
+    with dg.DagsterInstance.get() as instance:
+        started = time.perf_counter()
+        job.execute_in_process(
+            instance=instance,
+            tags=run_tags(job, keys, None, instance),
+            resources={"io_manager": job.resource_defs["io_manager"]},
+        )
+        print(time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "var" / "bench"
 UCI_ARCHIVE = ROOT.parent / "shared" / "data" / "incident_event_log.zip"
-PACKAGES = ("dagster", "prefect", "pandas", "numpy", "pyarrow")
+PACKAGES = ("dagster", "prefect", "pandas", "numpy", "pyarrow", "dask")
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,21 @@ def report(title: str, timings: Mapping[str, Timings], floor: str, note: str = "
             f"| {name} | {found.median:.2f} s | {min(found.seconds):.2f} to"
             f" {max(found.seconds):.2f} s | {found.median / reference:.2f} |"
         )
-    RESULTS.mkdir(parents=True, exist_ok=True)
     facts = {
-        "title": title,
         "note": note,
         "floor": floor,
         "seconds": {name: found.seconds for name, found in timings.items()},
         "ratios": {name: found.median / reference for name, found in timings.items()},
+    }
+    save(title, facts)
+
+
+def save(title: str, facts: Mapping[str, Any]) -> None:
+    """Keeps the facts as `var/bench/<title>.json`, with the machine and the versions."""
+    of_run = {
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version()},
         "versions": {name: version(name) for name in PACKAGES},
     }
-    (RESULTS / f"{title}.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"title": title, **facts, **of_run}, indent=2)
+    (RESULTS / f"{title}.json").write_text(text + "\n", encoding="utf-8")

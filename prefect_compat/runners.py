@@ -38,5 +38,5 @@ def _dask(workers: int | None, address: str | None) -> TaskRunner[Any]:
     if address is not None:
         return DaskTaskRunner(address=address)
     # One step at a time in a process: Dagster's step code is not made for several.
-    cluster = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    cluster = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     return DaskTaskRunner(cluster_kwargs=cluster)

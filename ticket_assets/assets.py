@@ -7,9 +7,10 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
@@ -31,10 +32,15 @@ from ticket_assets.event_log import DownloadLimits, ParsedLog, open_log
 from ticket_assets.event_log.schema import COLUMNS
 from ticket_assets.settings import Settings
 from ticket_assets.storage import content_digests, provenance_of, with_provenance
+from ticket_assets.tables import LargeTable, Table, to_frame
 
 SETTINGS = Settings.from_environment()
 DAYS = daily_partitions(SETTINGS.first_day, SETTINGS.last_day)
 OWNERS = ["team:service-desk-analytics"]
+if TYPE_CHECKING:
+    LogTable = Table
+else:  # Dagster checks an annotation that is a type of its own; it has none for a union.
+    LogTable = dg.PythonObjectDagsterType((pd.DataFrame, LargeTable), name="LogTable")
 PREVIEW_COLUMNS = ["number", "incident_state", "priority", "sys_updated_at", "closed_at"]
 
 
@@ -43,6 +49,7 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
 
     source: str = Field(description="sample, uci, an http(s):// or s3:// address, or a path")
     cache: str = Field(description="folder of the downloads and the parsed log")
+    dask: str = Field(default="", description="where a large log is parsed; see TICKET_DASK")
     timeout_s: float = 30.0
     attempts: int = 4
     limit_mb: int = 4096
@@ -56,9 +63,15 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
                 timeout_s=self.timeout_s, attempts=self.attempts, limit_mb=self.limit_mb
             )
             self._opened = open_log(
-                self.source, cache=Path(self.cache), limits=limits, log=log.info
+                self.source, cache=Path(self.cache), limits=limits, log=log.info, dask=self.dask
             )
         return self._opened
+
+    def read(self, log: dg.DagsterLogManager, first_day: date, last_day: date) -> Table:
+        """The rows of these days, both included, ordered by day and `log_row`."""
+        if self.dask:
+            return self.open(log).read_large(first_day, last_day, self.dask)
+        return to_frame(self.open(log).read(first_day, last_day))
 
 
 class SampledBatchConfig(dg.Config):
@@ -125,24 +138,26 @@ def daily_asset(**options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefin
     deps=[event_log],
     kinds={"pandas", "parquet"},
     code_version="1",
-    metadata=column_schema(**{c.name: (c.dtype, c.description) for c in COLUMNS}),
+    metadata={
+        **column_schema(**{c.name: (c.dtype, c.description) for c in COLUMNS}),
+        "large": True,  # every row of the log: it need not fit in memory
+    },
     # For a passing fault of disk or network; what the project itself refuses is not retried.
     retry_policy=dg.RetryPolicy(max_retries=1, delay=1),
 )
 def raw_log(
     context: dg.AssetExecutionContext, event_log: EventLog
-) -> dg.MaterializeResult[pd.DataFrame]:
+) -> dg.MaterializeResult[LogTable]:
     """All event rows of the incidents closed that day, typed, every column kept."""
     with refusals_are_final():
         days = days_of_run(context)
         log = event_log.open(context.log)
         _demand_days_of(log, days)
-        rows = log.read(days[0].date(), days[-1].date()).to_pandas(date_as_object=False)
-    rows = rows.astype(dict.fromkeys(rows.select_dtypes("datetime").columns, "datetime64[s]"))
+        rows = event_log.read(context.log, days[0].date(), days[-1].date())
     origin = {"log_source": Path(log.identity.source).name, "log_sha256": log.identity.sha256}
     rows = with_provenance(rows, dict.fromkeys(to_keys(days), origin))
-    facts = table_facts(context, rows, PREVIEW_COLUMNS)
-    return materialized(context, rows, facts, {"incidents_of_run": rows["number"].nunique()})
+    facts = table_facts(context, rows, PREVIEW_COLUMNS, distinct={"incidents": "number"})
+    return materialized(context, rows, facts, {})
 
 
 def _demand_days_of(log: ParsedLog, days: pd.DatetimeIndex) -> None:
@@ -161,7 +176,7 @@ def _demand_days_of(log: ParsedLog, days: pd.DatetimeIndex) -> None:
     metadata=column_schema(**{c.name: (c.dtype, c.description) for c in COLUMNS}),
 )
 def sampled_batch(
-    context: dg.AssetExecutionContext, config: SampledBatchConfig, raw_log: pd.DataFrame
+    context: dg.AssetExecutionContext, config: SampledBatchConfig, raw_log: LogTable
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """At most `batch_size` rows of each day, drawn without replacement from (seed, day) alone."""
     batch = evaluation.sample(raw_log, config.batch_size, config.seed)
@@ -265,10 +280,12 @@ def trial_summary(
         for key, origin in provenance_of(metrics).items()
     }
     documents = evaluation.summarise(targets, metrics, origins)
+    digests = content_digests(documents, list(documents))
     facts = {
         key: {
             "summary": dg.MetadataValue.json(document),
             "num_obs": document["data"]["num_obs"],
+            "content_sha256": digests[key],
             **log_facts(document["provenance"]),
         }
         for key, document in documents.items()

@@ -1,6 +1,8 @@
 """What Dagster's catalog shows of each product: columns, lineage, figures by day, data version."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -10,7 +12,18 @@ import pandas as pd
 from ticket_assets import previews
 from ticket_assets.days import days_of_run, to_keys
 from ticket_assets.evaluation import SECONDS_PER_HOUR
-from ticket_assets.storage import Documents, content_digests, provenance_of
+from ticket_assets.storage import (
+    Digests,
+    Documents,
+    Hashes,
+    content_digests,
+    hashes_of,
+    provenance_of,
+    rows_by_day,
+)
+from ticket_assets.tables import Table, map_parts, no_rows_of
+
+PREVIEW_ROWS = 5
 
 
 def column_schema(**columns: tuple[str, str]) -> dict[str, dg.TableSchema]:
@@ -40,7 +53,7 @@ def column_lineage(**columns: tuple[str, ...]) -> dict[str, dg.TableColumnLineag
 
 def materialized(
     context: dg.AssetExecutionContext,
-    content: pd.DataFrame | Documents,
+    content: Table | Documents,
     facts: Mapping[str, Mapping[str, Any]],
     of_run: Mapping[str, Any],
 ) -> dg.MaterializeResult[Any]:
@@ -51,12 +64,10 @@ def materialized(
     in its metadata. `of_run` is attached to the last day, so that a year is not told 356 times.
     """
     keys = to_keys(days_of_run(context))
-    digests = content_digests(content, keys)
     for key in keys:
-        context.add_asset_metadata(
-            {**facts[key], "content_sha256": digests[key]}, partition_key=key
-        )
+        context.add_asset_metadata(dict(facts[key]), partition_key=key)
     context.add_asset_metadata(dict(of_run), partition_key=keys[-1])
+    digests = {key: facts[key]["content_sha256"] for key in keys}
     whole = digests[keys[0]] if len(keys) == 1 else _digest_of(digests)
     return dg.MaterializeResult(value=content, data_version=dg.DataVersion(whole))
 
@@ -67,22 +78,82 @@ def _digest_of(digests: Mapping[str, str]) -> str:
 
 
 def table_facts(
-    context: dg.AssetExecutionContext, table: pd.DataFrame, preview: list[str]
+    context: dg.AssetExecutionContext,
+    table: Table,
+    preview: list[str],
+    distinct: Mapping[str, str] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """For each day: row count, a preview, and which log it is of."""
+    """For each day: row count, a preview, the content's digest and which log it is of; and, under
+    the names of `distinct`, how many values these columns have."""
+    distinct = distinct or {}
     keys = to_keys(days_of_run(context))
-    parts = dict(iter(table[["day", *preview]].groupby("day")[preview]))
+    described = {key: _Described(0, no_rows_of(table)[preview], {}) for key in keys}
+    digests = Digests(table, keys)
+    describe = partial(_describe, keys=keys, preview=preview, distinct=list(distinct.values()))
+    for part in map_parts(describe, table):
+        for key, found, hashes in part:
+            described[key] = described[key].with_more(found)
+            digests.update(key, hashes)
     origins = provenance_of(table)
-    empty = table[preview].head(0)
-    facts = {}
-    for day, key in zip(days_of_run(context), keys, strict=True):
-        rows = parts.get(day, empty)
-        facts[key] = {
-            "dagster/partition_row_count": len(rows),
-            "preview": previews.markdown_table(rows),
+    by_key = digests.by_key()
+    return {
+        key: {
+            "dagster/partition_row_count": found.rows,
+            **{name: found.count(column) for name, column in distinct.items()},
+            "preview": previews.markdown_table(found.first, PREVIEW_ROWS, of=found.rows),
+            "content_sha256": by_key[key],
             **log_facts(origins[key]),
         }
-    return facts
+        for key, found in described.items()
+    }
+
+
+@dataclass(frozen=True)
+class _Described:
+    """Rows of a day: how many, the first, and the hashes of the distinct values of columns."""
+
+    rows: int
+    first: pd.DataFrame
+    values: Mapping[str, Hashes]
+
+    def with_more(self, later: "_Described") -> "_Described":
+        if not self.rows:
+            return later
+        first = pd.concat([self.first, later.first.head(PREVIEW_ROWS - len(self.first))])
+        values = {
+            column: np.union1d(hashes, later.values[column])
+            for column, hashes in self.values.items()
+        }
+        return _Described(self.rows + later.rows, first, values)
+
+    def count(self, column: str) -> int:
+        return len(self.values.get(column, ()))
+
+
+def _describe(
+    part: pd.DataFrame, keys: list[str], preview: list[str], distinct: list[str]
+) -> list[tuple[str, _Described, Hashes]]:
+    """Each day that has rows, with the hashes of its rows."""
+    hashes = hashes_of(part)
+    values = {column: hashes_of(part[column]) for column in distinct}
+    found = [
+        (key, rows)
+        for key, rows in zip(keys, rows_by_day(part, keys), strict=True)
+        if rows.stop > rows.start
+    ]
+    # Taken, not sliced: a slice would bring all the part's texts with it from a worker.
+    shown = [row for _, rows in found for row in range(part.shape[0])[rows][:PREVIEW_ROWS]]
+    first = part[preview].take(shown)
+    described, start = [], 0
+    for key, rows in found:
+        count = rows.stop - rows.start
+        stop = start + min(count, PREVIEW_ROWS)
+        distinct_values = {column: np.unique(of_all[rows]) for column, of_all in values.items()}
+        described.append(
+            (key, _Described(count, first.iloc[start:stop], distinct_values), hashes[rows])
+        )
+        start = stop
+    return described
 
 
 def log_facts(origin: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,6 +164,8 @@ def log_facts(origin: Mapping[str, Any]) -> dict[str, Any]:
 def metric_facts(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Figures that the UI plots over the days, in hours; those that do not exist are left out."""
     origins = provenance_of(table)
+    keys = to_keys(pd.DatetimeIndex(table["day"]))
+    digests = content_digests(table, keys)
     hours = pd.DataFrame(
         {
             "mae_h": table["mae_s"] / SECONDS_PER_HOUR,
@@ -103,11 +176,16 @@ def metric_facts(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     )
     facts = {}
     for key, tickets, figures in zip(
-        to_keys(pd.DatetimeIndex(table["day"])),
+        keys,
         table["num_obs"],
         hours.to_dict("records"),
         strict=True,
     ):
         known = {str(name): value for name, value in figures.items() if np.isfinite(value)}
-        facts[key] = {"num_obs": int(tickets), **known, **log_facts(origins[key])}
+        facts[key] = {
+            "num_obs": int(tickets),
+            **known,
+            "content_sha256": digests[key],
+            **log_facts(origins[key]),
+        }
     return facts

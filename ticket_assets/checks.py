@@ -3,6 +3,7 @@
 A check covers all the days of the run at once and names the days and rows that break it.
 """
 
+from collections import Counter
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ import pandas as pd
 from ticket_assets import evaluation
 from ticket_assets.assets import (
     DAYS,
+    LogTable,
     metrics,
     performance_report,
     predictions,
@@ -20,28 +22,36 @@ from ticket_assets.assets import (
     targets,
 )
 from ticket_assets.days import days_of_run, to_keys
-from ticket_assets.event_log.schema import COLUMNS, PRIORITIES
+from ticket_assets.event_log.schema import COLUMNS, NAMES, PRIORITIES
 from ticket_assets.storage import provenance_of
+from ticket_assets.tables import map_parts, no_rows_of
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 DRIFT_LIMIT = 1.5
+SHOWN = 5
+GAPS = "gaps"
 
 
 def _verdict(
     faults: pd.DataFrame,
     rule: str,
     severity: dg.AssetCheckSeverity = ERROR,
+    count: int | None = None,
     **facts: Any,
 ) -> dg.AssetCheckResult:
-    """Passed where no row is at fault; otherwise says how many are, and shows the first."""
-    first = faults.head(5).to_dict("records")
-    description = rule if faults.empty else f"{rule} Broken {len(faults)} times; first: {first[0]}"
+    """Passed where no row is at fault; otherwise says how many are, and shows the first.
+
+    `count` is how many there are, where `faults` are only some.
+    """
+    count = len(faults) if count is None else count
+    first = faults.head(SHOWN).to_dict("records")
+    description = rule if faults.empty else f"{rule} Broken {count} times; first: {first[0]}"
     return dg.AssetCheckResult(
         passed=bool(faults.empty),
         severity=severity,
         description=description,
         metadata={
-            "faults": len(faults),
+            "faults": count,
             **({"first_faults": dg.MetadataValue.json(_plain(first))} if first else {}),
             **facts,
         },
@@ -53,33 +63,58 @@ def _plain(records: list[dict[Any, Any]]) -> list[dict[str, str]]:
 
 
 @dg.asset_check(asset=raw_log, blocking=True, partitions_def=DAYS)
-def raw_log_schema(raw_log: pd.DataFrame) -> dg.AssetCheckResult:
+def raw_log_schema(raw_log: LogTable) -> dg.AssetCheckResult:
     """Every column of the log is there with its type, and the required ones have no gaps."""
-    dtypes = {column.name: column.dtype for column in COLUMNS}
-    wrong = [
-        {"column": name, "expected": dtype, "found": str(raw_log.dtypes.get(name, "missing"))}
-        for name, dtype in dtypes.items()
-        if str(raw_log.dtypes.get(name, "missing")) != dtype
-    ]
-    gaps = [
-        {"column": column.name, "expected": "no gaps", "found": f"{count} gaps"}
+    found: Counter[tuple[str, str, str]] = Counter()
+    for part in map_parts(_dtypes_and_gaps, raw_log):
+        found.update(part)
+    faults = pd.DataFrame(
+        [
+            (column, expected, f"{gaps} gaps" if dtype == GAPS else dtype)
+            for (column, expected, dtype), gaps in found.items()
+        ],
+        columns=["column", "expected", "found"],
+    )
+    extra = set(no_rows_of(raw_log).columns) - set(NAMES) - set(evaluation.KEY_COLUMNS)
+    return _verdict(
+        faults, "All 36 columns have their types.", extra_columns=", ".join(sorted(extra))
+    )
+
+
+def _dtypes_and_gaps(part: pd.DataFrame) -> dict[tuple[str, str, str], int]:
+    """Each fault as (column, expected, found), and how often it occurs in the part."""
+    dtypes = {column.name: str(part.dtypes.get(column.name, "missing")) for column in COLUMNS}
+    wrong = {
+        (column.name, column.dtype, dtypes[column.name]): 1
         for column in COLUMNS
-        if column.required and (count := int(raw_log[column.name].isna().sum()))
-    ]
-    faults = pd.DataFrame([*wrong, *gaps], columns=["column", "expected", "found"])
-    extra = sorted(set(raw_log.columns) - set(dtypes) - set(evaluation.KEY_COLUMNS))
-    return _verdict(faults, "All 36 columns have their types.", extra_columns=", ".join(extra))
+        if dtypes[column.name] != column.dtype
+    }
+    gaps = {
+        (column.name, "no gaps", GAPS): count
+        for column in COLUMNS
+        if column.required
+        and column.name in part
+        and (count := int(part[column.name].isna().sum()))
+    }
+    return wrong | gaps
 
 
 @dg.asset_check(asset=raw_log, partitions_def=DAYS)
-def known_priorities(raw_log: pd.DataFrame) -> dg.AssetCheckResult:
+def known_priorities(raw_log: LogTable) -> dg.AssetCheckResult:
     """Every priority is one of the four that the model knows; others get its default."""
-    unknown = raw_log[~raw_log["priority"].isin(PRIORITIES)]
+    shown = raw_log[["day", "log_row", "number", "priority"]]
+    counts, first = zip(*map_parts(_unknown_priorities, shown), strict=True)
     return _verdict(
-        unknown[["day", "log_row", "number", "priority"]],
+        pd.concat(first),
         f"Priorities are {', '.join(PRIORITIES)}; any other is predicted with the default.",
         severity=WARN,
+        count=sum(counts),
     )
+
+
+def _unknown_priorities(part: pd.DataFrame) -> tuple[int, pd.DataFrame]:
+    unknown = part[~part["priority"].isin(PRIORITIES)]
+    return len(unknown), unknown.head(SHOWN)
 
 
 @dg.asset_check(
@@ -87,14 +122,19 @@ def known_priorities(raw_log: pd.DataFrame) -> dg.AssetCheckResult:
     additional_ins={"raw_log": dg.AssetIn(metadata={"columns": evaluation.KEY_COLUMNS})},
     partitions_def=DAYS,
 )
-def sample_is_of_the_log(sampled_batch: pd.DataFrame, raw_log: pd.DataFrame) -> dg.AssetCheckResult:
+def sample_is_of_the_log(sampled_batch: pd.DataFrame, raw_log: LogTable) -> dg.AssetCheckResult:
     """Each day's batch is distinct rows of that day's log, as many as asked for or there are."""
     keys = evaluation.KEY_COLUMNS
-    stray = sampled_batch[keys].merge(raw_log[keys], how="left", on=keys, indicator="origin")
+    drawn, log = sampled_batch[keys], raw_log[keys]
+    counts = list(map_parts(evaluation.rows_by_day, log))
+    there = pd.Series(sum(map(Counter, counts), Counter()), dtype="int64").sort_index()
+    there.index = pd.DatetimeIndex(there.index, name="day")
+    of_parts = [drawn[drawn["day"].isin(list(days))] for days in counts]
+    in_log = pd.concat(map_parts(_rows_of_both, log, of_parts))
+    stray = drawn.merge(in_log, how="left", on=keys, indicator="origin")
     stray = stray[(stray["origin"] == "left_only") | stray.duplicated(keys, keep=False)]
     found = sampled_batch.groupby("day").size()
     origins = provenance_of(sampled_batch)
-    there = raw_log.groupby("day").size()
     expected = pd.Series(
         [
             min(rows, origins[key]["batch_size"])
@@ -111,6 +151,10 @@ def sample_is_of_the_log(sampled_batch: pd.DataFrame, raw_log: pd.DataFrame) -> 
         "Each day's batch is min(batch_size, rows of the day) distinct rows of its log.",
         rows=len(sampled_batch),
     )
+
+
+def _rows_of_both(log: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:
+    return log.merge(drawn.drop_duplicates(), on=evaluation.KEY_COLUMNS)
 
 
 @dg.asset_check(asset=targets, blocking=True, partitions_def=DAYS)

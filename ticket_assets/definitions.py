@@ -23,10 +23,11 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         schedules=[oldest_day_first],
         executor=in_process_or_dask,
         resources={
-            "io_manager": DailyStore(root=str(settings.store)),
+            "io_manager": DailyStore(root=str(settings.store), dask=settings.dask),
             "event_log": EventLog(
                 source=settings.event_log,
                 cache=str(settings.cache),
+                dask=settings.dask,
                 timeout_s=settings.download_timeout_s,
                 attempts=settings.download_attempts,
                 limit_mb=settings.download_limit_mb,

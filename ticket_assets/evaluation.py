@@ -7,8 +7,10 @@ alone gives the same result as the same day within a year. No orchestrator is im
 
 import math
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ticket_assets.errors import DataError
+from ticket_assets.tables import Table, map_parts
 
 KEY_COLUMNS = ["day", "log_row"]
 SECONDS_PER_HOUR = 3600.0
@@ -69,7 +72,7 @@ class Provenance:
         return str(uuid.uuid5(TRIAL_NAMESPACE, repr(facts)))
 
 
-def sample(rows: pd.DataFrame, batch_size: int, seed: int) -> pd.DataFrame:
+def sample(rows: Table, batch_size: int, seed: int) -> pd.DataFrame:
     """At most `batch_size` rows of each day, drawn without replacement, in the log's order.
 
     `rows` is ordered by day and `log_row`. Which rows are drawn depends on the seed, the day
@@ -78,11 +81,38 @@ def sample(rows: pd.DataFrame, batch_size: int, seed: int) -> pd.DataFrame:
     """
     if batch_size < 1:
         raise DataError(f"batch_size is {batch_size}; expected 1 or more.")
-    position = rows.groupby("day", sort=False).cumcount().to_numpy(np.uint64)
+    before, rows_before = [], Counter[pd.Timestamp]()
+    for counts in map_parts(rows_by_day, rows[["day"]]):
+        before.append({day: rows_before[day] for day in counts})
+        rows_before.update(counts)
+    candidates = partial(_candidates, batch_size=batch_size, seed=seed)
+    drawn = _smallest(pd.concat(map_parts(candidates, rows, before)), batch_size)
+    return drawn.drop(columns="draw").reset_index(drop=True)
+
+
+def rows_by_day(rows: pd.DataFrame) -> dict[pd.Timestamp, int]:
+    """How many rows there are of each day that has any."""
+    counts: dict[pd.Timestamp, int] = rows["day"].value_counts(sort=False).to_dict()
+    return counts
+
+
+def _candidates(
+    rows: pd.DataFrame, rows_before: Mapping[pd.Timestamp, int], batch_size: int, seed: int
+) -> pd.DataFrame:
+    """The rows of a part that the sample could have, with their keys as `draw` (uint64).
+
+    `rows_before` is how many rows each of its days has in earlier parts.
+    """
+    before = rows["day"].map(rows_before).to_numpy(np.uint64)
+    position = rows.groupby("day", sort=False).cumcount().to_numpy(np.uint64) + before
     day_number = rows["day"].to_numpy("datetime64[D]").astype(np.int64).astype(np.uint64)
     key = _mixed(_mixed(_mixed(np.uint64(seed)) + day_number) + position)
-    rank = pd.Series(key, index=rows.index).groupby(rows["day"], sort=False).rank(method="first")
-    return rows[rank <= batch_size].reset_index(drop=True)
+    return _smallest(rows.assign(draw=key), batch_size)
+
+
+def _smallest(rows: pd.DataFrame, batch_size: int) -> pd.DataFrame:
+    rank = rows.groupby("day", sort=False)["draw"].rank(method="first")
+    return rows[rank <= batch_size]
 
 
 def _mixed(state: npt.NDArray[np.uint64] | np.uint64) -> npt.NDArray[np.uint64]:

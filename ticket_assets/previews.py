@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 SECONDS_PER_HOUR = 3600.0
 
 
-def markdown_table(table: pd.DataFrame, rows: int = 5) -> dg.MarkdownMetadataValue:
-    """The first rows as a markdown table; says so where there are none or more."""
+def markdown_table(
+    table: pd.DataFrame, rows: int = 5, of: int | None = None
+) -> dg.MarkdownMetadataValue:
+    """The first rows as a markdown table; says so where there are none or more.
+
+    `of` is how many rows there are, where `table` is only the first.
+    """
+    count = len(table) if of is None else of
     shown = table.head(rows)
     lines = [list(map(str, shown.columns)), ["---"] * len(shown.columns)]
     lines += [[_cell(value) for value in row] for row in shown.itertuples(index=False)]
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    if len(table) > rows:
-        text += f"\n\n{rows} of {len(table):,} rows"
-    return dg.MetadataValue.md(text if len(table) else "no rows")
+    if count > rows:
+        text += f"\n\n{rows} of {count:,} rows"
+    return dg.MetadataValue.md(text if count else "no rows")
 
 
 def _cell(value: object) -> str:

@@ -1,6 +1,7 @@
 """Every setting of the project, read once from the environment and validated."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,7 @@ class Settings:
     event_log: str
     store: Path
     cache: Path
+    dask: str
     first_day: date
     last_day: date
     download_timeout_s: float
@@ -33,6 +35,7 @@ class Settings:
             event_log=env.get("TICKET_EVENT_LOG", "").strip() or "sample",
             store=_local_path(env, "TICKET_STORE", "var/store"),
             cache=_local_path(env, "TICKET_CACHE", "var/cache"),
+            dask=_dask(env),
             # The calendar days of closed_at in the UCI log; the sample log has the same.
             first_day=_day(env, "TICKET_FIRST_DAY", "2016-02-29"),
             last_day=_day(env, "TICKET_LAST_DAY", "2017-02-18"),
@@ -53,6 +56,16 @@ def _local_path(env: Mapping[str, str], name: str, default: str) -> Path:
     if "://" in text:
         raise SettingError(f"{name} is '{text}'; expected a local path such as '{default}'.")
     return Path(text).expanduser().absolute()
+
+
+def _dask(env: Mapping[str, str]) -> str:
+    text = env.get("TICKET_DASK", "").strip()
+    if text and not re.fullmatch(r"local(:[1-9]\d*)?|[a-z]+://\S+", text):
+        raise SettingError(
+            f"TICKET_DASK is '{text}'; expected nothing (no Dask), local, local:4 for four"
+            " workers, or a scheduler's address such as tcp://10.0.0.1:8786."
+        )
+    return text
 
 
 def _day(env: Mapping[str, str], name: str, default: str) -> date:

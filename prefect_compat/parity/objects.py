@@ -165,6 +165,8 @@ RULES_BY_NAME: dict[str, Rule] = {
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor": Rule(_state),
     "sklearn.neural_network._stochastic_optimizers.BaseOptimizer": Rule(_state),
     "scipy.sparse._base._spbase": Rule(_sparse),
+    # Read into memory: a digest of a pandas frame needs it whole.
+    "dask.dataframe.dask_expr._collection.FrameBase": Rule(lambda frame: frame.compute()),
     "polars.dataframe.frame.DataFrame": Rule(lambda frame: frame.to_arrow()),
     "polars.series.series.Series": Rule(lambda series: (series.name, series.to_arrow())),
 }

@@ -58,7 +58,7 @@ def test_a_file_that_was_replaced_is_parsed_anew(source: str, tmp_path: Path) ->
     assert before.path.exists()
 
 
-@pytest.mark.parametrize("pattern", ["*.parquet", "files/*.json"])
+@pytest.mark.parametrize("pattern", ["*/part-*.parquet", "*/log.json", "files/*.json"])
 def test_a_damaged_cache_is_built_again(source: str, tmp_path: Path, pattern: str) -> None:
     log = open_log(source, cache=tmp_path / "cache")
     (damaged,) = (tmp_path / "cache" / "event_log").glob(pattern)
@@ -88,4 +88,4 @@ def test_two_processes_may_open_the_same_log_at_once(source: str, tmp_path: Path
     command = [sys.executable, "-c", code, source, str(tmp_path / "cache")]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]
     assert [process.communicate()[0].strip() for process in running] == [b"5"] * 3
-    assert len(list((tmp_path / "cache" / "event_log").glob("*.parquet"))) == 1
+    assert len(list((tmp_path / "cache" / "event_log").glob("**/*.parquet"))) == 1

@@ -54,7 +54,7 @@ def test_a_dask_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     from prefect_dask import DaskTaskRunner
 
     monkeypatch.setenv("IMPORTABLE_STORE", str(tmp_path))
-    cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     runner = DaskTaskRunner(cluster_kwargs=cluster)
     result = as_flow(defs, job="the_job", task_runner=runner)(first={"size": 3})
     found = stored(tmp_path)
@@ -69,7 +69,9 @@ def test_a_running_dask_scheduler_is_used_again_and_again(tmp_path: Path) -> Non
 
     from ticket_assets.definitions import defs as tickets
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+    ) as cluster:
         runner = named_task_runner("dask", address=cluster.scheduler_address)
         flow = as_flow(tickets, job=JOB, task_runner=runner)
         first, second = (flow(partition="2016-05-06") for _ in range(2))

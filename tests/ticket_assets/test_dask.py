@@ -75,7 +75,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             n_workers=2,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             env=env,
         ) as running,
     ):
@@ -196,7 +196,7 @@ def test_upstream_still_fails_on_partitioned_jobs(tmp_path: Path) -> None:
         )
     )
     (tmp_path / "config.yaml").write_text(
-        "execution: {config: {cluster: {local: {n_workers: 1, dashboard_address: null}}}}"
+        "execution: {config: {cluster: {local: {n_workers: 1, dashboard_address: '127.0.0.1:0'}}}}"
     )
     found = subprocess.run(
         [
@@ -213,3 +213,33 @@ def test_upstream_still_fails_on_partitioned_jobs(tmp_path: Path) -> None:
     )
     assert found.returncode != 0
     assert "Iteration is not allowed" in found.stdout + found.stderr
+
+
+def test_a_large_log_is_worked_on_by_the_workers_that_run_its_steps(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Under Dask a step's own Dask work goes to the same cluster: none is started on a worker."""
+    found = subprocess.run(
+        [sys.executable, "-c", NESTED, cluster.address, str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert found.stdout.split() == ["3", "3", "same"], found.stderr
+
+
+NESTED = """
+import sys
+from dask.distributed import Client
+from ticket_assets.workers import dask_client, run_all
+
+def nested(number):
+    with dask_client("local:1") as client:
+        address = client.scheduler.address
+    return sum(run_all(int, [(1,), (number,)], "local:1")), address
+
+if __name__ == "__main__":
+    with Client(sys.argv[1]) as client:
+        for future in client.map(nested, [2, 2], pure=False):
+            found, address = future.result()
+            print(found)
+        print("same" if address == sys.argv[1] else address)
+"""

@@ -19,6 +19,8 @@ def test_the_defaults_need_no_environment() -> None:
         ("TICKET_FIRST_DAY", "2020-01-01", "lies after TICKET_LAST_DAY"),
         ("TICKET_DOWNLOAD_ATTEMPTS", "0", "expected a number above 0"),
         ("TICKET_DOWNLOAD_TIMEOUT_S", "soon", "expected a number above 0"),
+        ("TICKET_DASK", "yes", "expected nothing .*, local, local:4 for four workers, or a sched"),
+        ("TICKET_DASK", "local:0", "expected nothing"),
         ("TICKET_STORE", "s3://bucket/store", "expected a local path"),
     ],
 )

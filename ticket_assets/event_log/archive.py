@@ -1,33 +1,40 @@
 """The CSV inside a file: the file itself, or the only CSV of a zip archive."""
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from ticket_assets.errors import SourceError
 
-CHUNK = 1 << 20
+MIB = 1 << 20
+CHUNK = MIB
 
 
-def read_csv_bytes(path: Path, limit_mb: int) -> bytes:
-    """The CSV's bytes. Whether the file is a zip is told by its content, not by its name.
+def is_zip(path: Path) -> bool:
+    """Told by the file's content, not by its name."""
+    return _head(path) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def csv_chunks(path: Path, limit_mb: int) -> Iterator[bytes]:
+    """The CSV's bytes, a MiB at a time.
 
     Raises SourceError for an archive that is damaged, encrypted, or has no CSV or several, and
     for more than `limit_mb` MiB.
     """
-    if _is_zip(path):
-        return _unzipped(path, limit_mb)
-    if path.suffix.lower() == ".zip":
+    if path.suffix.lower() == ".zip" and not is_zip(path):
         raise SourceError(
             f"{path}: is named .zip and is not a zip archive (it begins with {_head(path)!r})."
             " Fetch it again."
         )
-    if path.stat().st_size > limit_mb * CHUNK:
-        raise SourceError(_too_large(path, limit_mb))
-    return path.read_bytes()
-
-
-def _is_zip(path: Path) -> bool:
-    return _head(path) in (b"PK\x03\x04", b"PK\x05\x06")
+    left = limit_mb * MIB
+    for chunk in _unzipped(path) if is_zip(path) else _plain(path):
+        left -= len(chunk)
+        if left < 0:
+            raise SourceError(
+                f"{path}: the CSV is larger than {limit_mb} MiB. If that is right, raise"
+                " TICKET_DOWNLOAD_LIMIT_MB."
+            )
+        yield chunk
 
 
 def _head(path: Path) -> bytes:
@@ -35,20 +42,21 @@ def _head(path: Path) -> bytes:
         return file.read(4)
 
 
-def _unzipped(path: Path, limit_mb: int) -> bytes:
+def _plain(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+def _unzipped(path: Path) -> Iterator[bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             entry = _only_csv(path, archive)
             if entry.flag_bits & 0x1:
                 raise SourceError(f"{path}: {entry.filename} is encrypted. Unpack it first.")
-            parts, size = [], 0
             with archive.open(entry) as file:
-                while part := file.read(CHUNK):
-                    size += len(part)
-                    if size > limit_mb * CHUNK:
-                        raise SourceError(_too_large(path, limit_mb))
-                    parts.append(part)
-            return b"".join(parts)
+                while chunk := file.read(CHUNK):
+                    yield chunk
     except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
         raise SourceError(
             f"{path}: is a damaged or truncated zip archive ({error}). Fetch it again."
@@ -65,10 +73,3 @@ def _only_csv(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         names = ", ".join(entry.filename for entry in found) or "none"
         raise SourceError(f"{path}: holds {len(found)} CSV files ({names}); expected one.")
     return found[0]
-
-
-def _too_large(path: Path, limit_mb: int) -> str:
-    return (
-        f"{path}: the CSV is larger than {limit_mb} MiB. If that is right, raise"
-        " TICKET_DOWNLOAD_LIMIT_MB."
-    )

@@ -1,29 +1,25 @@
-"""The parsed log: one Parquet file named by the CSV's sha256, read by day."""
+"""The parsed log: a folder of Parquet files named by the CSV's sha256, read by day."""
 
-import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ticket_assets.errors import SourceError, StoreError
-from ticket_assets.event_log.archive import read_csv_bytes
+from ticket_assets.errors import StoreError
 from ticket_assets.event_log.download import DownloadLimits, sha256_of
-from ticket_assets.event_log.parsing import parse_csv
+from ticket_assets.event_log.ingest import parse_log, parsed_path, read_facts, write_json
+from ticket_assets.event_log.parts import LogPart
 from ticket_assets.event_log.schema import NAMES
 from ticket_assets.event_log.sources import LocalFile, locate
+from ticket_assets.tables import LargeTable, to_frame
 
-# To be raised when the parsed columns or their types change.
-FORMAT = 1
-FACTS = b"event_log"
 KEYS = ("day", "log_row")
-ROWS_PER_GROUP = 8192
 
 
 @dataclass(frozen=True)
@@ -49,6 +45,7 @@ class ParsedLog:
     last_day: date
     rows_without_day: int
     extra_columns: tuple[str, ...]
+    parts: tuple[LogPart, ...]
 
     def read(
         self, first_day: date, last_day: date, columns: Sequence[str] | None = None
@@ -56,15 +53,39 @@ class ParsedLog:
         """The rows of these days, both included, ordered by day and `log_row`.
 
         Columns: `day` (date32), `log_row` (int64), then the log's, or those of `columns`. Only
-        row groups that hold such days are read.
+        parts and row groups that hold such days are read.
         """
         wanted = [*KEYS, *(NAMES + self.extra_columns if columns is None else columns)]
-        table = pq.read_table(
-            self.path,
-            columns=wanted,
-            filters=[("day", ">=", first_day), ("day", "<=", last_day)],
-        )
-        return table.replace_schema_metadata(None)
+        return _read(self._files_of(first_day, last_day), first_day, last_day, wanted)
+
+    def read_large(self, first_day: date, last_day: date, dask: str) -> LargeTable:
+        """The same rows as a Dask DataFrame, a partition for each part that holds such days."""
+        wanted = [*KEYS, *NAMES, *self.extra_columns]
+        files = self._files_of(first_day, last_day)
+        empty = to_frame(_read(files[:1], first_day, last_day, wanted).slice(0, 0))
+        read = partial(_read_frame, first_day=first_day, last_day=last_day)
+        return LargeTable.of(read, files, empty, dask)
+
+    def _files_of(self, first_day: date, last_day: date) -> list[Path]:
+        """At least one, so that no rows still have their columns and types."""
+        first, last = first_day.isoformat(), last_day.isoformat()
+        found = [part for part in self.parts if part.first_day <= last and part.last_day >= first]
+        return [self.path / part.file for part in found or self.parts[:1]]
+
+
+def _read(
+    files: Sequence[Path], first_day: date, last_day: date, columns: Sequence[str]
+) -> pa.Table:
+    table = pq.read_table(
+        list(files),
+        columns=list(columns),
+        filters=[("day", ">=", first_day), ("day", "<=", last_day)],
+    )
+    return table.replace_schema_metadata(None)
+
+
+def _read_frame(file: Path, columns: Sequence[str], first_day: date, last_day: date) -> Any:
+    return to_frame(_read([file], first_day, last_day, columns))
 
 
 def open_log(
@@ -73,8 +94,12 @@ def open_log(
     cache: Path,
     limits: DownloadLimits | None = None,
     log: Callable[[str], None] = lambda line: None,
+    dask: str = "",
 ) -> ParsedLog:
     """The log of a source, fetched and parsed at the first call, read from `cache` after it.
+
+    It is parsed in bounded memory, however large it is; on the workers of `dask`, the setting
+    TICKET_DASK, where it names any. The space for twice the CSV is needed meanwhile.
 
     Raises SourceError where it cannot be had or is not what it should be, DataError where its
     content is at fault, StoreError where the cache cannot be written.
@@ -84,7 +109,19 @@ def open_log(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = locate(source, folder, limits, log)
-        return _from_cache(source, file, folder) or _parsed(source, file, folder, limits, log)
+        # Told by content, never by name or time: a file that was replaced is parsed anew.
+        file_sha256 = sha256_of(file.path)
+        index = folder / "files" / f"{file_sha256}.json"
+        found = _from_cache(source, file, folder, index)
+        if found is None:
+            path = parse_log(file, file_sha256, folder, limits.limit_mb, dask)
+            found = _opened(source, file, path)
+            write_json({"csv_sha256": found.identity.sha256}, index)
+            log(f"parsed {found.identity.rows:,} rows of {file.location} into {found.path}")
+            if found.extra_columns:
+                columns = list(found.extra_columns)
+                log(f"columns that the log usually does not have, kept: {columns}")
+        return found
     except OSError as error:
         raise StoreError(
             f"{folder}: {error.strerror or error}. Make room or correct TICKET_CACHE, then run"
@@ -92,17 +129,17 @@ def open_log(
         ) from error
 
 
-def _from_cache(source: str, file: LocalFile, folder: Path) -> ParsedLog | None:
+def _from_cache(source: str, file: LocalFile, folder: Path, index: Path) -> ParsedLog | None:
     """The parsed log, if this very file was parsed before; damaged cache files count as none."""
     try:
-        csv_sha256: str = json.loads(_index_path(file, folder).read_bytes())["csv_sha256"]
-        return _opened(source, file, _parsed_path(folder, csv_sha256))
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        csv_sha256: str = json.loads(index.read_bytes())["csv_sha256"]
+        return _opened(source, file, parsed_path(folder, csv_sha256))
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _opened(source: str, file: LocalFile, path: Path) -> ParsedLog:
-    facts = json.loads(pq.read_metadata(path).metadata[FACTS])
+    facts = read_facts(path)
     return ParsedLog(
         LogIdentity(source, file.location, facts["sha256"], facts["rows"]),
         path,
@@ -110,82 +147,5 @@ def _opened(source: str, file: LocalFile, path: Path) -> ParsedLog:
         date.fromisoformat(facts["last_day"]),
         facts["rows_without_day"],
         tuple(facts["extra_columns"]),
+        tuple(LogPart(**part) for part in facts["parts"]),
     )
-
-
-def _parsed(
-    source: str,
-    file: LocalFile,
-    folder: Path,
-    limits: DownloadLimits,
-    log: Callable[[str], None],
-) -> ParsedLog:
-    content = read_csv_bytes(file.path, limits.limit_mb)
-    sha256 = hashlib.sha256(content).hexdigest()
-    if file.csv_sha256 not in (None, sha256):
-        raise SourceError(
-            f"{file.location}: the CSV's sha256 is {sha256}, expected {file.csv_sha256}. The"
-            f" published log has changed or the download is damaged: remove {file.path} and try"
-            " again."
-        )
-    table = parse_csv(content, file.location)
-    path = _parsed_path(folder, sha256)
-    facts = _facts(table, sha256)
-    _write_parquet(table, facts, path)
-    _write_json({"csv_sha256": sha256}, _index_path(file, folder))
-    log(f"parsed {facts['rows']:,} rows of {file.location} into {path}")
-    if facts["extra_columns"]:
-        log(f"columns that the log usually does not have, kept: {facts['extra_columns']}")
-    return _opened(source, file, path)
-
-
-def _facts(table: pa.Table, sha256: str) -> dict[str, Any]:
-    import pyarrow.compute as pc
-
-    days = pc.min_max(table["day"]).as_py()
-    if days["min"] is None:
-        raise SourceError("No row of the log has a closed_at, so there is no day to evaluate.")
-    return {
-        "sha256": sha256,
-        "rows": table.num_rows,
-        "first_day": days["min"].isoformat(),
-        "last_day": days["max"].isoformat(),
-        "rows_without_day": table["day"].null_count,
-        "extra_columns": [name for name in table.column_names if name not in (*KEYS, *NAMES)],
-    }
-
-
-def _parsed_path(folder: Path, csv_sha256: str) -> Path:
-    return folder / f"{csv_sha256}-v{FORMAT}.parquet"
-
-
-def _index_path(file: LocalFile, folder: Path) -> Path:
-    """Told by content, never by name or time: a file that was replaced is parsed anew."""
-    return folder / "files" / f"{sha256_of(file.path)}.json"
-
-
-def _write_parquet(table: pa.Table, facts: dict[str, Any], path: Path) -> None:
-    ordered = table.sort_by([("day", "ascending"), ("log_row", "ascending")])
-    ordered = ordered.replace_schema_metadata({FACTS: json.dumps(facts)})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        pq.write_table(ordered, temporary, compression="zstd", row_group_size=ROWS_PER_GROUP)
-        _flush_and_rename(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _write_json(content: dict[str, Any], path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(json.dumps(content), encoding="utf-8")
-        _flush_and_rename(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _flush_and_rename(temporary: Path, path: Path) -> None:
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -1,8 +1,9 @@
-"""A CSV file of the log as a typed Arrow table, or one error that lists its faults."""
+"""The log's CSV as typed Arrow tables, or one error that lists its faults."""
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -34,38 +35,41 @@ EXPECTED = {
 DATE = r"^(?P<day>\d{1,2})/\d{1,2}/\d{4} \d{1,2}:\d{2}$"
 
 
+@dataclass(frozen=True)
+class ParsedRows:
+    """Rows of a log in their types, `None` where some are at fault.
+
+    `rows` counts all, those at fault too; of the `faults` the first few are kept, as (row from 1,
+    words).
+    """
+
+    rows: int
+    table: pa.Table | None
+    faults: int = 0
+    first_faults: tuple[tuple[int, str], ...] = ()
+
+
 def parse_csv(content: bytes, name: str) -> pa.Table:
-    """The rows in the file's order: `log_row` (int64, the row's number after the header, from 1),
-    `day` (date32: the date of `closed_at`, null without one), the 36 columns, then any others as
-    text. `?` is null.
+    """A whole log at once; `parse_rows` says with which columns.
 
     `name` is the file's, for the errors. Raises DataError listing all faults, the first few shown.
     """
-    header = _read_header(content, name)
-    raw = _read_rows(content, name, header)
-    if raw.num_rows == 0:
-        raise DataError(f"{name}: has a header and no rows. Nothing was kept of it.")
-    faults: list[tuple[int, str]] = []
-    columns = {column.name: _typed(raw[column.name], column, faults) for column in COLUMNS}
-    if faults:
-        raise DataError(_all_faults(name, sorted(faults)))
-    extras = [column for column in header if column not in NAMES]
-    ordered = [name for name in header if name in NAMES] + extras
-    days = columns["closed_at"].cast(pa.timestamp("s")).cast(pa.date32(), safe=False)
-    return pa.table(
-        {
-            "log_row": pa.array(range(1, raw.num_rows + 1), pa.int64()),
-            "day": days,
-            **{column: columns.get(column, raw[column]) for column in ordered},
-        }
-    )
+    header, size = read_header(content, name)
+    parsed = parse_rows(content[size:], name, header)
+    demand_rows(name, [parsed])
+    return parsed.table
 
 
-def _read_header(content: bytes, name: str) -> list[str]:
-    line = content.split(b"\n", 1)[0].removeprefix(b"\xef\xbb\xbf")
-    if not line.strip():
+def read_header(content: bytes, name: str) -> tuple[list[str], int]:
+    """The columns' names, and how many bytes the header has.
+
+    Raises DataError for a header that is not the log's.
+    """
+    line, newline, _ = content.partition(b"\n")
+    text = line.removeprefix(b"\xef\xbb\xbf")
+    if not text.strip():
         raise DataError(f"{name}: is empty; expected a CSV with the log's 36 columns.")
-    header = next(csv.reader(io.StringIO(line.decode("utf-8", "replace").rstrip("\r"))))
+    header = next(csv.reader(io.StringIO(text.decode("utf-8", "replace").rstrip("\r"))))
     if is_damaged_copy(header):
         raise DataError(
             f"{name}: is the damaged copy of the UCI log that circulates: a search-and-replace"
@@ -79,19 +83,71 @@ def _read_header(content: bytes, name: str) -> list[str]:
             f"{name}, header: {len(faults)} faults: {'; '.join(faults)}. Expected the 36 columns of"
             " the incident event log. Nothing was kept of it."
         )
-    return header
+    return header, len(line) + len(newline)
 
 
-def _read_rows(content: bytes, name: str, header: list[str]) -> pa.Table:
-    """All columns as text; those to be typed dictionary-encoded, so that each distinct value is
-    looked at once."""
+def parse_rows(
+    content: bytes, name: str, header: list[str], first_line: Callable[[], int] = lambda: 2
+) -> ParsedRows:
+    """Rows without their header, in their order: `log_row` (int64, from 1), `day` (date32: the
+    date of `closed_at`, null without one), the 36 columns, then any others as text. `?` is null.
+
+    Raises DataError for bytes that cannot be read as rows; `first_line` tells where they begin.
+    """
+    raw, wrong_rows = _read_rows(content, name, header, first_line)
+    rows = raw.num_rows + len(wrong_rows)
+    faults = wrong_rows
+    if not faults:
+        columns = {column.name: _typed(raw[column.name], column, faults) for column in COLUMNS}
+    if faults:
+        return ParsedRows(rows, None, len(faults), tuple(sorted(faults)[:SHOWN_FAULTS]))
+    extras = [column for column in header if column not in NAMES]
+    ordered = [name for name in header if name in NAMES] + extras
+    days = columns["closed_at"].cast(pa.timestamp("s")).cast(pa.date32(), safe=False)
+    table = pa.table(
+        {
+            "log_row": pa.array(range(1, rows + 1), pa.int64()),
+            "day": days,
+            **{column: columns.get(column, raw[column]) for column in ordered},
+        }
+    )
+    return ParsedRows(rows, table)
+
+
+def demand_rows(name: str, blocks: Iterable[ParsedRows]) -> None:
+    """Raises DataError where the log, given as its consecutive blocks, has faults or no rows: with
+    how many faults there are, and the first few."""
+    before = count = 0
+    shown: list[str] = []
+    for block in blocks:
+        count += block.faults
+        for row, words in block.first_faults[: SHOWN_FAULTS - len(shown)]:
+            shown.append(f"row {before + row}, {words}")
+        before += block.rows
+    if count:
+        more = f" and {count - len(shown):,} more" if count > len(shown) else ""
+        raise DataError(
+            f"{name}: {count:,} faults: {'; '.join(shown)}{more}. Correct the rows in the source;"
+            " nothing was kept of it."
+        )
+    if before == 0:
+        raise DataError(f"{name}: has a header and no rows. Nothing was kept of it.")
+
+
+def _read_rows(
+    content: bytes, name: str, header: list[str], first_line: Callable[[], int]
+) -> tuple[pa.Table, list[tuple[int, str]]]:
+    """All columns as text, those to be typed dictionary-encoded, so that each distinct value is
+    looked at once; and the rows that have another number of fields."""
     kinds = {column.name: column.kind for column in COLUMNS}
     coded = pa.dictionary(pa.int32(), pa.string())
+    types = {
+        column: pa.string() if kinds.get(column, "text") == "text" else coded for column in header
+    }
+    if not content:
+        return pa.table({column: pa.array([], type) for column, type in types.items()}), []
     convert = pyarrow.csv.ConvertOptions(
-        column_types={
-            column: pa.string() if kinds.get(column, "text") == "text" else coded
-            for column in header
-        },
+        column_types=types,
         null_values=[MISSING],
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
@@ -106,7 +162,7 @@ def _read_rows(content: bytes, name: str, header: list[str]) -> pa.Table:
         wrong_rows.clear()
         return pyarrow.csv.read_csv(
             pa.BufferReader(content),
-            read_options=pyarrow.csv.ReadOptions(use_threads=use_threads),
+            read_options=pyarrow.csv.ReadOptions(use_threads=use_threads, column_names=header),
             parse_options=pyarrow.csv.ParseOptions(
                 newlines_in_values=True, invalid_row_handler=note
             ),
@@ -118,21 +174,20 @@ def _read_rows(content: bytes, name: str, header: list[str]) -> pa.Table:
         if wrong_rows:
             read(use_threads=False)  # only then does Arrow number the rows
     except pa.ArrowInvalid as error:
-        raise DataError(_unreadable(content, name, error)) from error
-    if wrong_rows:
-        faults = [
-            (row.number - 1, f"has {row.actual_columns} fields, expected {row.expected_columns}")
-            for row in wrong_rows
-        ]
-        raise DataError(_all_faults(name, faults))
-    return table
+        raise DataError(_unreadable(content, name, first_line, error)) from error
+    return table, [
+        (row.number, f"has {row.actual_columns} fields, expected {row.expected_columns}")
+        for row in wrong_rows
+    ]
 
 
-def _unreadable(content: bytes, name: str, error: pa.ArrowInvalid) -> str:
+def _unreadable(
+    content: bytes, name: str, first_line: Callable[[], int], error: pa.ArrowInvalid
+) -> str:
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as wrong:
-        line = content.count(b"\n", 0, wrong.start) + 1
+        line = content.count(b"\n", 0, wrong.start) + first_line()
         return (
             f"{name}, line {line}: found the bytes {content[wrong.start : wrong.start + 4]!r},"
             " expected UTF-8 text. Convert the file to UTF-8; nothing was kept of it."
@@ -174,12 +229,3 @@ def _converted(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.Array]:
 
 def _rows_where(mask: Any) -> Iterator[int]:
     yield from (index + 1 for index in pc.indices_nonzero(mask).to_pylist())
-
-
-def _all_faults(name: str, faults: list[tuple[int, str]]) -> str:
-    shown = "; ".join(f"row {row}, {words}" for row, words in faults[:SHOWN_FAULTS])
-    more = f" and {len(faults) - SHOWN_FAULTS:,} more" if len(faults) > SHOWN_FAULTS else ""
-    return (
-        f"{name}: {len(faults):,} faults: {shown}{more}. Correct the rows in the source; nothing"
-        " was kept of it."
-    )

@@ -256,3 +256,12 @@ def test_one_changed_cell_is_seen(cells: list[Any], data: st.DataObject, dtype: 
     seen = {name for (name, one), (_, other) in zip(left.parts, right.parts, strict=True)
             if one != other}  # fmt: skip
     assert seen == {"c"}
+
+
+def test_a_dask_frame_is_what_it_computes_to() -> None:
+    import dask.dataframe as dd
+
+    frame = pd.DataFrame({"a": [1, 2, 3]}, index=range(3))
+    halves, whole = (dd.from_pandas(frame, npartitions=number) for number in (2, 1))
+    assert fingerprint(halves).same_as(fingerprint(whole))
+    assert not fingerprint(halves).same_as(fingerprint(dd.from_pandas(frame + 1, npartitions=2)))

@@ -1,0 +1,131 @@
+"""Logs 1, 10 and 50 times as large as the real one: parsed, and their `raw_log` materialized.
+
+On one Dask worker or two, each run in processes of its own that start with an empty cache and an
+empty store. What is timed begins when the workers have started. The logs are synthetic, from the
+project's generator, of 142 thousand rows each time. Memory is the sum of the resident memory of all
+the processes, looked at twenty times a second.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+from benchmarks.measuring import ROOT, save
+from ticket_assets.event_log.synthetic import Shape, write_sample
+
+INCIDENTS = 25_600  # about 142,300 rows; the UCI log has 141,712
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, as it was measured."""
+
+    rows: int
+    ingest_s: float
+    raw_log_s: float
+    wall_s: float
+    peak_memory_b: int
+
+
+def run(log: Path, dask: str) -> Run:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "benchmarks.large_log_run", str(log), folder, dask]
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        peak = _Peak(process.pid)
+        output, _ = process.communicate()
+        if process.returncode:
+            sys.exit(f"{' '.join(command[1:])} failed")
+        return Run(**json.loads(output.splitlines()[-1]), peak_memory_b=peak.end())
+
+
+class _Peak:
+    """The most resident memory that a process and those that it starts have at one time."""
+
+    def __init__(self, pid: int) -> None:
+        self._root = psutil.Process(pid)
+        self._peak = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.05):
+            self._peak = max(self._peak, self._now())
+
+    def _now(self) -> int:
+        total = 0
+        try:
+            for process in [self._root, *self._root.children(recursive=True)]:
+                total += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            return 0  # it ended while it was looked at
+        return total
+
+    def end(self) -> int:
+        self._done.set()
+        self._thread.join()
+        return self._peak
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--times", type=int, nargs="+", default=[1, 10, 50])
+    options = parser.parse_args()
+    most = max(options.times)
+    contestants = [(times, "local:2") for times in options.times] + [(most, "local:1")]
+    found: dict[tuple[int, str], list[Run]] = {contestant: [] for contestant in contestants}
+    with tempfile.TemporaryDirectory() as folder:
+        for times in options.times:
+            write_sample(Path(folder, f"{times}.csv"), Shape(incidents=INCIDENTS * times))
+        for _ in range(options.rounds):
+            for times, dask in contestants:
+                found[times, dask].append(run(Path(folder, f"{times}.csv"), dask))
+    print("\n### a large log\n")
+    print("| times the real log | workers | rows | ingest | raw_log | rows/s | peak memory |")
+    print("|---|---|---|---|---|---|---|")
+    for (times, dask), runs in found.items():
+        wall_s = median(each.wall_s for each in runs)
+        print(
+            f"| {times} | {dask[-1]} | {runs[0].rows:,} | {median(r.ingest_s for r in runs):.1f} s"
+            f" | {median(r.raw_log_s for r in runs):.1f} s | {runs[0].rows / wall_s:,.0f}"
+            f" | {max(r.peak_memory_b for r in runs) / 2**20:,.0f} MiB |"
+        )
+    ratios = {
+        "memory, 50 to 10 times": _ratio(found, (50, "local:2"), (10, "local:2"), "peak_memory_b"),
+        "time, 50 to 10 times": _ratio(found, (50, "local:2"), (10, "local:2"), "wall_s"),
+        "time, one worker to two": _ratio(found, (most, "local:1"), (most, "local:2"), "wall_s"),
+    }
+    print()
+    for name, ratio in ratios.items():
+        if ratio is not None:
+            print(f"{name}: {ratio:.2f}")
+    runs_by_name = {
+        f"{times} times, {dask}": [asdict(each) for each in runs]
+        for (times, dask), runs in found.items()
+    }
+    save("a_large_log", {"runs": runs_by_name, "ratios": ratios})
+
+
+def _ratio(
+    found: dict[tuple[int, str], list[Run]], of: tuple[int, str], to: tuple[int, str], field: str
+) -> float | None:
+    if of not in found or to not in found:
+        return None
+    return median(getattr(run, field) for run in found[of]) / median(
+        getattr(run, field) for run in found[to]
+    )
+
+
+if __name__ == "__main__":
+    main()

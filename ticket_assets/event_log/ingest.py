@@ -1,0 +1,166 @@
+"""From a log's file to its parsed parts: in bounded memory, whole or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ticket_assets.errors import SourceError
+from ticket_assets.event_log.archive import csv_chunks, is_zip
+from ticket_assets.event_log.blocks import BLOCK_BYTES, cut
+from ticket_assets.event_log.parsing import demand_rows, read_header
+from ticket_assets.event_log.parts import (
+    NO_DAY,
+    CsvRange,
+    LogPart,
+    ParsedBlock,
+    parse_block,
+    plan_parts,
+    write_part,
+)
+from ticket_assets.event_log.schema import NAMES
+from ticket_assets.event_log.sources import LocalFile
+from ticket_assets.tables import ROWS_PER_PART
+from ticket_assets.workers import run_all
+
+# To be raised when the parsed columns, their types or the files change.
+FORMAT = 2
+FACTS = "log.json"
+
+
+def parsed_path(folder: Path, csv_sha256: str) -> Path:
+    """Where the parsed log of this CSV lies."""
+    return folder / f"{csv_sha256}-v{FORMAT}"
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """What is known of a parsed log. Raises OSError or ValueError unless its files are whole."""
+    facts: dict[str, Any] = json.loads((path / FACTS).read_bytes())
+    for part in facts["parts"]:
+        if (path / part["file"]).stat().st_size != part["bytes"]:
+            raise ValueError(f"{path / part['file']} is damaged")
+    return facts
+
+
+def parse_log(file: LocalFile, file_sha256: str, folder: Path, limit_mb: int, dask: str) -> Path:
+    """Parses the CSV into a folder of Parquet files, and returns it.
+
+    Raises SourceError or DataError where it is not what it should be.
+    """
+    work = folder / f".{uuid.uuid4().hex}.tmp"
+    work.mkdir()
+    try:
+        reading = _Reading(file, file_sha256, work, limit_mb)
+        blocks = list(run_all(parse_block, reading.calls(), dask))
+        _demand_sha256(reading.sha256, file)
+        demand_rows(file.location, [block.parsed for block in blocks])
+        done = work / "parts"
+        done.mkdir()
+        facts = {
+            "sha256": reading.sha256,
+            "extra_columns": [name for name in reading.header if name not in NAMES],
+        }
+        write_json(facts | _write_parts(blocks, done, dask), done / FACTS)
+        return _published(done, parsed_path(folder, reading.sha256))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+class _Reading:
+    """One pass over the CSV: where its blocks of rows lie; after it, its header and its sha256."""
+
+    def __init__(self, file: LocalFile, file_sha256: str, work: Path, limit_mb: int) -> None:
+        self._file, self._limit_mb = file, limit_mb
+        self._blocks = work
+        # Workers read the blocks from a file, so a zip is unpacked into one.
+        self._unpacked = work / "log.csv" if is_zip(file.path) else None
+        self.sha256 = file_sha256
+        self.header: list[str] = []
+
+    def calls(self) -> Iterator[tuple[CsvRange, str, list[str], Path]]:
+        """The arguments of `parse_block` for each block."""
+        name, csv = self._file.location, self._unpacked or self._file.path
+        for number, block in enumerate(cut(self._chunks(), BLOCK_BYTES)):
+            place = CsvRange(csv, block.offset, block.size)
+            if number == 0:
+                self.header, skipped = read_header(place.read(), name)
+                place = CsvRange(csv, skipped, block.size - skipped)
+            path = self._blocks / f"block-{number:05}.arrow"
+            yield place, name, self.header, path
+        if not self.header:
+            read_header(b"", name)  # raises: there was not a byte
+
+    def _chunks(self) -> Iterator[bytes]:
+        chunks = csv_chunks(self._file.path, self._limit_mb)
+        if self._unpacked is None:
+            yield from chunks
+            return
+        digest = hashlib.sha256()
+        with self._unpacked.open("wb") as file:
+            for chunk in chunks:
+                digest.update(chunk)
+                file.write(chunk)
+                file.flush()
+                yield chunk
+        self.sha256 = digest.hexdigest()
+
+
+def _demand_sha256(found: str, file: LocalFile) -> None:
+    if file.csv_sha256 not in (None, found):
+        raise SourceError(
+            f"{file.location}: the CSV's sha256 is {found}, expected {file.csv_sha256}. The"
+            f" published log has changed or the download is damaged: remove {file.path} and try"
+            " again."
+        )
+
+
+def _write_parts(blocks: Sequence[ParsedBlock], folder: Path, dask: str) -> dict[str, Any]:
+    plans = list(plan_parts(blocks, ROWS_PER_PART))
+    files = [f"part-{number:05}.parquet" for number in range(len(plans))]
+    calls = ((plan, folder / file) for plan, file in zip(plans, files, strict=True))
+    sizes = list(run_all(write_part, calls, dask))
+    days = [day for block in blocks for day in block.rows_by_day if day != NO_DAY]
+    if not days:
+        raise SourceError("No row of the log has a closed_at, so there is no day to evaluate.")
+    return {
+        "rows": sum(block.parsed.rows for block in blocks),
+        "first_day": min(days),
+        "last_day": max(days),
+        "rows_without_day": sum(block.rows_by_day.get(NO_DAY, 0) for block in blocks),
+        "parts": [
+            asdict(LogPart(file, plan.first_day, plan.last_day, size))
+            for plan, file, size in zip(plans, files, sizes, strict=True)
+        ],
+    }
+
+
+def _published(done: Path, path: Path) -> Path:
+    """Another process may have made the same folder meanwhile: it is as good. A damaged one gives
+    way."""
+    try:
+        done.rename(path)
+    except OSError:
+        try:
+            read_facts(path)
+        except (OSError, ValueError, KeyError):
+            shutil.rmtree(path, ignore_errors=True)
+            done.rename(path)
+    return path
+
+
+def write_json(content: dict[str, Any], path: Path) -> None:
+    """Writes the file, whole or not at all."""
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""Work on Dask's workers, or in this process where no Dask is named."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+_clients: dict[str, Any] = {}
+_guard = threading.Lock()
+
+
+def run_all(
+    function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], dask: str
+) -> Iterator[Result]:
+    """What `function` returns for the arguments of each call, in their order.
+
+    `dask` is as in the setting TICKET_DASK; where it is empty, each call is made in this process
+    when its result is asked for.
+    """
+    if not dask:
+        yield from (function(*call) for call in calls)
+        return
+    with dask_client(dask) as client:
+        waiting = deque(client.submit(function, *call, pure=False) for call in calls)
+        try:
+            while waiting:
+                # No reference is kept, so that the worker lets go of what was taken.
+                yield waiting.popleft().result()
+        finally:
+            client.cancel(list(waiting))
+
+
+@contextmanager
+def dask_client(dask: str) -> Iterator[Any]:
+    """A client of the scheduler at this address, or of a cluster of this process's own (`local`,
+    `local:4` for four workers), which then lasts as long as the process.
+
+    On a Dask worker it is the worker's own cluster whatever is named: workers start no clusters.
+    """
+    from distributed import get_worker, worker_client  # 0.5 s, and only with Dask
+
+    try:
+        get_worker()
+    except ValueError:
+        yield _connected(dask)
+        return
+    with worker_client() as client:
+        yield client
+
+
+def _connected(dask: str) -> Any:
+    from dask import config
+    from distributed import Client, LocalCluster
+
+    with _guard:
+        client = _clients.get(dask)
+        if client is None or client.status != "running":
+            address: Any = dask
+            if dask.startswith("local"):
+                workers = int(dask.partition(":")[2] or 0) or None
+                cluster = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+                # The profile, which no one looks at, takes a tenth of the workers' time.
+                with config.set({"distributed.worker.profile.enabled": False}):
+                    address = LocalCluster(n_workers=workers, **cluster)  # type: ignore[no-untyped-call]
+            client = Client(address, set_as_default=False)  # type: ignore[no-untyped-call]
+            _clients[dask] = client
+        return client

@@ -26,7 +26,7 @@ install: .venv/installed $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/python -m compileall -q ticket_assets prefect_compat
 	touch $@
 
-$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+$(DAGSTER_HOME)/dagster.yaml: deployment/dagster.yaml
 	mkdir -p $(@D)
 	cp $< $@
 
@@ -51,6 +51,8 @@ bench: install
 	$(BIN)/python -m benchmarks.reading_the_log
 	$(BIN)/python -m benchmarks.the_year
 	$(BIN)/python -m benchmarks.the_flow
+	$(BIN)/python -m benchmarks.starting_up
+	$(BIN)/python -m benchmarks.a_large_log
 
 conformance: install
 	$(BIN)/python -m tests.conformance

@@ -1,7 +1,11 @@
 """The year in one run of each orchestrator, beside the same work in plain Python.
 
 Each in a process, a home and a store of its own, in turns. What is timed is the run, after the
-imports and the start of Prefect's temporary server. Dagster keeps its events in SQLite.
+imports and the start of Prefect's temporary server. Dagster keeps its events in SQLite, but for the
+ephemeral instance.
+
+And beside the year as it is usually run: one run a day with Dagster's default executor, each by
+`dagster job execute` with compiled bytecode, three days of them, times the number of days.
 """
 
 import argparse
@@ -10,12 +14,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.measuring import ROOT, UCI_ARCHIVE, report, take_turns
+from benchmarks.measuring import ROOT, UCI_ARCHIVE, Timings, report, take_turns
 from prefect_compat.parity.comparison import SIDES
 from prefect_compat.parity.side import SideTask, run_side
 from prefect_compat.project import Project
+from ticket_assets.assets import DAYS
 from ticket_assets.event_log.cache import open_log
 from ticket_assets.settings import Settings
 
@@ -30,9 +37,38 @@ def floor(first_day: str, last_day: str) -> float:
 def kept_connections(first_day: str, last_day: str) -> float:
     """Dagster with the `dagster.yaml` of this project."""
     with tempfile.TemporaryDirectory() as home:
-        shutil.copy(ROOT / "dagster.yaml", home)
+        shutil.copy(ROOT / "deployment" / "dagster.yaml", home)
         store = {"DAGSTER_HOME": home, "TICKET_STORE": f"{home}/store"}
         return seconds(["benchmarks.year_dagster", first_day, last_day], store)
+
+
+def ephemeral(first_day: str, last_day: str) -> float:
+    """Dagster with no database: events are kept in memory."""
+    with tempfile.TemporaryDirectory() as home:
+        store = {"DAGSTER_HOME": "", "TICKET_STORE": f"{home}/store"}
+        return seconds(["benchmarks.year_dagster", first_day, last_day], store)
+
+
+def one_run_a_day(days: Sequence[str]) -> list[float]:
+    """Each day by a command of its own, a process a step, as Dagster does it by default."""
+    taken = []
+    with tempfile.TemporaryDirectory() as home:
+        Path(home, "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+        environment = {**os.environ, "DAGSTER_HOME": home, "TICKET_STORE": f"{home}/store"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        for day in days:
+            command = ["dagster", "job", "execute", "-m", "benchmarks.default_executor", "-j", JOB]
+            started = time.perf_counter()
+            subprocess.run(
+                [sys.executable, "-m", *command, "--tags", f'{{"dagster/partition": "{day}"}}'],
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=True,
+            )
+            taken.append(time.perf_counter() - started)
+    return taken
 
 
 def seconds(module: list[str], environment: dict[str, str]) -> float:
@@ -70,16 +106,22 @@ def main() -> None:
         os.environ.setdefault("TICKET_EVENT_LOG", str(UCI_ARCHIVE))
     settings = Settings.from_environment()
     open_log(settings.event_log, cache=settings.cache)  # parsed before anyone's clock runs
-    partition = f"{options.first_day}...{options.last_day}"
+    first, last = options.first_day, options.last_day
+    partition = f"{first}...{last}"
     timings = take_turns(
         {
             "plain Python": lambda: floor(options.first_day, options.last_day),
             "Dagster, one run": lambda: orchestrated("dagster", partition),
             "Dagster, kept connections": lambda: kept_connections(*partition.split("...")),
+            "Dagster, ephemeral": lambda: ephemeral(*partition.split("...")),
             "Prefect, one flow run": lambda: orchestrated("prefect", partition),
         },
         options.rounds,
     )
+    days = [key for key in DAYS.get_partition_keys() if first <= key <= last]
+    a_day = one_run_a_day(days[:3])
+    name = f"Dagster, {len(days)} runs, default executor"
+    timings[name] = Timings(name, tuple(seconds * len(days) for seconds in a_day))
     source = "the UCI log" if settings.event_log.endswith(".zip") else settings.event_log
     report("the_year", timings, "plain Python", f"{partition} of {source}")
 

@@ -32,11 +32,15 @@ def named_task_runner(
 
 def _dask(workers: int | None, address: str | None) -> TaskRunner[Any]:
     try:
+        import dask.config
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError as error:
         raise ConfigError('Dask is not installed: pip install "ticket-assets[dask]".') from error
     if address is not None:
         return DaskTaskRunner(address=address)
+    # A worker's profile of itself can block it for ever in Python 3.11.0 to 3.11.8 (CPython issue
+    # 106883).
+    dask.config.set({"distributed.worker.profile.enabled": False})
     # One step at a time in a process: Dagster's step code is not made for several.
     cluster = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     return DaskTaskRunner(cluster_kwargs=cluster)

@@ -27,6 +27,7 @@ class KeptConnectionsEventLogStorage(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._kept: OrderedDict[str, Any] = OrderedDict()
+        self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -60,6 +61,12 @@ class KeptConnectionsEventLogStorage(SqliteEventLogStorage):
             self._initialized_dbs.add(shard)
         return self._kept[shard]
 
+    def has_table(self, table_name: str) -> bool:
+        """Asked for with each event. A table that is there stays, so that is asked once."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
     def wipe(self) -> None:
         self._let_go()
         super().wipe()
@@ -73,3 +80,4 @@ class KeptConnectionsEventLogStorage(SqliteEventLogStorage):
             for engine in self._kept.values():
                 engine.dispose()
             self._kept.clear()
+            self._tables.clear()

@@ -21,12 +21,15 @@ from typing import Any
 
 import dagster as dg
 import dagster_dask.executor
+import dask.config
 import dask.distributed
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.execution.api import create_execution_plan, execute_plan
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.retries import RetryMode
 from dagster._core.instance.ref import InstanceRef
+
+from ticket_assets.workers import NO_PROFILE
 
 Outcome = tuple[bool, bytes]  # whether the step succeeded, and its events
 
@@ -87,6 +90,7 @@ upstream.dask = SimpleNamespace(
 
 def dask_executor(cluster: dict[str, Any]) -> dg.Executor:
     """The executor for `{"existing": {"address": ...}}` or `{"local": {...}}`."""
+    dask.config.set(NO_PROFILE)  # for the workers of a local cluster
     ((kind, settings),) = cluster.items()
     executor: dg.Executor = upstream.DaskExecutor(kind, settings or {})
     return executor

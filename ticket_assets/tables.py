@@ -117,5 +117,5 @@ def map_parts(
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """The Arrow table in pandas, times in whole seconds: Parquet keeps them as milliseconds."""
     frame = table.to_pandas(date_as_object=False)
-    times = frame.select_dtypes("datetime").columns
+    times = [name for name, dtype in frame.dtypes.items() if dtype.kind == "M"]
     return frame.astype(dict.fromkeys(times, "datetime64[s]"))

@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+# The workers' profile of themselves takes a tenth of their time, and can block a worker for ever in
+# Python 3.11.0 to 3.11.8 (`sys._current_frames`, CPython issue 106883; seen here).
+NO_PROFILE = {"distributed.worker.profile.enabled": False}
+
 Result = TypeVar("Result")
 
 _clients: dict[str, Any] = {}
@@ -62,8 +66,7 @@ def _connected(dask: str) -> Any:
             if dask.startswith("local"):
                 workers = int(dask.partition(":")[2] or 0) or None
                 cluster = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
-                # The profile, which no one looks at, takes a tenth of the workers' time.
-                with config.set({"distributed.worker.profile.enabled": False}):
+                with config.set(NO_PROFILE):
                     address = LocalCluster(n_workers=workers, **cluster)  # type: ignore[no-untyped-call]
             client = Client(address, set_as_default=False)  # type: ignore[no-untyped-call]
             _clients[dask] = client

@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
 def shell(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
     dagster_home = tmp_path / "dagster"
     dagster_home.mkdir(exist_ok=True)
-    shutil.copy(ROOT / "dagster.yaml", dagster_home)
+    shutil.copy(ROOT / "deployment" / "dagster.yaml", dagster_home)
     return subprocess.run(
         [BIN / command[0], *command[1:]],
         env={

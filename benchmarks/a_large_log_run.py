@@ -1,7 +1,7 @@
 """A log parsed and its `raw_log` materialized for the year, as one process of its own.
 
-python -m benchmarks.large_log_run LOG FOLDER DASK prints the seconds of both as JSON; DASK is as in
-TICKET_DASK, or `none`.
+python -m benchmarks.a_large_log_run LOG FOLDER DASK prints the seconds of both as JSON; DASK is as
+in TICKET_DASK, or `none`.
 """
 
 import json

@@ -37,7 +37,7 @@ class Run:
 
 def run(log: Path, dask: str) -> Run:
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "benchmarks.large_log_run", str(log), folder, dask]
+        command = [sys.executable, "-m", "benchmarks.a_large_log_run", str(log), folder, dask]
         process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )

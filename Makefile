@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo test check bench conformance lock clean
+.PHONY: install demo dev test check bench conformance lock clean
 .DEFAULT_GOAL := demo
 
 install: .venv/installed $(DAGSTER_HOME)/dagster.yaml
@@ -38,6 +38,10 @@ demo: install
 	  test $$status -le 1 || exit $$status; \
 	  $(BIN)/python -m ticket_assets.figures --store var/demo/dagster/store --days $(DEMO_DAYS) \
 	  && echo && cat var/demo.txt && echo "The same as a page: var/demo.html" && exit $$status
+
+# Both UIs, with everything deployed, until Ctrl-C.
+dev: install
+	$(BIN)/python -m deployment.dev
 
 test: install
 	$(BIN)/python -m pytest -q -n auto

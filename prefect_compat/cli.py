@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from prefect_compat.errors import PrefectCompatError
+from prefect_compat.errors import ConfigError, PrefectCompatError
 from prefect_compat.project import Project
 
 PARITY_DIFFERS = REFUSED = 1
@@ -108,6 +108,44 @@ def run(
         f"{job}: {len(result.materializations)} outputs, {len(result.checks)} checks,"
         f" {len(failed)} failed."
     )
+
+
+@main.command()
+@project_options
+@job_option
+@click.option("--name", default="served", show_default=True, help="name of the deployment")
+@click.option("--cron", help="schedule, such as '0 6 * * *'; for jobs without partitions")
+def serve(project: Project, job: str, name: str, cron: str | None) -> None:
+    """Deploy the job's flow from this process, without a work pool: it runs what the UI, the API or
+    `prefect deployment run` ask for, until it is stopped. Needs a server (PREFECT_API_URL)."""
+    from prefect.deployments.runner import RunnerDeployment
+    from prefect.flows import serve as serve_deployments
+    from prefect.schedules import Cron
+    from prefect.settings import get_current_settings
+
+    from prefect_compat.plan import read_plan, resolve_job
+    from prefect_compat.project import SERVED, as_served
+
+    with _errors_said():
+        found = read_plan(resolve_job(project.load(), job))
+        if cron and found.is_partitioned:
+            raise ConfigError(
+                f"{job} is partitioned, and a schedule does not say which partition to run."
+                " Leave --cron out; a flow of your own can choose the partition and call this one."
+            )
+        if not get_current_settings().api.url:
+            raise ConfigError(
+                "PREFECT_API_URL is not set. Start a server (`prefect server start`) and name it,"
+                " for instance http://127.0.0.1:4200/api."
+            )
+        os.environ[SERVED] = as_served(project, job)
+        deployment = RunnerDeployment.from_entrypoint(
+            "prefect_compat.served.flow",
+            name=name,
+            schedules=[Cron(cron)] if cron else None,
+            tags=["derived-from-dagster"],
+        )
+        serve_deployments(deployment)
 
 
 @main.command()

@@ -2,9 +2,10 @@
 
 import importlib
 import importlib.util
+import json
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,9 @@ from dagster._core.workspace.load import location_origins_from_yaml_paths
 from yaml import YAMLError
 
 from prefect_compat.errors import DefinitionError
+
+# The environment variable that tells `prefect_compat.served` which job's flow to build.
+SERVED = "PREFECT_COMPAT_SERVED"
 
 
 @dataclass(frozen=True)
@@ -116,3 +120,14 @@ def _said(error: Exception) -> str:
     ]
     lines = [*traceback.format_list(frames), *traceback.format_exception_only(error)]
     return "".join(lines).strip()
+
+
+def as_served(project: Project, job: str) -> str:
+    """The job as text for the environment variable SERVED."""
+    return json.dumps({"project": asdict(project), "job": job})
+
+
+def from_served(text: str) -> tuple[Project, str]:
+    """The inverse of `as_served`."""
+    found = json.loads(text)
+    return Project(**found["project"]), found["job"]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.webhook import Webhook, listening
+
 # Before anything imports an orchestrator or the definitions: both read their homes at import.
 _HOME = Path(tempfile.mkdtemp(prefix="ticket-tests-"))
 os.environ.update(
@@ -49,6 +51,15 @@ def prefect_server() -> Iterator[None]:
     quick = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
     with prefect_test_harness(server_startup_timeout=180), quick:
         yield
+
+
+@pytest.fixture
+def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
+    from ticket_assets import notices
+
+    monkeypatch.setattr(notices, "WAIT_S", 0.01)
+    with listening() as state:
+        yield state
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,8 +1,17 @@
-"""The jobs and the schedule."""
+"""The jobs, the schedule, and the notices of runs that have ended."""
+
+from typing import Any
 
 import dagster as dg
 
-from ticket_assets.assets import DAILY_ASSETS, DAYS, performance_report, trial_summary
+from ticket_assets.assets import DAILY_ASSETS, DAYS, metrics, performance_report, trial_summary
+from ticket_assets.notices import Notice, deliver, headline
+from ticket_assets.settings import Settings
+
+# A scheduler that stood still for long catches up a week a tick.
+DAYS_PER_TICK = 7
+PARTITION_TAG = "dagster/partition"
+RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 ticket_model_evaluation = dg.define_asset_job(
     "ticket_model_evaluation",
@@ -20,13 +29,100 @@ ticket_performance_report = dg.define_asset_job(
 @dg.schedule(
     job=ticket_model_evaluation,
     cron_schedule="0 6 * * *",
-    description="Every morning: evaluates the oldest day that has no trial summary yet, so that a"
-    " scheduler that stood still catches up day by day.",
+    description="Every morning at 6:00 UTC: evaluates the oldest days that have no trial summary"
+    f" yet, at most {DAYS_PER_TICK}, so that a scheduler that stood still catches up.",
 )
-def oldest_day_first(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """The oldest day without a trial summary, or why there is none."""
+def oldest_day_first(
+    context: dg.ScheduleEvaluationContext,
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """A run for each of the oldest days without a trial summary, or why there is none."""
     evaluated = context.instance.get_materialized_partitions(trial_summary.key)
-    waiting = [day for day in DAYS.get_partition_keys() if day not in evaluated]
+    running = {
+        run.tags.get(PARTITION_TAG)
+        for run in context.instance.get_runs(
+            dg.RunsFilter(
+                job_name=ticket_model_evaluation.name,
+                statuses=[
+                    dg.DagsterRunStatus.QUEUED,
+                    dg.DagsterRunStatus.STARTING,
+                    dg.DagsterRunStatus.STARTED,
+                ],
+            )
+        )
+    }
+    waiting = [day for day in DAYS.get_partition_keys() if day not in evaluated | running]
     if not waiting:
         return dg.SkipReason("Every day of the log is evaluated.")
-    return dg.RunRequest(partition_key=waiting[0])
+    # With the tick in its key, so that a day that failed is asked for again at the next.
+    tick = context.scheduled_execution_time.isoformat()
+    return [
+        dg.RunRequest(run_key=f"{day} at {tick}", partition_key=day)
+        for day in waiting[:DAYS_PER_TICK]
+    ]
+
+
+def notice_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """What tells the webhook of the settings of each run that succeeds or fails."""
+
+    def tell(context: dg.RunStatusSensorContext) -> dg.SkipReason:
+        if not settings.webhook_url:
+            return dg.SkipReason("TICKET_WEBHOOK_URL is not set.")
+        notice = _notice_of(context, settings.dagster_url)
+        taken = deliver(notice, settings.webhook_url, context.log.warning)
+        outcome = "was delivered" if taken else "was not delivered"
+        return dg.SkipReason(f"The notice of run {context.dagster_run.run_id} {outcome}.")
+
+    def sensor(name: str, status: dg.DagsterRunStatus, words: str) -> dg.SensorDefinition:
+        return dg.run_status_sensor(
+            name=name,
+            run_status=status,
+            monitored_jobs=[ticket_model_evaluation, ticket_performance_report],
+            description=f"Tells the webhook TICKET_WEBHOOK_URL of each run that {words}: what,"
+            " which day, its figures, a link. A webhook that is down fails no run.",
+            default_status=dg.DefaultSensorStatus.RUNNING
+            if settings.webhook_url
+            else dg.DefaultSensorStatus.STOPPED,
+        )(tell)
+
+    return [
+        sensor("notice_of_success", dg.DagsterRunStatus.SUCCESS, "succeeds"),
+        sensor("notice_of_failure", dg.DagsterRunStatus.FAILURE, "fails"),
+    ]
+
+
+def _notice_of(context: dg.RunStatusSensorContext, dagster_url: str) -> Notice:
+    run = context.dagster_run
+    days = run.tags.get(PARTITION_TAG) or "...".join(
+        run.tags[tag] for tag in RANGE_TAGS if tag in run.tags
+    )
+    return Notice(
+        job=run.job_name,
+        days=days,
+        orchestrator="Dagster",
+        succeeded=run.is_success,
+        link=f"{dagster_url}/runs/{run.run_id}",
+        figures=headline(_metrics_of(context.instance, run.run_id)),
+        reason="" if run.is_success else _reason(context),
+    )
+
+
+def _metrics_of(instance: dg.DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
+    """The metadata of `metrics` by day, as the run made it."""
+    found: dict[str, dict[str, Any]] = {}
+    for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
+        made = event.asset_materialization
+        if made and made.asset_key == metrics.key and made.partition:
+            found[made.partition] = {name: value.value for name, value in made.metadata.items()}
+    return found
+
+
+def _reason(context: dg.RunStatusSensorContext) -> str:
+    """What the first step that failed said, else what the run says."""
+    for event in context.instance.all_logs(
+        context.dagster_run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE
+    ):
+        step = event.get_dagster_event()
+        data = step.step_failure_data
+        described = data.user_failure_data.description if data.user_failure_data else None
+        return f"{step.step_key}: {described or (data.error.message if data.error else '')}".strip()
+    return context.dagster_event.message or ""

@@ -6,6 +6,7 @@ import dagster as dg
 
 from ticket_assets.assets import DAILY_ASSETS, SETTINGS, EventLog, event_log, performance_report
 from ticket_assets.automation import (
+    notice_sensors,
     oldest_day_first,
     ticket_model_evaluation,
     ticket_performance_report,
@@ -28,6 +29,7 @@ def build_definitions(
         asset_checks=CHECKS,
         jobs=[ticket_model_evaluation, ticket_performance_report],
         schedules=[oldest_day_first],
+        sensors=notice_sensors(settings),
         executor=executor,
         resources={
             "io_manager": DailyStore(root=str(settings.store), dask=settings.dask),

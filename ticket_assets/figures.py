@@ -11,18 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from ticket_assets.errors import StoreError
+from ticket_assets.places import place_at
 
 HOUR = 3600.0
 
 
-def trials(store: Path, days: str) -> list[dict[str, Any]]:
+def trials(store: str | Path, days: str) -> list[dict[str, Any]]:
     """The trial documents of a day or of a range A...B, in order of the days.
 
     Raises StoreError where there is none.
     """
     first, last = days.split("...")[0], days.split("...")[-1]
-    paths = sorted((store / "trial_summary").glob("*.json"))
-    found = [json.loads(path.read_bytes()) for path in paths if first <= path.stem <= last]
+    place = place_at(store)
+    names = sorted(place.names("trial_summary"))
+    wanted = [
+        f"trial_summary/{name}"
+        for name in names
+        if name.endswith(".json") and first <= name.removesuffix(".json") <= last
+    ]
+    found = [json.loads(content) for content in place.each(place.read, wanted)]
     if not found:
         raise StoreError(
             f"{store} holds no trial summary of {days}. Materialize trial_summary for these days."
@@ -52,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--store", required=True, help="a folder, or s3://bucket/prefix")
     parser.add_argument("--days", required=True, help="a day, or a range A...B")
     options = parser.parse_args()
     try:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +15,7 @@ class Settings:
     """What a user may set; each field's variable and default stand in `from_environment`."""
 
     event_log: str
-    store: Path
+    store: Path | str  # str where it is on S3
     cache: Path
     dask: str
     first_day: date
@@ -23,6 +23,8 @@ class Settings:
     download_timeout_s: float
     download_attempts: int
     download_limit_mb: int
+    dagster_url: str
+    webhook_url: str = field(repr=False)  # whoever knows it can post to it
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -33,7 +35,7 @@ class Settings:
         env = os.environ if environment is None else environment
         settings = cls(
             event_log=env.get("TICKET_EVENT_LOG", "").strip() or "sample",
-            store=_local_path(env, "TICKET_STORE", "var/store"),
+            store=_store(env),
             cache=_local_path(env, "TICKET_CACHE", "var/cache"),
             dask=_dask(env),
             # The calendar days of closed_at in the UCI log; the sample log has the same.
@@ -42,11 +44,19 @@ class Settings:
             download_timeout_s=_positive(env, "TICKET_DOWNLOAD_TIMEOUT_S", "30"),
             download_attempts=int(_positive(env, "TICKET_DOWNLOAD_ATTEMPTS", "4")),
             download_limit_mb=int(_positive(env, "TICKET_DOWNLOAD_LIMIT_MB", "4096")),
+            dagster_url=_address(env, "TICKET_DAGSTER_URL", "http://127.0.0.1:3000"),
+            webhook_url=_address(env, "TICKET_WEBHOOK_URL", ""),
         )
         if settings.first_day > settings.last_day:
             raise SettingError(
                 f"TICKET_FIRST_DAY {settings.first_day} lies after TICKET_LAST_DAY"
                 f" {settings.last_day}. Swap them."
+            )
+        if settings.dask and isinstance(settings.store, str):
+            raise SettingError(
+                f"TICKET_DASK is '{settings.dask}' and TICKET_STORE is '{settings.store}'; they do"
+                " not go together yet: Dask's workers write to a local folder only. Unset"
+                " TICKET_DASK, or set TICKET_STORE to a folder."
             )
         return settings
 
@@ -58,6 +68,21 @@ def _local_path(env: Mapping[str, str], name: str, default: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
+def _store(env: Mapping[str, str]) -> Path | str:
+    text = env.get("TICKET_STORE", "").strip()
+    if "://" not in text:
+        return _local_path(env, "TICKET_STORE", "var/store")
+    # Not what s3fs would read as more than a name: user@, ?versionId, patterns.
+    if not re.fullmatch(r"s3://[\w.-]+(/[^/?#@*\[\]\s]+)*/*", text):
+        # An address may hold a password.
+        shown = re.sub(r"//.*@", "//...@", text).partition("?")[0]
+        raise SettingError(
+            f"TICKET_STORE is '{shown}'; expected a local path such as 'var/store', or"
+            " s3://bucket/prefix. Credentials come from AWS's own settings (AWS_PROFILE, ...)."
+        )
+    return text.rstrip("/")
+
+
 def _dask(env: Mapping[str, str]) -> str:
     text = env.get("TICKET_DASK", "").strip()
     if text and not re.fullmatch(r"local(:[1-9]\d*)?|[a-z]+://\S+", text):
@@ -66,6 +91,13 @@ def _dask(env: Mapping[str, str]) -> str:
             " workers, or a scheduler's address such as tcp://10.0.0.1:8786."
         )
     return text
+
+
+def _address(env: Mapping[str, str], name: str, default: str) -> str:
+    text = env.get(name, "").strip() or default
+    if text and not re.fullmatch(r"https?://[^\s/]+\S*", text):
+        raise SettingError(f"{name} is no http(s):// address. Correct or unset it.")
+    return text.rstrip("/")
 
 
 def _day(env: Mapping[str, str], name: str, default: str) -> date:

@@ -1,19 +1,15 @@
 """One file per asset and day: tables as Parquet, documents as JSON, whole or not at all."""
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import threading
-import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -25,6 +21,15 @@ from pydantic import PrivateAttr
 
 from ticket_assets.days import to_days
 from ticket_assets.errors import DataError, StoreError
+from ticket_assets.places import (
+    DayLocks,
+    LocalFolder,
+    Place,
+    Write,
+    place_at,
+    unwritable,
+    write_file,
+)
 from ticket_assets.tables import (
     ROWS_PER_PART,
     LargeTable,
@@ -130,39 +135,47 @@ class DailyStore(dg.ConfigurableIOManager):
     before the first takes its name. From a run's first write of a day until its end no other
     run can write that day, so the day's files are of one run.
 
+    `root` is a local folder or `s3://bucket/prefix`. There each file is an object, whole or as it
+    was, but no day is held: do not run the same day twice at once. See `bucket.py`.
+
     Where `dask` is set (see TICKET_DASK), an asset whose metadata say `"large": True` is loaded as
-    a LargeTable. One is written in bounded memory, on its workers.
+    a LargeTable. One is written in bounded memory, on its workers; not to S3.
     """
 
     root: str
     dask: str = ""
     lock_wait_s: float = 60.0
 
-    _locks: "DayLocks" = PrivateAttr()
+    _opened: Place | None = PrivateAttr(default=None)
+    _locks: DayLocks | None = PrivateAttr()  # None where the place has none
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        self._locks = DayLocks(Path(self.root) / ".locks", self.lock_wait_s)
+        folder = self._place.lock_folder
+        self._locks = DayLocks(folder, self.lock_wait_s) if folder else None
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        self._locks.release()
+        if self._locks:
+            self._locks.release()
 
     def handle_output(self, context: dg.OutputContext, obj: Table | Documents) -> None:
-        folder = self._folder(context.asset_key)
+        place, name = self._place, _name(context.asset_key)
         if not context.has_asset_partitions:
-            _publish({folder.with_suffix(".json"): _json_bytes(obj, indent=2)})
-            context.add_output_metadata(
-                {"path": dg.MetadataValue.path(folder.with_suffix(".json"))}
-            )
+            name = f"{name}.json"
+            place.publish({name: _writer(_json_bytes(obj, indent=2))})
+            context.add_output_metadata({"path": dg.MetadataValue.path(place.address(name))})
             return
         keys = context.asset_partition_keys
-        self._locks.acquire(keys)
+        if self._locks:
+            self._locks.acquire(keys)
         if isinstance(obj, LargeTable):
-            _publish_large(folder, obj, keys)
+            _publish_large(self._local.folder / name, obj, keys)
         elif isinstance(obj, pd.DataFrame):
-            _publish({folder / f"{key}.parquet": part for key, part in _split(obj, keys).items()})
+            parts = _split(obj, keys)
+            place.publish({f"{name}/{key}.parquet": _writer(parts[key]) for key in keys})
         else:
-            _publish({folder / f"{key}.json": _json_bytes(obj[key], indent=2) for key in keys})
-        context.add_output_metadata({"path": dg.MetadataValue.path(folder)})
+            documents = {key: _json_bytes(obj[key], indent=2) for key in keys}
+            place.publish({f"{name}/{key}.json": _writer(documents[key]) for key in keys})
+        context.add_output_metadata({"path": dg.MetadataValue.path(place.address(name))})
 
     def load_input(self, context: dg.InputContext) -> Table | Documents | dict[str, Any]:
         """The table (or the documents by key) of the input's days.
@@ -170,84 +183,60 @@ class DailyStore(dg.ConfigurableIOManager):
         Input metadata: `columns` narrows a table; `allow_missing_partitions` skips days that
         are not there. Raises StoreError naming the files that are missing or damaged.
         """
-        folder = self._folder(context.asset_key)
+        place, name = self._place, _name(context.asset_key)
         if not context.has_asset_partitions:
-            return _read_json(folder.with_suffix(".json"))
+            return _read_json(place, f"{name}.json")
         keys = context.asset_partition_keys
         options = context.definition_metadata or {}
-        paths = self._paths(folder, keys, bool(options.get("allow_missing_partitions")))
-        if any(path.suffix == ".json" for path in paths.values()):
-            return {key: _read_json(path) for key, path in paths.items()}
+        files = _present(place, name, keys, bool(options.get("allow_missing_partitions")))
+        if any(file.endswith(".json") for file in files.values()):
+            documents = place.each(lambda file: _read_json(place, file), files.values())
+            return dict(zip(files, documents, strict=True))
+        columns = options.get("columns")
         upstream = context.upstream_output
         if self.dask and upstream and (upstream.definition_metadata or {}).get("large"):
-            return _read_large(paths, options.get("columns"), self.dask)
-        return _read_tables(paths, options.get("columns"))
+            return _read_large(self._local, files, columns, self.dask)
+        return _read_tables(place, files, columns)
 
-    def _folder(self, key: dg.AssetKey) -> Path:
-        return Path(self.root, *key.path)
+    @property
+    def _place(self) -> Place:
+        if self._opened is None:
+            self._opened = place_at(self.root)
+        return self._opened
 
-    def _paths(self, folder: Path, keys: Sequence[str], allow_missing: bool) -> dict[str, Path]:
-        found = {
-            key: path
-            for key in keys
-            for path in (folder / f"{key}.parquet", folder / f"{key}.json")
-            if path.exists()
-        }
-        missing = [key for key in keys if key not in found]
-        if (missing and not allow_missing) or not found:
+    @property
+    def _local(self) -> LocalFolder:
+        """Where Dask's workers read and write."""
+        if not isinstance(self._place, LocalFolder):
             raise StoreError(
-                f"{folder.name}: no file for {len(missing)} of {len(keys)} days in {folder}"
-                f" (first: {missing[0]}). Materialize {folder.name} for these days first."
+                f"TICKET_STORE {self.root}: a table on Dask (TICKET_DASK) is read from and written"
+                " to a local folder only. Unset TICKET_DASK, or set TICKET_STORE to a folder."
             )
-        return found
+        return self._place
 
 
-class DayLocks:
-    """Days held for writing by one run, each an advisory lock on a file of its own.
+def _name(key: dg.AssetKey) -> str:
+    return "/".join(key.path)
 
-    The operating system lets a lock go when its process ends, however it ends.
-    """
 
-    def __init__(self, folder: Path, wait_s: float) -> None:
-        self._folder = folder
-        self._wait_s = wait_s
-        self._held: dict[str, BinaryIO] = {}
-        self._guard = threading.Lock()
-
-    def acquire(self, keys: Iterable[str]) -> None:
-        """Holds the days until `release`. Raises StoreError if another run keeps one longer
-        than the waiting time. In ascending order, so that two runs cannot wait for each other."""
-        with self._guard:
-            for key in sorted(set(keys) - set(self._held)):
-                self._held[key] = self._lock(key)
-
-    def release(self) -> None:
-        with self._guard:
-            for file in self._held.values():
-                file.close()
-            self._held.clear()
-
-    def _lock(self, key: str) -> BinaryIO:
-        path = self._folder / f"{key}.lock"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            file = path.open("ab")
-        except OSError as error:
-            raise _unwritable(path, error) from error
-        give_up = time.monotonic() + self._wait_s
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return file
-            except BlockingIOError:
-                if time.monotonic() >= give_up:
-                    file.close()
-                    raise StoreError(
-                        f"{key} is being written by another run (waited {self._wait_s:g} s for"
-                        f" {path}). Nothing of this day was written. Run it again when that run"
-                        " has ended."
-                    ) from None
-                time.sleep(0.05)
+def _present(place: Place, name: str, keys: Sequence[str], allow_missing: bool) -> dict[str, str]:
+    """The file of each day that is there."""
+    start = os.path.commonprefix(list(keys))  # noqa: RUF071 - of characters, as it is meant
+    there = place.names(name, start)
+    found = {
+        key: f"{name}/{key}{end}"
+        for key in keys
+        for end in (".parquet", ".json")
+        if f"{key}{end}" in there
+    }
+    missing = [key for key in keys if key not in found]
+    if (missing and not allow_missing) or not found:
+        asset = name.rpartition("/")[2]
+        raise StoreError(
+            f"{asset}: no file for {len(missing)} of {len(keys)} days in {place.address(name)}"
+            f" (first: {missing[0]}). Materialize {asset} for these days first."
+        )
+    return found
 
 
 def _split(table: pd.DataFrame, keys: Sequence[str]) -> dict[str, pa.Table]:
@@ -261,26 +250,6 @@ def _split(table: pd.DataFrame, keys: Sequence[str]) -> dict[str, pa.Table]:
         )
         for key, rows in zip(keys, rows_by_day(table, keys), strict=True)
     }
-
-
-def _publish(contents: Mapping[Path, pa.Table | bytes]) -> None:
-    """Writes all the files or none: each under a temporary name, flushed, then renamed."""
-    staged = {
-        path: path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-        for path in contents
-    }
-    try:
-        for folder in {path.parent for path in staged}:
-            folder.mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(_write, staged.values(), contents.values()))
-        for path, temporary in staged.items():
-            temporary.replace(path)
-    except OSError as error:
-        raise _unwritable(next(iter(staged)), error) from error
-    finally:
-        for temporary in staged.values():
-            _discard(temporary)
 
 
 def _publish_large(folder: Path, table: LargeTable, keys: Sequence[str]) -> None:
@@ -297,7 +266,7 @@ def _publish_large(folder: Path, table: LargeTable, keys: Sequence[str]) -> None
         empty = with_attrs(no_rows_of(table), table.attrs)
         for key, nothing in _split(empty, keys).items():
             if not pieces[key]:
-                _write(stage / key, nothing)
+                write_file(stage / key, _writer(nothing))
                 pieces[key] = [stage / key]
         cut_up = {key: paths for key, paths in pieces.items() if len(paths) > 1}
         calls = ((paths, stage / f"{key}.whole") for key, paths in cut_up.items())
@@ -306,7 +275,7 @@ def _publish_large(folder: Path, table: LargeTable, keys: Sequence[str]) -> None
         for key, (whole,) in pieces.items():
             whole.replace(folder / f"{key}.parquet")
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
@@ -319,7 +288,7 @@ def _write_pieces(
     found = [(key, rows) for key, rows in _split(part, keys).items() if rows.num_rows]
     written = [(key, rows, stage / f"{key}.{uuid.uuid4().hex}") for key, rows in found]
     for _, rows, path in written:
-        _write(path, rows)
+        write_file(path, _writer(rows))
     return [(key, path) for key, _, path in written]
 
 
@@ -335,37 +304,19 @@ def _joined(pieces: Sequence[Path], path: Path) -> Path:
     return path
 
 
-def _write(path: Path, content: pa.Table | bytes) -> None:
-    with path.open("wb") as file:
-        if isinstance(content, bytes):
-            file.write(content)
-        else:
-            pq.write_table(content, file, row_group_size=ROWS_PER_PART, **PARQUET)
-        file.flush()
-        os.fsync(file.fileno())
+def _writer(content: pa.Table | bytes) -> Write:
+    if isinstance(content, bytes):
+        return lambda file: file.write(content)
+    return lambda file: pq.write_table(content, file, row_group_size=ROWS_PER_PART, **PARQUET)
 
 
-def _discard(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return  # its folder could not even be made, so neither could the file
-
-
-def _unwritable(path: Path, error: OSError) -> StoreError:
-    reason = error.strerror or str(error)
-    return StoreError(
-        f"{path} cannot be written: {reason}. No file was changed. Make room or correct"
-        " TICKET_STORE, then run again."
-    )
-
-
-def _read_tables(paths: Mapping[str, Path], columns: Sequence[str] | None) -> pd.DataFrame:
-    with ThreadPoolExecutor(4) as pool:
-        tables = list(pool.map(lambda path: _read_table(path, columns), paths.values()))
+def _read_tables(
+    place: Place, files: Mapping[str, str], columns: Sequence[str] | None
+) -> pd.DataFrame:
+    tables = place.each(lambda file: _read_table(place, file, columns), files.values())
     origins = {
         key: json.loads((table.schema.metadata or {}).get(PROVENANCE.encode(), b"{}"))
-        for key, table in zip(paths, tables, strict=True)
+        for key, table in zip(files, tables, strict=True)
     }
     whole = pa.concat_tables(
         [table.replace_schema_metadata(None) for table in tables], promote_options="default"
@@ -373,65 +324,73 @@ def _read_tables(paths: Mapping[str, Path], columns: Sequence[str] | None) -> pd
     return with_attrs(to_frame(whole), {PROVENANCE: json.dumps(origins)})
 
 
-def _read_large(paths: Mapping[str, Path], columns: Sequence[str] | None, dask: str) -> LargeTable:
+def _read_large(
+    place: LocalFolder, files: Mapping[str, str], columns: Sequence[str] | None, dask: str
+) -> LargeTable:
     """The days' files as one table, a partition for ROWS_PER_PART rows or fewer."""
     origins: dict[str, Any] = {}
-    sources: list[list[tuple[Path, int]]] = [[]]
+    sources: list[list[tuple[str, int]]] = [[]]
     rows_of_last = 0
-    for key, path in paths.items():
-        facts = _read_footer(path)
+    for key, file in files.items():
+        facts = _read_footer(place, file)
         origins[key] = json.loads((facts.metadata or {}).get(PROVENANCE.encode(), b"{}"))
         for group in range(facts.num_row_groups):
             rows = facts.row_group(group).num_rows
             if sources[-1] and rows_of_last + rows > ROWS_PER_PART:
                 sources.append([])
                 rows_of_last = 0
-            sources[-1].append((path, group))
+            sources[-1].append((file, group))
             rows_of_last += rows
     if not sources[-1]:
-        sources = [[(next(iter(paths.values())), 0)]]
-    empty = to_frame(_read_table(sources[0][0][0], columns).slice(0, 0))
+        sources = [[(next(iter(files.values())), 0)]]
+    empty = to_frame(_read_table(place, sources[0][0][0], columns).slice(0, 0))
     empty = with_attrs(empty, {PROVENANCE: json.dumps(origins)})
-    return LargeTable.of(_read_groups, sources, empty, dask)
+    return LargeTable.of(partial(_read_groups, place=place), sources, empty, dask)
 
 
-def _read_groups(groups: Sequence[tuple[Path, int]], columns: Sequence[str]) -> pd.DataFrame:
-    tables = [_read_table(path, columns, group) for path, group in groups]
+def _read_groups(
+    groups: Sequence[tuple[str, int]], columns: Sequence[str], place: Place
+) -> pd.DataFrame:
+    tables = [_read_table(place, file, columns, group) for file, group in groups]
     return to_frame(pa.concat_tables(tables, promote_options="default"))
 
 
-def _read_table(path: Path, columns: Sequence[str] | None, group: int | None = None) -> pa.Table:
+def _read_table(
+    place: Place, name: str, columns: Sequence[str] | None, group: int | None = None
+) -> pa.Table:
     names = list(columns) if columns else None
-    with _readable(path):
-        file = pq.ParquetFile(path)
+    with _readable(place.address(name)):
+        file = pq.ParquetFile(place.open(name))
         if group is None or group >= file.num_row_groups:
             return file.read(columns=names)
         return file.read_row_group(group, columns=names)
 
 
-def _read_footer(path: Path) -> pq.FileMetaData:
-    with _readable(path):
-        return pq.read_metadata(path)
+def _read_footer(place: Place, name: str) -> pq.FileMetaData:
+    with _readable(place.address(name)):
+        return pq.read_metadata(place.open(name))
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _readable(address: str) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowInvalid) as error:
         raise StoreError(
-            f"{path} cannot be read: {error}. Remove it and materialize the day again."
+            f"{address} cannot be read: {error}. Remove it and materialize the day again."
         ) from error
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(place: Place, name: str) -> dict[str, Any]:
+    address = place.address(name)
     try:
-        document: dict[str, Any] = json.loads(path.read_bytes())
+        document: dict[str, Any] = json.loads(place.read(name))
     except FileNotFoundError:
-        raise StoreError(f"{path} does not exist. Materialize {path.stem} first.") from None
+        stem = Path(name).stem
+        raise StoreError(f"{address} does not exist. Materialize {stem} first.") from None
     except (OSError, ValueError) as error:
         raise StoreError(
-            f"{path} cannot be read: {error}. Remove it and materialize it again."
+            f"{address} cannot be read: {error}. Remove it and materialize it again."
         ) from error
     return document
 

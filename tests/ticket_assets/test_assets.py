@@ -12,7 +12,6 @@ from dagster._core.definitions.observe import observe
 
 from tests.logs import write_log
 from tests.projects import JOB, REPORT_JOB, failure, files, project, run_dagster
-from ticket_assets.automation import oldest_day_first
 from ticket_assets.storage import content_digests
 
 DAILY = ["metrics", "predictions", "raw_log", "sampled_batch", "targets", "trial_summary"]
@@ -284,40 +283,6 @@ def test_the_report_covers_the_days_that_are_evaluated(
     (event,) = result.get_asset_materialization_events()
     images = event.step_materialization_data.materialization.metadata
     assert "data:image/png;base64," in str(images["trend"].value)
-
-
-class TestSchedule:
-    @pytest.fixture
-    def instance(self) -> Iterator[dg.DagsterInstance]:
-        """On disk: a schedule's context opens its instance by reference."""
-        with dg.instance_for_test() as found:
-            yield found
-
-    def tick(self, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
-        context = dg.build_schedule_context(instance=instance)
-        found = oldest_day_first(context)
-        assert isinstance(found, dg.RunRequest | dg.SkipReason)
-        return found
-
-    def test_each_tick_asks_for_the_oldest_day_not_yet_evaluated(
-        self, tmp_path: Path, instance: dg.DagsterInstance
-    ) -> None:
-        first = self.tick(instance)
-        assert isinstance(first, dg.RunRequest)
-        assert first.partition_key == "2016-02-29"
-        run_dagster(project(tmp_path), "2016-02-29...2016-03-03", instance)
-        second = self.tick(instance)
-        assert isinstance(second, dg.RunRequest)
-        assert second.partition_key == "2016-03-04"
-
-    def test_when_every_day_is_evaluated_it_says_so(self, instance: dg.DagsterInstance) -> None:
-        from ticket_assets.assets import DAYS
-
-        for day in DAYS.get_partition_keys():
-            instance.report_runless_asset_event(
-                dg.AssetMaterialization("trial_summary", partition=day)
-            )
-        assert isinstance(self.tick(instance), dg.SkipReason)
 
 
 def test_the_event_log_s_data_version_is_its_sha256(

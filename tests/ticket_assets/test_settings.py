@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,39 @@ def test_the_defaults_need_no_environment() -> None:
         ("TICKET_DOWNLOAD_TIMEOUT_S", "soon", "expected a number above 0"),
         ("TICKET_DASK", "yes", "expected nothing .*, local, local:4 for four workers, or a sched"),
         ("TICKET_DASK", "local:0", "expected nothing"),
-        ("TICKET_STORE", "s3://bucket/store", "expected a local path"),
+        ("TICKET_STORE", "gs://bucket/store", "'gs://bucket/store'; .* or s3://bucket/prefix"),
+        ("TICKET_STORE", "s3://", "expected a local path .*, or s3://bucket/prefix"),
+        ("TICKET_STORE", "s3://bucket/*/store", "expected a local path"),
+        ("TICKET_CACHE", "s3://bucket/cache", "TICKET_CACHE is .*; expected a local path"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str, words: str) -> None:
     with pytest.raises(SettingError, match=words):
         Settings.from_environment({name: value})
+
+
+def test_the_store_may_be_on_s3() -> None:
+    for text in ("s3://bucket/some/prefix", "s3://bucket/some/prefix/", "s3://my-bucket.v2"):
+        settings = Settings.from_environment({"TICKET_STORE": text})
+        assert settings.store == text.rstrip("/")
+
+
+def test_a_store_on_s3_and_dask_are_refused_together() -> None:
+    environment = {"TICKET_STORE": "s3://bucket/store", "TICKET_DASK": "local:2"}
+    with pytest.raises(SettingError, match=r"do not go together yet: .* Unset TICKET_DASK"):
+        Settings.from_environment(environment)
+
+
+@pytest.mark.parametrize("text", ["s3://key:hunter2@bucket/p", "s3://bucket/p?secret=hunter2"])
+def test_a_password_in_the_address_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(SettingError, match="AWS_PROFILE") as refused:
+        Settings.from_environment({"TICKET_STORE": text})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_every_setting_stands_in_the_readme_and_in_the_example(root: Path) -> None:
+    read = set(re.findall(r'"(TICKET_\w+)"', (root / "ticket_assets/settings.py").read_text()))
+    assert len(read) == 11
+    for name in ("README.md", ".env.example"):
+        text = (root / name).read_text()
+        assert {setting for setting in read if setting not in text} == set(), name

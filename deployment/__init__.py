@@ -1,0 +1,1 @@
+"""Running the project: both UIs on one machine, the orchestrators' own settings."""

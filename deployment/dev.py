@@ -1,0 +1,223 @@
+"""Both orchestrators on this machine's loopback with everything deployed, until Ctrl-C or SIGTERM.
+
+python -m deployment.dev [--dagster-port 3000] [--prefect-port 4200]
+"""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import psutil
+import requests
+
+HOST = "127.0.0.1"
+POOL = "tickets"
+LOGS = Path("var", "dev")
+START_S = 180.0
+# Dagster's daemon, code server and webserver take a few seconds to end in order.
+STOP_S = 20.0
+
+
+class Stopped(Exception):
+    """Someone asked for the end."""
+
+
+class Broken(Exception):
+    """What cannot be started, or has ended by itself."""
+
+
+@dataclass
+class Service:
+    """A program that runs until it is stopped, in a session of its own, with its log."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    seen: dict[int, psutil.Process] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Remembers the processes that it has started so far. Raises Broken if it has ended."""
+        if self.process.poll() is not None:
+            raise Broken(
+                f"{self.name} has ended (exit code {self.process.returncode}). {self.tail()}"
+            )
+        try:
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                self.seen.setdefault(child.pid, child)
+        except psutil.NoSuchProcess:
+            return
+
+    def tail(self) -> str:
+        log = log_of(self.name)
+        last = log.read_text(errors="replace").splitlines()[-5:]
+        return "\n".join([f"The end of {log}:", *last])
+
+
+def log_of(name: str) -> Path:
+    """The file with what the program prints."""
+    return LOGS / f"{name}.log"
+
+
+def script(name: str) -> str:
+    """A program of this Python's environment."""
+    return str(Path(sys.executable).parent / name)
+
+
+def start(name: str, command: Sequence[str], environment: dict[str, str]) -> Service:
+    """Starts the program, with the signals' own defaults: one that is started in the background of
+    a script inherits an ignored SIGINT, and `dagster dev` then ignores SIGTERM too."""
+
+    def as_if_by_hand() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    with log_of(name).open("wb") as log:
+        process = subprocess.Popen(
+            [script(command[0]), *command[1:]],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=as_if_by_hand,
+        )
+    return Service(name, process)
+
+
+def finish(command: Sequence[str], environment: dict[str, str]) -> None:
+    """Runs the program to its end. Raises Broken with what it printed if it fails."""
+    done = subprocess.run(
+        [script(command[0]), *command[1:]],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Broken(f"`{' '.join(command)}` failed:\n{done.stdout.strip()}")
+
+
+def wait_for(services: Sequence[Service], addresses: Sequence[str]) -> None:
+    """Until each address answers. Raises Broken where a service ends before, or none does."""
+    give_up = time.monotonic() + START_S
+    for address in addresses:
+        while not _answers(address):
+            for service in services:
+                service.look()
+            if time.monotonic() > give_up:
+                tails = "\n".join(service.tail() for service in services)
+                raise Broken(f"{address} did not answer within {START_S:g} s.\n{tails}")
+            time.sleep(0.5)
+
+
+def _answers(address: str) -> bool:
+    try:
+        return requests.get(address, timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def demand_free(port: int, option: str) -> None:
+    """Raises Broken if something listens there already."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        if probe.connect_ex((HOST, port)) == 0:
+            raise Broken(f"Port {port} is in use. Stop what listens there, or choose {option}.")
+
+
+def stop(services: Sequence[Service]) -> None:
+    """Ends the services and all that they have started."""
+    for service in services:
+        try:
+            service.look()
+        except Broken:
+            continue
+    for service in reversed(services):
+        if service.process.poll() is None:
+            service.process.send_signal(signal.SIGTERM)
+    give_up = time.monotonic() + STOP_S
+    left = [process for service in services for process in service.seen.values()]
+    for service in services:
+        try:
+            service.process.wait(max(0.0, give_up - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            service.process.kill()
+            service.process.wait()
+    _, alive = psutil.wait_procs(left, timeout=max(0.1, give_up - time.monotonic()))
+    for process in alive:
+        process.kill()
+    psutil.wait_procs(alive, timeout=5)
+
+
+def run(dagster_port: int, prefect_port: int, services: list[Service]) -> None:
+    """Starts everything, says where it is, and watches it until it is stopped."""
+    demand_free(dagster_port, "--dagster-port")
+    demand_free(prefect_port, "--prefect-port")
+    dagster_ui, prefect_ui = f"http://{HOST}:{dagster_port}", f"http://{HOST}:{prefect_port}"
+    environment = {
+        **os.environ,
+        "TICKET_DAGSTER_URL": dagster_ui,
+        "PREFECT_API_URL": f"{prefect_ui}/api",
+    }
+    dagster = ["dagster", "dev", "-w", "workspace.yaml", "-h", HOST, "-p", str(dagster_port)]
+    services.append(start("dagster", dagster, environment))
+    prefect = ["prefect", "server", "start", "--host", HOST, "--port", str(prefect_port)]
+    services.append(start("prefect-server", prefect, environment))
+    print("Starting Dagster and Prefect ...", flush=True)
+    wait_for(services, [f"{prefect_ui}/api/health"])
+    finish(
+        ["prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite"], environment
+    )
+    finish(["prefect", "--no-prompt", "deploy", "--all"], environment)
+    worker = ["prefect", "worker", "start", "--pool", POOL]
+    services.append(start("prefect-worker", worker, environment))
+    wait_for(services, [f"{dagster_ui}/server_info"])
+    print(f"Dagster  {dagster_ui}\nPrefect  {prefect_ui}\nLogs in {LOGS}. Ctrl-C stops both.")
+    sys.stdout.flush()
+    while True:
+        for service in services:
+            service.look()
+        time.sleep(1)
+
+
+def main() -> int:
+    """Exit code 0 when it was stopped, 1 where something could not be started or has ended."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dagster-port", type=int, default=3000)
+    parser.add_argument("--prefect-port", type=int, default=4200)
+    options = parser.parse_args()
+
+    def stopped(number: int, frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):  # stopping is not interrupted
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stopped)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    services: list[Service] = []
+    try:
+        run(options.dagster_port, options.prefect_port, services)
+    except Stopped:
+        print("Stopping ...", flush=True)
+        return 0
+    except Broken as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    finally:
+        stop(services)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

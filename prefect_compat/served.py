@@ -1,0 +1,12 @@
+"""The flow of the job that the environment names: what `prefect-compat serve` lets Prefect load.
+
+Prefect starts a process for each flow run and loads the flow in it by this module's name.
+"""
+
+import os
+
+from prefect_compat.flow import as_flow
+from prefect_compat.project import SERVED, from_served
+
+project, job = from_served(os.environ[SERVED])
+flow = as_flow(project.load(), job=job, makes_artifacts=True)

@@ -1,0 +1,79 @@
+"""What people are told of a run that has ended, and its delivery to a webhook."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+from urllib.parse import urlsplit
+
+ATTEMPTS = 3
+WAIT_S = 1.0
+TIMEOUT_S = 5.0
+LONGEST_REASON = 300
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A run that has ended: which job of which orchestrator, which days, and where to look.
+
+    `figures` are of a run that succeeded, `reason` of one that did not.
+    """
+
+    job: str
+    days: str
+    orchestrator: str
+    succeeded: bool
+    link: str
+    figures: str = ""
+    reason: str = ""
+
+    def as_message(self) -> dict[str, str]:
+        """The body for a Slack-compatible incoming webhook: `text` in Slack's mrkdwn."""
+        mark, verb = ("✅", "succeeded") if self.succeeded else ("❌", "failed")
+        said = self.figures if self.succeeded else self.reason[:LONGEST_REASON]
+        lines = [f"{mark} *{self.job}* {self.days} {verb} ({self.orchestrator})".replace("  ", " ")]
+        lines += [_escaped(said)] if said else []
+        lines += [f"<{self.link}|Open the run>"] if self.link else []
+        return {"text": "\n".join(lines)}
+
+
+def headline(metrics_by_day: Mapping[str, Mapping[str, Any]]) -> str:
+    """The figures of `metrics` over the run's days, from their metadata (`num_obs`, `mae_h`)."""
+    tickets = sum(int(of_day["num_obs"]) for of_day in metrics_by_day.values())
+    errors = [float(of_day["mae_h"]) for of_day in metrics_by_day.values() if "mae_h" in of_day]
+    if not metrics_by_day:
+        return ""
+    if not errors:
+        return "no tickets were closed"
+    days = "" if len(metrics_by_day) == 1 else f" on {len(metrics_by_day)} days, median"
+    return f"{tickets:,} rows scored{days or ','} MAE {median(errors):.1f} h"
+
+
+def deliver(notice: Notice, url: str, warn: Callable[[str], None]) -> bool:
+    """Whether the webhook took the notice. Where it did not, `warn` is told why, never more of
+    the address than its host: the rest is a secret."""
+    import requests  # 0.2 s, and only notices need it
+
+    reason = ""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(WAIT_S * 2 ** (attempt - 1))
+        try:
+            answer = requests.post(url, json=notice.as_message(), timeout=TIMEOUT_S)
+        except requests.RequestException as error:
+            reason = type(error).__name__
+            continue
+        if answer.ok:
+            return True
+        reason = f"HTTP status {answer.status_code}"
+        if answer.status_code < 500 and answer.status_code != 429:
+            break
+    host = urlsplit(url).hostname or "the webhook"
+    warn(f"The notice of {notice.job} {notice.days} was not delivered to {host}: {reason}.")
+    return False
+
+
+def _escaped(text: str) -> str:
+    """Slack's three control characters."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -55,7 +55,7 @@ def parse_csv(content: bytes, name: str) -> pa.Table:
     `name` is the file's, for the errors. Raises DataError listing all faults, the first few shown.
     """
     header, size = read_header(content, name)
-    parsed = parse_rows(content[size:], name, header)
+    parsed = parse_rows(memoryview(content)[size:], name, header)
     demand_rows(name, [parsed])
     return parsed.table
 
@@ -65,11 +65,11 @@ def read_header(content: bytes, name: str) -> tuple[list[str], int]:
 
     Raises DataError for a header that is not the log's.
     """
-    line, newline, _ = content.partition(b"\n")
-    text = line.removeprefix(b"\xef\xbb\xbf")
+    size = content.find(b"\n") + 1 or len(content)
+    text = content[:size].removeprefix(b"\xef\xbb\xbf")
     if not text.strip():
         raise DataError(f"{name}: is empty; expected a CSV with the log's 36 columns.")
-    header = next(csv.reader(io.StringIO(text.decode("utf-8", "replace").rstrip("\r"))))
+    header = next(csv.reader(io.StringIO(text.decode("utf-8", "replace").rstrip("\r\n"))))
     if is_damaged_copy(header):
         raise DataError(
             f"{name}: is the damaged copy of the UCI log that circulates: a search-and-replace"
@@ -83,11 +83,14 @@ def read_header(content: bytes, name: str) -> tuple[list[str], int]:
             f"{name}, header: {len(faults)} faults: {'; '.join(faults)}. Expected the 36 columns of"
             " the incident event log. Nothing was kept of it."
         )
-    return header, len(line) + len(newline)
+    return header, size
 
 
 def parse_rows(
-    content: bytes, name: str, header: list[str], first_line: Callable[[], int] = lambda: 2
+    content: bytes | memoryview,
+    name: str,
+    header: list[str],
+    first_line: Callable[[], int] = lambda: 2,
 ) -> ParsedRows:
     """Rows without their header, in their order: `log_row` (int64, from 1), `day` (date32: the
     date of `closed_at`, null without one), the 36 columns, then any others as text. `?` is null.
@@ -135,7 +138,7 @@ def demand_rows(name: str, blocks: Iterable[ParsedRows]) -> None:
 
 
 def _read_rows(
-    content: bytes, name: str, header: list[str], first_line: Callable[[], int]
+    content: bytes | memoryview, name: str, header: list[str], first_line: Callable[[], int]
 ) -> tuple[pa.Table, list[tuple[int, str]]]:
     """All columns as text, those to be typed dictionary-encoded, so that each distinct value is
     looked at once; and the rows that have another number of fields."""
@@ -174,7 +177,7 @@ def _read_rows(
         if wrong_rows:
             read(use_threads=False)  # only then does Arrow number the rows
     except pa.ArrowInvalid as error:
-        raise DataError(_unreadable(content, name, first_line, error)) from error
+        raise DataError(_unreadable(bytes(content), name, first_line, error)) from error
     return table, [
         (row.number, f"has {row.actual_columns} fields, expected {row.expected_columns}")
         for row in wrong_rows

@@ -1,14 +1,16 @@
 """A Dagster job as a native Prefect flow: one task a step, ordered and recorded by Prefect."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import Any
 
 import dagster as dg
 import prefect
+from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
-from prefect.futures import PrefectFuture
+from prefect.futures import PrefectFuture, PrefectWrappedFuture
+from prefect.states import Crashed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from prefect_compat.errors import DefinitionError, StepError
@@ -173,11 +175,16 @@ def run_graph(execution: Execution, wiring: Wiring, source: JobSource | None) ->
         futures = submission.futures
         for future in futures.values():
             future.wait()
-    not_started = [name for name, future in futures.items() if not future.state.is_final()]
+    lost = _lost(futures, submission.upstream)
+    not_started = [
+        name for name, future in futures.items() if name not in lost and not future.state.is_final()
+    ]
     not_started += submission.unresolved
-    failed = [name for name, future in futures.items() if _has_failed(future)]
+    failed = [name for name, future in futures.items() if name in lost or _has_failed(future)]
     if failed:
-        cause = futures[failed[0]].state.result(raise_on_failure=False)
+        cause: Any = lost.get(failed[0])
+        if cause is None:
+            cause = futures[failed[0]].state.result(raise_on_failure=False)
         reason = getattr(cause, "description", None) or cause
         unstarted = f"\nNot started, because they depend on it: {', '.join(not_started)}."
         error = StepError(
@@ -199,6 +206,38 @@ def _result(execution: Execution, futures: Mapping[str, PrefectFuture[StepResult
             seen = [event for event in execution.events if event.step_key == name]
             steps.append(StepResult(name, execution.run.run_id, tuple(seen)))
     return FlowResult(tuple(steps))
+
+
+def _lost(
+    futures: Mapping[str, PrefectFuture[Any]], upstream: Mapping[str, Collection[str]]
+) -> dict[str, StepError]:
+    """The steps whose worker went away with them, and with what Dask or the pool says of it.
+
+    Prefect does not: to it such a task run is running for ever, and its future is not failed. Here
+    its state becomes Crashed. What was to come after it is not lost but not started.
+    """
+    errors = {name: _error_of_worker(future) for name, future in futures.items()}
+    lost: dict[str, StepError] = {}
+    for name, error in errors.items():
+        if error is None or any(errors[before] for before in upstream[name]):
+            continue
+        message = f"its worker was lost: {type(error).__name__}: {error}"
+        lost[name] = StepError(message)
+        lost[name].__cause__ = error
+        with get_client(sync_client=True) as client:
+            run_id = futures[name].task_run_id
+            client.set_task_run_state(run_id, Crashed(message=message), force=True)
+    return lost
+
+
+def _error_of_worker(future: PrefectFuture[Any]) -> BaseException | None:
+    if not isinstance(future, PrefectWrappedFuture):
+        return None
+    wrapped: Any = future.wrapped_future
+    if not wrapped.done() or wrapped.cancelled():
+        return None
+    error: BaseException | None = wrapped.exception()
+    return error
 
 
 def _has_failed(future: PrefectFuture[Any]) -> bool:
@@ -223,6 +262,7 @@ class _Submission:
     def __init__(self, execution: Execution, wiring: Wiring, handle: ExecutionHandle) -> None:
         self.futures: dict[str, PrefectFuture[StepResult]] = {}
         self.unresolved: list[str] = []
+        self.upstream: dict[str, set[str]] = {}
         self._execution = execution
         self._wiring = wiring
         self._handle = handle
@@ -284,6 +324,7 @@ class _Submission:
         task = self._wiring.task(wired, key).of(self._handle)
         inputs: dict[str, Any] = {name: [] for name in task.inputs}
         order = []
+        self.upstream[key] = {edge.upstream for edge in edges}
         for edge in edges:
             future = self.futures[edge.upstream]
             if self._wiring.takes_result(wired, edge):

@@ -1,6 +1,7 @@
 """Isolation for every test: homes, store and cache of its own, nothing of the user's."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.webhook import Webhook, listening
+
+# Started in the background of a script, a process ignores SIGINT; Dagster copies that to SIGTERM,
+# its `tail`s of a step's output inherit it, and each step then waits 30 s for them to end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before anything imports an orchestrator or the definitions: both read their homes at import.
 _HOME = Path(tempfile.mkdtemp(prefix="ticket-tests-"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import pandas as pd
 import pyarrow as pa
 
-from ticket_assets.workers import dask_client
+from ticket_assets.workers import dask_client, in_order
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -105,13 +105,7 @@ def map_parts(
         for part, *rest in zip(parts, *arguments, strict=True)
     ]
     with dask_client(table.dask) as client:
-        waiting = list(reversed(client.compute(calls)))
-        try:
-            while waiting:
-                # No reference is kept, so that the worker lets go of what was taken.
-                yield waiting.pop().result()
-        finally:
-            client.cancel(waiting)
+        yield from in_order(client, client.compute(calls))
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:

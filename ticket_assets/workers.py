@@ -28,13 +28,19 @@ def run_all(
         yield from (function(*call) for call in calls)
         return
     with dask_client(dask) as client:
-        waiting = deque(client.submit(function, *call, pure=False) for call in calls)
-        try:
-            while waiting:
-                # No reference is kept, so that the worker lets go of what was taken.
-                yield waiting.popleft().result()
-        finally:
-            client.cancel(list(waiting))
+        yield from in_order(client, [client.submit(function, *call, pure=False) for call in calls])
+
+
+def in_order(client: Any, futures: Iterable[Any]) -> Iterator[Any]:
+    """The results of the client's futures, each let go of by its worker when it was taken; what is
+    not asked for any more is cancelled."""
+    waiting = deque(futures)
+    del futures
+    try:
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        client.cancel(list(waiting))
 
 
 @contextmanager

@@ -103,9 +103,10 @@ def run(
             result = flow(**parameters)
         except (ParameterTypeError, ParameterBindError) as error:
             raise click.UsageError(str(error)) from error
-    failed = [check for check in result.checks if not check.passed]
+    checks = {found.check for found in result.checks}
+    failed = {found.check for found in result.checks if not found.passed}
     click.echo(
-        f"{job}: {len(result.materializations)} outputs, {len(result.checks)} checks,"
+        f"{job}: {len(result.materializations)} outputs, {len(checks)} checks,"
         f" {len(failed)} failed."
     )
 

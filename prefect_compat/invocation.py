@@ -35,9 +35,10 @@ class Materialization:
 
 @dataclass(frozen=True)
 class CheckEvaluation:
-    """The result of one check, over the partitions of the run."""
+    """The result of one check: of a partition, or (None) of all that the run covers."""
 
     check: CheckId
+    partition_key: str | None
     passed: bool
     severity: str
     blocking: bool
@@ -188,6 +189,7 @@ def _materialization(found: dg.AssetMaterialization) -> Materialization:
 def _evaluation(found: Any) -> CheckEvaluation:  # Dagster's AssetCheckEvaluation
     return CheckEvaluation(
         check=CheckId(tuple(found.asset_key.path), found.check_name),
+        partition_key=found.partition,
         passed=found.passed,
         severity=found.severity.value,
         blocking=bool(found.blocking),

@@ -168,7 +168,11 @@ def _asks_for_retry(task: Any, task_run: Any, state: prefect.State[Any]) -> bool
 
 
 def _log_checks(result: StepResult) -> None:
+    """One line a check; of one that is recorded by partition too, the line of the whole run."""
+    of_run = {check.check for check in result.checks if check.partition_key is None}
     for check in result.checks:
+        if check.partition_key is not None and check.check in of_run:
+            continue
         logger = prefect.get_run_logger()
         level = logger.info if check.passed else logger.warning
         outcome = "passed" if check.passed else f"failed ({check.severity})"

@@ -1,14 +1,19 @@
 """What must be true of the data products, evaluated on every run that makes them.
 
-A check covers all the days of the run at once and names the days and rows that break it.
+A check covers all the days of the run at once and names the days and rows that break it. In a run
+of several days it is also recorded for each of them, so that Dagster shows which ones passed.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData as Target,
+)
 
 from ticket_assets import evaluation
 from ticket_assets.assets import (
@@ -21,7 +26,7 @@ from ticket_assets.assets import (
     sampled_batch,
     targets,
 )
-from ticket_assets.days import days_of_run, to_keys
+from ticket_assets.days import days_of_run, to_days, to_keys
 from ticket_assets.event_log.schema import COLUMNS, NAMES, PRIORITIES
 from ticket_assets.storage import provenance_of
 from ticket_assets.tables import map_parts, no_rows_of
@@ -29,92 +34,145 @@ from ticket_assets.tables import map_parts, no_rows_of
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 DRIFT_LIMIT = 1.5
 SHOWN = 5
-GAPS = "gaps"
 
 
 def _verdict(
+    context: dg.AssetCheckExecutionContext,
     faults: pd.DataFrame,
     rule: str,
     severity: dg.AssetCheckSeverity = ERROR,
-    count: int | None = None,
     **facts: Any,
 ) -> dg.AssetCheckResult:
     """Passed where no row is at fault; otherwise says how many are, and shows the first.
 
-    `count` is how many there are, where `faults` are only some.
+    A fault without a `day` is one of every day.
     """
-    count = len(faults) if count is None else count
-    first = faults.head(SHOWN).to_dict("records")
-    description = rule if faults.empty else f"{rule} Broken {count} times; first: {first[0]}"
-    return dg.AssetCheckResult(
-        passed=bool(faults.empty),
-        severity=severity,
-        description=description,
-        metadata={
-            "faults": count,
-            **({"first_faults": dg.MetadataValue.json(_plain(first))} if first else {}),
+    run = context.op_execution_context
+    if run.has_partition_key_range and not run.has_partition_key:
+        _record_each_day(run, faults, rule, severity)
+    return dg.AssetCheckResult(severity=severity, **_outcome(faults, rule, facts))
+
+
+def _outcome(faults: pd.DataFrame, rule: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """Of a check's result, what depends on the faults."""
+    if faults.empty:
+        return {"passed": True, "description": rule, "metadata": {"faults": 0, **facts}}
+    first = _as_text(faults.head(SHOWN))
+    words = ", ".join(f"{name} {value}" for name, value in first[0].items())
+    return {
+        "passed": False,
+        "description": f"{rule} Broken {len(faults)} times; first: {words}.",
+        "metadata": {
+            "faults": len(faults),
+            "first_faults": dg.MetadataValue.json(first),
             **facts,
         },
+    }
+
+
+def _as_text(rows: pd.DataFrame) -> list[dict[str, str]]:
+    """The rows as JSON objects, without the cells that are empty."""
+    rows = rows.assign(day=rows["day"].dt.date)
+    return [
+        {str(name): str(value) for name, value in record.items() if pd.notna(value)}
+        for record in rows.to_dict("records")
+    ]
+
+
+def _record_each_day(
+    run: dg.OpExecutionContext,
+    faults: pd.DataFrame,
+    rule: str,
+    severity: dg.AssetCheckSeverity,
+) -> None:
+    """An `AssetCheckResult` has no partition: of a run of several days Dagster 1.13 records one
+    result for them all, and shows each of the days as skipped."""
+    (key,) = run.selected_asset_check_keys
+    targets = _targets(run.instance, key.asset_key, run.partition_keys)
+    of_all = faults[faults["day"].isna()]
+    of_days = dict(list(faults.groupby("day")))
+    for name, day in zip(run.partition_keys, to_days(run.partition_keys), strict=True):
+        of_day = pd.concat([of_all, of_days[day]]) if day in of_days else of_all
+        evaluation: Any = dg.AssetCheckEvaluation(
+            asset_key=key.asset_key,
+            check_name=key.name,
+            severity=severity,
+            partition=name,
+            target_materialization_data=targets.get(name),
+            **_outcome(of_day, rule, {}),
+        )
+        run.log_event(evaluation)  # it takes one, though its types do not say so (1.13)
+
+
+def _targets(
+    instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Sequence[str]
+) -> dict[str, Target]:
+    """The latest materialization of each day: Dagster shows a result only if it is of that one."""
+    latest = instance.get_latest_storage_id_by_partition(
+        asset_key, dg.DagsterEventType.ASSET_MATERIALIZATION, set(days)
     )
-
-
-def _plain(records: list[dict[Any, Any]]) -> list[dict[str, str]]:
-    return [{str(name): str(value) for name, value in record.items()} for record in records]
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key, storage_ids=sorted(latest.values())),
+        limit=max(1, len(latest)),
+    )
+    return {
+        str(record.partition_key): Target(
+            run_id=record.run_id, storage_id=record.storage_id, timestamp=record.timestamp
+        )
+        for record in found.records
+    }
 
 
 @dg.asset_check(asset=raw_log, blocking=True, partitions_def=DAYS)
-def raw_log_schema(raw_log: LogTable) -> dg.AssetCheckResult:
+def raw_log_schema(
+    context: dg.AssetCheckExecutionContext, raw_log: LogTable
+) -> dg.AssetCheckResult:
     """Every column of the log is there with its type, and the required ones have no gaps."""
-    found: Counter[tuple[str, str, str]] = Counter()
-    for part in map_parts(_dtypes_and_gaps, raw_log):
-        found.update(part)
-    faults = pd.DataFrame(
-        [
-            (column, expected, f"{gaps} gaps" if dtype == GAPS else dtype)
-            for (column, expected, dtype), gaps in found.items()
-        ],
-        columns=["column", "expected", "found"],
-    )
+    of_parts = pd.concat(map_parts(_schema_faults, raw_log))
+    kinds = ["day", "column", "expected", "found"]
+    faults = of_parts.groupby(kinds, dropna=False, as_index=False)["rows"].sum()
     extra = set(no_rows_of(raw_log).columns) - set(NAMES) - set(evaluation.KEY_COLUMNS)
     return _verdict(
-        faults, "All 36 columns have their types.", extra_columns=", ".join(sorted(extra))
+        context,
+        faults,
+        "All 36 columns have their types.",
+        extra_columns=", ".join(sorted(extra)),
     )
 
 
-def _dtypes_and_gaps(part: pd.DataFrame) -> dict[tuple[str, str, str], int]:
-    """Each fault as (column, expected, found), and how often it occurs in the part."""
-    dtypes = {column.name: str(part.dtypes.get(column.name, "missing")) for column in COLUMNS}
-    wrong = {
-        (column.name, column.dtype, dtypes[column.name]): 1
-        for column in COLUMNS
-        if dtypes[column.name] != column.dtype
-    }
-    gaps = {
-        (column.name, "no gaps", GAPS): count
-        for column in COLUMNS
-        if column.required
-        and column.name in part
-        and (count := int(part[column.name].isna().sum()))
-    }
-    return wrong | gaps
+def _schema_faults(part: pd.DataFrame) -> pd.DataFrame:
+    """Columns of another type, without a day; and days on which a required column has gaps."""
+    faults: list[tuple[Any, str, str, str, int]] = []
+    for column in COLUMNS:
+        dtype = str(part.dtypes.get(column.name, "missing"))
+        if dtype != column.dtype:
+            faults.append((pd.NaT, column.name, column.dtype, dtype, len(part)))
+        if column.required and column.name in part:
+            gaps = part.loc[part[column.name].isna(), "day"].value_counts(sort=False)
+            faults += [(day, column.name, "no gaps", "gaps", n) for day, n in gaps.items()]
+    names = ["day", "column", "expected", "found", "rows"]
+    return pd.DataFrame(faults, columns=names).astype({"day": "datetime64[s]"})
 
 
 @dg.asset_check(asset=raw_log, partitions_def=DAYS)
-def known_priorities(raw_log: LogTable) -> dg.AssetCheckResult:
+def known_priorities(
+    context: dg.AssetCheckExecutionContext, raw_log: LogTable
+) -> dg.AssetCheckResult:
     """Every priority is one of the four that the model knows; others get its default."""
-    shown = raw_log[["day", "log_row", "number", "priority"]]
-    counts, first = zip(*map_parts(_unknown_priorities, shown), strict=True)
+    shown = raw_log[["day", "log_row", "priority"]]
     return _verdict(
-        pd.concat(first),
+        context,
+        pd.concat(map_parts(_unknown_priorities, shown)),
         f"Priorities are {', '.join(PRIORITIES)}; any other is predicted with the default.",
         severity=WARN,
-        count=sum(counts),
     )
 
 
-def _unknown_priorities(part: pd.DataFrame) -> tuple[int, pd.DataFrame]:
+def _unknown_priorities(part: pd.DataFrame) -> pd.DataFrame:
+    """One row a day and unknown priority: how many rows have it, and the first of them."""
     unknown = part[~part["priority"].isin(PRIORITIES)]
-    return len(unknown), unknown.head(SHOWN)
+    days = unknown.groupby(["day", "priority"], dropna=False, observed=True)["log_row"]
+    return days.agg(rows="size", first_log_row="min").reset_index()
 
 
 @dg.asset_check(
@@ -122,7 +180,9 @@ def _unknown_priorities(part: pd.DataFrame) -> tuple[int, pd.DataFrame]:
     additional_ins={"raw_log": dg.AssetIn(metadata={"columns": evaluation.KEY_COLUMNS})},
     partitions_def=DAYS,
 )
-def sample_is_of_the_log(sampled_batch: pd.DataFrame, raw_log: LogTable) -> dg.AssetCheckResult:
+def sample_is_of_the_log(
+    context: dg.AssetCheckExecutionContext, sampled_batch: pd.DataFrame, raw_log: LogTable
+) -> dg.AssetCheckResult:
     """Each day's batch is distinct rows of that day's log, as many as asked for or there are."""
     keys = evaluation.KEY_COLUMNS
     drawn, log = sampled_batch[keys], raw_log[keys]
@@ -147,6 +207,7 @@ def sample_is_of_the_log(sampled_batch: pd.DataFrame, raw_log: LogTable) -> dg.A
     short = sizes[sizes["expected"] != sizes["found"]].reset_index()
     faults = pd.concat([stray.astype({"origin": "str"}), short], ignore_index=True)
     return _verdict(
+        context,
         faults,
         "Each day's batch is min(batch_size, rows of the day) distinct rows of its log.",
         rows=len(sampled_batch),
@@ -158,17 +219,22 @@ def _rows_of_both(log: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:
 
 
 @dg.asset_check(asset=targets, blocking=True, partitions_def=DAYS)
-def no_negative_target(targets: pd.DataFrame) -> dg.AssetCheckResult:
+def no_negative_target(
+    context: dg.AssetCheckExecutionContext, targets: pd.DataFrame
+) -> dg.AssetCheckResult:
     """No ticket was closed before its last update."""
     negative = targets[~(targets["target_s"] >= 0)]
-    return _verdict(negative, "closed_at is not before sys_updated_at.", rows=len(targets))
+    return _verdict(context, negative, "closed_at is not before sys_updated_at.", rows=len(targets))
 
 
 @dg.asset_check(asset=predictions, partitions_def=DAYS)
-def predictions_are_positive(predictions: pd.DataFrame) -> dg.AssetCheckResult:
+def predictions_are_positive(
+    context: dg.AssetCheckExecutionContext, predictions: pd.DataFrame
+) -> dg.AssetCheckResult:
     """Every sampled row has a prediction, finite and above zero."""
     seconds = predictions["predicted_s"]
     return _verdict(
+        context,
         predictions[~(np.isfinite(seconds) & (seconds > 0))],
         "Predictions are finite and above zero.",
         rows=len(predictions),
@@ -186,6 +252,7 @@ def metrics_are_finite(
     missing = pd.DataFrame({"day": days.difference(pd.DatetimeIndex(metrics["day"]))})
     faults = pd.concat([metrics.loc[broken, ["day", "num_obs", *columns]], missing])
     return _verdict(
+        context,
         faults,
         "Every day has one row, with finite errors where it had tickets.",
         empty_days=int((metrics["num_obs"] == 0).sum()),

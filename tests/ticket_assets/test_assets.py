@@ -191,9 +191,22 @@ class TestBadInput:
             "known_priorities",
             dg.AssetCheckSeverity.WARN,
         )
-        assert "'priority': '4 - Lower'" in (warned.description or "")
+        assert "priority 4 - Lower" in (warned.description or "")
         predictions = pd.read_parquet(tmp_path / "store/predictions/2016-03-05.parquet")
         assert predictions["predicted_s"].tolist() == [180 * 3600.0, 120 * 3600.0]
+
+    def test_of_a_range_each_day_has_its_own_check_results(
+        self, tmp_path: Path, instance: dg.DagsterInstance
+    ) -> None:
+        odd = {"priority": "4 - Lower", "closed_at": "7/3/2016 12:00"}
+        defs = small(tmp_path, [{}, odd])
+        assert run_dagster(defs, "2016-03-05...2016-03-07", instance).success
+        shown = check_states(instance)
+        days = ["2016-03-05", "2016-03-06", "2016-03-07"]
+        assert shown.pop(("known_priorities", "SUCCEEDED")) == days[:2]
+        assert shown.pop(("known_priorities", "FAILED")) == days[2:]
+        assert {status for _, status in shown} == {"SUCCEEDED"}
+        assert list(shown.values()) == [days] * 5
 
     def test_a_ticket_closed_before_its_last_update_stops_the_evaluation(
         self, tmp_path: Path, instance: dg.DagsterInstance
@@ -203,7 +216,7 @@ class TestBadInput:
         assert not result.success
         (broken,) = (e for e in result.get_asset_check_evaluations() if not e.passed)
         assert broken.check_name == "no_negative_target"
-        assert "'log_row': 2, 'target_s': -86400.0" in (broken.description or "")
+        assert "log_row 2, target_s -86400.0" in (broken.description or "")
         assert not (tmp_path / "store/metrics").exists()
 
     def test_a_store_that_cannot_be_written_is_named(
@@ -212,6 +225,24 @@ class TestBadInput:
         (tmp_path / "store").write_text("a file where the folder should be")
         result = run_dagster(project(tmp_path / "store"), "2016-03-08", instance)
         assert "TICKET_STORE" in failure(result)
+
+
+def check_states(instance: dg.DagsterInstance) -> dict[tuple[str, str], list[str]]:
+    """The days of each check by status, as Dagster's UI shows them."""
+    from ticket_assets.assets import DAYS
+    from ticket_assets.checks import CHECKS, no_drift
+
+    keys = [(key, DAYS) for check in CHECKS if check is not no_drift for key in check.check_keys]
+    states = instance.event_log_storage.get_asset_check_state(keys)
+    return {
+        (key.name, status.name): sorted(days)
+        for key, state in states.items()
+        for status, subset in state.subsets.items()
+        if (days := subset.value.get_partition_keys())
+    }
+
+
+CONTEXT = dg.build_asset_check_context()
 
 
 class TestChecksFindPlantedFaults:
@@ -227,33 +258,31 @@ class TestChecksFindPlantedFaults:
     def test_a_column_of_the_wrong_type(self, products: dict[str, pd.DataFrame]) -> None:
         from ticket_assets.checks import raw_log_schema
 
-        found = raw_log_schema(products["raw_log"].astype({"sys_mod_count": "float64"}))
+        found = raw_log_schema(CONTEXT, products["raw_log"].astype({"sys_mod_count": "float64"}))
         assert not found.passed
-        assert "'column': 'sys_mod_count', 'expected': 'int64', 'found': 'float64'" in str(
-            found.description
-        )
-        assert not raw_log_schema(products["raw_log"].drop(columns="vendor")).passed
+        assert "column sys_mod_count, expected int64, found float64" in str(found.description)
+        assert not raw_log_schema(CONTEXT, products["raw_log"].drop(columns="vendor")).passed
 
     def test_a_sample_of_other_rows_or_of_too_few(self, products: dict[str, pd.DataFrame]) -> None:
         from ticket_assets.checks import sample_is_of_the_log
 
         batch, log = products["sampled_batch"], products["raw_log"]
-        assert sample_is_of_the_log(batch, log).passed
+        assert sample_is_of_the_log(CONTEXT, batch, log).passed
         stray = batch.assign(log_row=batch["log_row"].where(batch.index > 0, 10**9))
         for wrong in (stray, batch.iloc[1:], pd.concat([batch.iloc[1:], batch.iloc[[1]]])):
             wrong = wrong.sort_values("log_row", ignore_index=True)
             wrong.attrs = batch.attrs
-            assert not sample_is_of_the_log(wrong, log).passed
+            assert not sample_is_of_the_log(CONTEXT, wrong, log).passed
 
     def test_a_prediction_that_is_none(self, products: dict[str, pd.DataFrame]) -> None:
         from ticket_assets.checks import predictions_are_positive
 
         predictions = products["predictions"]
-        assert predictions_are_positive(predictions).passed
+        assert predictions_are_positive(CONTEXT, predictions).passed
         broken = predictions.assign(
             predicted_s=predictions["predicted_s"].where(lambda s: s.index > 0)
         )
-        assert not predictions_are_positive(broken).passed
+        assert not predictions_are_positive(CONTEXT, broken).passed
 
     @pytest.mark.parametrize(("ratio", "passes"), [(None, True), (1.2, True), (1.8, False)])
     def test_drift(self, ratio: float | None, passes: bool) -> None:

@@ -131,22 +131,24 @@ def test_days_without_rows_are_files_without_rows(
 class TestPlantedFaults:
     """The checks find in any part what they find in a table in memory."""
 
+    context = dg.build_asset_check_context()
+
     def table(self, faulty: str) -> LargeTable:
         return LargeTable.of(_part, [""] * 3 + [faulty] + [""] * 3, _part("").head(0), DASK)
 
     def test_an_unknown_priority(self) -> None:
-        found = checks.known_priorities(self.table("priority"))
+        found = checks.known_priorities(self.context, self.table("priority"))
         assert not found.passed
-        assert "Broken 2 times" in (found.description or "")
-        assert checks.known_priorities(self.table("")).passed
+        assert "rows 2, first_log_row 1" in (found.description or "")
+        assert checks.known_priorities(self.context, self.table("")).passed
 
     def test_a_gap(self) -> None:
-        found = checks.raw_log_schema(self.table("number"))
-        assert "'column': 'number', 'expected': 'no gaps', 'found': '1 gaps'" in str(found)
+        found = checks.raw_log_schema(self.context, self.table("number"))
+        assert "day 2016-03-05, column number, expected no gaps, found gaps, rows 1" in str(found)
 
     def test_a_column_of_another_type_in_one_part(self) -> None:
-        assert "'expected': 'bool', 'found': 'str'" in str(
-            checks.raw_log_schema(self.table("active"))
+        assert "expected bool, found str" in str(
+            checks.raw_log_schema(self.context, self.table("active"))
         )
 
 

@@ -1,34 +1,60 @@
-"""A step's metadata as Prefect artifacts, for a person who looks at the flow run."""
+"""What a step made as Prefect artifacts, for a person who looks at the flow run."""
 
+import hashlib
+import json
 import re
-from collections.abc import Iterator
+from collections import defaultdict
 from typing import Any
 
 import dagster as dg
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 
 from prefect_compat.invocation import Materialization, StepResult
 
+NUMBERS = (dg.IntMetadataValue, dg.FloatMetadataValue)
+ONLY_AN_IMAGE = re.compile(r"\s*!\[[^]]*\]\((\S+)\)\s*")
+
 
 def create_artifacts(result: StepResult) -> None:
-    """One artifact for each entry of markdown, table, JSON or URL metadata of what the step made;
-    of a range of partitions, those of the last one that has the entry."""
-    latest = {
-        (made.output.asset_key, name): (made, name, value)
-        for made in result.materializations
-        for name, value in made.metadata.items()
-    }
-    for made, name, value in latest.values():
-        _create(made, name, value)
+    """For each asset a table of its numbers, one row a partition; and one artifact for each entry
+    of markdown (an image, where it is nothing else), table, JSON or URL metadata: of a range of
+    partitions, that of the last one that has the entry."""
+    figures: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    latest: dict[tuple[tuple[str, ...], str], tuple[Materialization, Any]] = {}
+    for made in result.materializations:
+        asset_key, partition_key = made.output.asset_key, made.output.partition_key
+        numbers = {
+            name.removeprefix("dagster/"): value.value
+            for name, value in made.metadata.items()
+            if isinstance(value, NUMBERS)
+        }
+        if numbers:
+            of_partition = {} if partition_key is None else {"partition": partition_key}
+            figures[asset_key].append(of_partition | numbers)
+        for name, value in made.metadata.items():
+            latest[asset_key, name] = made, value
+    for asset_key, rows in figures.items():
+        create_table_artifact(rows, key=artifact_key(asset_key), description="/".join(asset_key))
+    for (asset_key, name), (made, value) in latest.items():
+        _create(artifact_key(asset_key, name), f"{name} of {made.output.label}", value)
 
 
-def _create(made: Materialization, name: str, value: Any) -> None:
-    key = artifact_key(made.output.asset_key, name)
-    description = f"{name} of {made.output.label}"
+def _create(key: str, description: str, value: Any) -> None:
     if isinstance(value, dg.MarkdownMetadataValue):
-        create_markdown_artifact(value.md_str or "", key=key, description=description)
+        text = value.md_str or ""
+        image = ONLY_AN_IMAGE.fullmatch(text)
+        if image:
+            create_image_artifact(image[1], key=key, description=description)
+        else:
+            create_markdown_artifact(text, key=key, description=description)
     elif isinstance(value, dg.JsonMetadataValue):
-        create_table_artifact(list(_rows(value.data)), key=key, description=description)
+        text = json.dumps(value.data, indent=2)
+        create_markdown_artifact(f"```json\n{text}\n```", key=key, description=description)
     elif isinstance(value, dg.TableMetadataValue):
         rows = [dict(record.data) for record in value.records]
         create_table_artifact(rows, key=key, description=description)
@@ -36,17 +62,18 @@ def _create(made: Materialization, name: str, value: Any) -> None:
         create_link_artifact(value.url or "", key=key, description=description)
 
 
-def artifact_key(path: tuple[str, ...], name: str) -> str:
-    """Prefect takes lowercase letters, digits and dashes. What is none of these becomes its code
-    between dashes, so that no two names become the same key."""
-    text = "/".join([*path, name])
-    return re.sub(r"[^a-z0-9]", lambda found: f"-{ord(found[0]):x}-", text)
+def artifact_key(path: tuple[str, ...], name: str | None = None) -> str:
+    """The key of an asset's artifact: `trial-summary--preview`.
+
+    Prefect takes lowercase letters, digits and dashes. Where a name has more than these and single
+    underscores, a digest follows it, so that no two names become the same key.
+    """
+    names = ["/".join(path)] if name is None else ["/".join(path), name]
+    return "--".join(map(_as_key, names))
 
 
-def _rows(document: Any, prefix: str = "") -> Iterator[dict[str, Any]]:
-    """A JSON document as rows of name and value."""
-    if not isinstance(document, dict):
-        yield {"name": prefix, "value": document}
-        return
-    for name, value in document.items():
-        yield from _rows(value, f"{prefix}.{name}" if prefix else str(name))
+def _as_key(name: str) -> str:
+    if re.fullmatch("[a-z0-9]+(_[a-z0-9]+)*", name):
+        return name.replace("_", "-")
+    words = "-".join(re.findall("[a-z0-9]+", name.lower()))
+    return f"{words}---{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -21,6 +21,7 @@ from prefect_compat.invocation import CheckEvaluation, Materialization, StepResu
 from prefect_compat.parameters import (
     PARTITION,
     demand_valid,
+    docstring,
     flow_parameters,
     run_config_of,
     set_signature,
@@ -73,7 +74,8 @@ def as_flow(
 
     With `caches_results`, a step is not run again while its code version, configuration,
     partitions, resources' configuration and upstream data versions are those of an earlier run.
-    With `makes_artifacts`, markdown, table, JSON and URL metadata become Prefect artifacts.
+    With `makes_artifacts`, numbers, markdown, images, tables, JSON and addresses in the metadata
+    become Prefect artifacts.
 
     A range over assets whose backfill policy is not `single_run` is run as Dagster's backfill
     would: one subflow for each chunk of partitions, in order.
@@ -111,7 +113,7 @@ def as_flow(
                 return run_graph(execution, build.wiring, source)
 
     run.__name__ = run.__qualname__ = plan.name
-    run.__doc__ = job_def.description
+    run.__doc__ = docstring(source, plan)
     set_signature(run, flow_parameters(source, plan, base))
     return prefect.Flow(
         run,

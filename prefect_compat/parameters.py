@@ -10,7 +10,7 @@ from dagster._config import ConfigTypeKind
 from pydantic import AfterValidator, BeforeValidator, ValidationError
 
 from prefect_compat.errors import ConfigError
-from prefect_compat.partitions import run_keys
+from prefect_compat.partitions import partition_help, run_keys
 from prefect_compat.plan import Plan, config_class
 from prefect_compat.source import JobSource
 
@@ -63,6 +63,14 @@ def flow_parameters(
             default = inspect.Parameter.empty if required else given
             parameters.append(parameter(node.name, Any, default))
     return parameters
+
+
+def docstring(source: JobSource, plan: Plan) -> str:
+    """The flow's, from which Prefect takes the description of a parameter that has none."""
+    text = source.job.description or plan.name
+    if not plan.is_partitioned:
+        return text
+    return f"{text}\n\nArgs:\n    {PARTITION}: {partition_help(source.job, source.instance)}"
 
 
 def run_config_of(

@@ -38,6 +38,16 @@ def run_keys(
         return parse_partition(text, job.partitions_def)
 
 
+def partition_help(job: dg.JobDefinition, instance: dg.DagsterInstance | None = None) -> str:
+    """What `run_keys` takes as text for this job."""
+    example = ""
+    if job.partitions_def and (instance is not None or not _is_dynamic(job.partitions_def)):
+        with partition_loading_context(dynamic_partitions_store=instance):
+            first = job.partitions_def.get_first_partition_key()
+        example = f" such as {first}" if first else ""
+    return f"A key{example}, a range FIRST{RANGE}LAST, or {ALL} for every key."
+
+
 def _is_dynamic(partitions_def: dg.PartitionsDefinition) -> bool:
     if isinstance(partitions_def, dg.MultiPartitionsDefinition):
         return any(_is_dynamic(d.partitions_def) for d in partitions_def.partitions_defs)

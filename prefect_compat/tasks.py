@@ -38,8 +38,8 @@ class TaskOptions:
     """What Prefect can do for a step beyond what Dagster does, each of it opt-in.
 
     `caches_results`: a step whose code version, configuration, partitions and upstream data
-    versions are those of an earlier run is not run again. `makes_artifacts`: markdown, table, JSON
-    and URL metadata are shown as artifacts. `leaves_process`: tasks run in other processes, to
+    versions are those of an earlier run is not run again. `makes_artifacts`: metadata is shown as
+    artifacts. `leaves_process`: tasks run in other processes, to
     which the results of all that is upstream must be brought.
     """
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import prefect
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging import get_run_logger
 from prefect.logging.loggers import flow_run_logger
@@ -50,16 +52,34 @@ def _metrics_of(result: Any) -> dict[str, dict[str, Any]]:
     }
 
 
-def _told(flow: prefect.Flow[..., Any]) -> prefect.Flow[..., Any]:
-    return flow.with_options(on_completion=[tell], on_failure=[tell], on_crashed=[tell])
+def link_to_dagster(flow: prefect.Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """An artifact of the flow run that leads to the same job in Dagster's UI, whose lineage and
+    asset pages Prefect's open-source server does not have."""
+    job = flow.name.replace("-", "_")
+    address = f"{SETTINGS.dagster_url}/locations/ticket_assets/jobs/{job}"
+    link = ArtifactCreate(
+        key="in-dagster",
+        type="markdown",
+        description="The job that this flow is derived from, with its assets' lineage.",
+        data=f"[{job} in Dagster]({address})",
+        flow_run_id=flow_run.id,
+    )
+    with get_client(sync_client=True) as client:
+        client.create_artifact(link)
 
 
-flow = _told(as_flow(defs, job="ticket_model_evaluation", makes_artifacts=True))
-report_flow = _told(as_flow(defs, job="ticket_performance_report", makes_artifacts=True))
+def _watched(flow: prefect.Flow[..., Any]) -> prefect.Flow[..., Any]:
+    return flow.with_options(
+        on_running=[link_to_dagster], on_completion=[tell], on_failure=[tell], on_crashed=[tell]
+    )
+
+
+flow = _watched(as_flow(defs, job="ticket_model_evaluation", makes_artifacts=True))
+report_flow = _watched(as_flow(defs, job="ticket_performance_report", makes_artifacts=True))
 
 
 @prefect.flow(
-    name="ticket-model-evaluation-of-oldest-days",
+    name="oldest-days-first",
     description="Evaluates the oldest days that have no trial summary yet, so that a scheduler that"
     " stood still catches up. Each day is a flow run of its own.",
 )

@@ -83,14 +83,19 @@ class SampledBatchConfig(dg.Config):
     seed: int = Field(default=498, ge=0, description="with the day, decides which rows are drawn")
 
 
+def _hours(default: float, priority: str) -> Any:
+    words = f"hours predicted for {priority[0].lower()}{priority[1:]}"
+    return Field(default=default, gt=0, title=f"{priority}, hours", description=words)
+
+
 class PredictionsConfig(dg.Config):
     """Hours predicted to closing, by priority."""
 
-    critical_h: float = Field(default=PriorityHours.critical, gt=0, description="1 - Critical")
-    high_h: float = Field(default=PriorityHours.high, gt=0, description="2 - High")
-    moderate_h: float = Field(default=PriorityHours.moderate, gt=0, description="3 - Moderate")
-    low_h: float = Field(default=PriorityHours.low, gt=0, description="4 - Low")
-    other_h: float = Field(default=PriorityHours.other, gt=0, description="any other priority")
+    critical_h: float = _hours(PriorityHours.critical, "1 - Critical")
+    high_h: float = _hours(PriorityHours.high, "2 - High")
+    moderate_h: float = _hours(PriorityHours.moderate, "3 - Moderate")
+    low_h: float = _hours(PriorityHours.low, "4 - Low")
+    other_h: float = _hours(PriorityHours.other, "Any other priority")
 
     def hours(self) -> PriorityHours:
         return PriorityHours(

@@ -1,5 +1,6 @@
 """What Prefect adds, where it is asked to: caching, artifacts, limits; and reports to Dagster."""
 
+import json
 import re
 import threading
 import time
@@ -94,17 +95,36 @@ def test_metadata_as_artifacts(tmp_path: Path) -> None:
                 "summary": dg.MetadataValue.md("**bold**"),
                 "figures": dg.MetadataValue.json({"a": {"b": 1}}),
                 "link": dg.MetadataValue.url("http://127.0.0.1/"),
-                "rows": 3,
+                "plot": dg.MetadataValue.md("![a plot](data:image/png;base64,aGk=)"),
+                "dagster/row_count": 3,
+                "error_h": 1.5,
             }
         )
 
     as_flow(project(tmp_path, [shown]), job="the_job", makes_artifacts=True)()
     with get_client(sync_client=True) as client:
         found = {artifact.key: artifact for artifact in client.read_artifacts()}
-    assert found[artifact_key(("shown",), "summary")].data == "**bold**"
-    assert "a.b" in str(found[artifact_key(("shown",), "figures")].data)
-    assert "127.0.0.1" in str(found[artifact_key(("shown",), "link")].data)
-    assert artifact_key(("shown",), "rows") not in found
+    assert found["shown--summary"].data == "**bold**"
+    assert '"b": 1' in str(found["shown--figures"].data)
+    assert "127.0.0.1" in str(found["shown--link"].data)
+    assert found["shown--plot"].type == "image"
+    assert found["shown--plot"].data == "data:image/png;base64,aGk="
+    assert json.loads(str(found["shown"].data)) == [{"row_count": 3, "error_h": 1.5}]
+    assert set(found) == {"shown", *(f"shown--{n}" for n in ("summary", "figures", "link", "plot"))}
+
+
+def test_of_a_range_the_numbers_of_each_partition(tmp_path: Path) -> None:
+    @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+    def counted(context: dg.AssetExecutionContext) -> None:
+        for number, key in enumerate(context.partition_keys):
+            context.add_asset_metadata({"rows": number}, partition_key=key)
+
+    flow = as_flow(project(tmp_path, [counted]), job="the_job", makes_artifacts=True)
+    flow(partition="2016-05-10...2016-05-11")
+    with get_client(sync_client=True) as client:
+        (found,) = (a for a in client.read_artifacts() if a.key == "counted")
+    rows = json.loads(str(found.data))
+    assert rows == [{"partition": f"2016-05-{10 + n}", "rows": n} for n in (0, 1)]
 
 
 NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=300), min_size=1, max_size=6)
@@ -113,6 +133,7 @@ NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=300), min_size=1, 
 @given(NAMES, NAMES)
 def test_artifact_keys_do_not_collide(left: str, right: str) -> None:
     keys = [artifact_key(("a",), name) for name in (left, right)]
+    assert artifact_key((left,)) not in keys
     assert (keys[0] == keys[1]) is (left == right)
     assert re.fullmatch(r"[a-z0-9-]+", keys[0])
 

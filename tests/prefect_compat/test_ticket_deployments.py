@@ -1,12 +1,16 @@
 """Our own flows as they are deployed: what `prefect.yaml` names, the daily rule, the notices."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter
 from prefect.flows import load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
 
 from prefect_compat import ticket_flow
 from prefect_compat.errors import StepError
@@ -31,6 +35,25 @@ def test_a_flow_run_takes_the_oldest_days_without_a_summary_and_the_next_one_goe
     assert ticket_flow._days_without_summary() == waiting[2:]
 
 
+def test_the_form_says_what_each_parameter_takes() -> None:
+    schema = parameter_schema(ticket_flow.flow.fn)
+    assert "A key such as 2016-02-29" in schema.properties["partition"]["description"]
+    hours = schema.definitions["PredictionsConfig"]["properties"]["critical_h"]
+    assert hours["title"] == "1 - Critical, hours"
+
+
+def test_a_flow_run_shows_the_day_s_products_and_leads_to_dagster() -> None:
+    state = ticket_flow.flow(partition="2016-03-08", return_state=True)
+    run = ArtifactFilter(flow_run_id={"any_": [state.state_details.flow_run_id]})
+    with get_client(sync_client=True) as client:
+        found = {artifact.key: artifact for artifact in client.read_artifacts(artifact_filter=run)}
+    assert "/jobs/ticket_model_evaluation" in str(found["in-dagster"].data)
+    assert '"MAE"' in str(found["trial-summary--summary"].data)
+    (figures,) = json.loads(str(found["metrics"].data))
+    assert figures["partition"] == "2016-03-08"
+    assert figures["mae_h"] > 0
+
+
 def test_a_flow_run_that_succeeds_is_told(
     webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,7 +70,7 @@ def test_a_flow_run_that_fails_is_told_and_a_webhook_that_is_down_changes_nothin
     webhook: Webhook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "raw_log").write_text("a file where the folder should be")
-    flow = ticket_flow._told(
+    flow = ticket_flow._watched(
         ticket_flow.as_flow(
             ticket_flow.defs,
             job="ticket_model_evaluation",

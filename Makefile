@@ -44,7 +44,7 @@ dev: install
 	$(BIN)/python -m deployment.dev
 
 test: install
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 check: install
 	$(BIN)/ruff check .

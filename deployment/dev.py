@@ -1,6 +1,6 @@
 """Both orchestrators on this machine's loopback with everything deployed, until Ctrl-C or SIGTERM.
 
-python -m deployment.dev [--dagster-port 3000] [--prefect-port 4200]
+python -m deployment.dev [--dagster-port 3000] [--prefect-port 4200] [--logs var/dev]
 """
 
 import argparse
@@ -20,7 +20,6 @@ import requests
 
 HOST = "127.0.0.1"
 POOL = "tickets"
-LOGS = Path("var", "dev")
 START_S = 180.0
 # Dagster's daemon, code server and webserver take a few seconds to end in order.
 STOP_S = 20.0
@@ -40,6 +39,7 @@ class Service:
 
     name: str
     process: subprocess.Popen[bytes]
+    log: Path
     seen: dict[int, psutil.Process] = field(default_factory=dict)
 
     def look(self) -> None:
@@ -55,14 +55,8 @@ class Service:
             return
 
     def tail(self) -> str:
-        log = log_of(self.name)
-        last = log.read_text(errors="replace").splitlines()[-5:]
-        return "\n".join([f"The end of {log}:", *last])
-
-
-def log_of(name: str) -> Path:
-    """The file with what the program prints."""
-    return LOGS / f"{name}.log"
+        last = self.log.read_text(errors="replace").splitlines()[-5:]
+        return "\n".join([f"The end of {self.log}:", *last])
 
 
 def script(name: str) -> str:
@@ -70,7 +64,7 @@ def script(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def start(name: str, command: Sequence[str], environment: dict[str, str]) -> Service:
+def start(name: str, command: Sequence[str], environment: dict[str, str], logs: Path) -> Service:
     """Starts the program, with the signals' own defaults: one that is started in the background of
     a script inherits an ignored SIGINT, and `dagster dev` then ignores SIGTERM too."""
 
@@ -78,7 +72,8 @@ def start(name: str, command: Sequence[str], environment: dict[str, str]) -> Ser
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    with log_of(name).open("wb") as log:
+    path = logs / f"{name}.log"
+    with path.open("wb") as log:
         process = subprocess.Popen(
             [script(command[0]), *command[1:]],
             env=environment,
@@ -88,7 +83,7 @@ def start(name: str, command: Sequence[str], environment: dict[str, str]) -> Ser
             start_new_session=True,
             preexec_fn=as_if_by_hand,
         )
-    return Service(name, process)
+    return Service(name, process, path)
 
 
 def finish(command: Sequence[str], environment: dict[str, str]) -> None:
@@ -159,7 +154,7 @@ def stop(services: Sequence[Service]) -> None:
     psutil.wait_procs(alive, timeout=5)
 
 
-def run(dagster_port: int, prefect_port: int, services: list[Service]) -> None:
+def run(dagster_port: int, prefect_port: int, logs: Path, services: list[Service]) -> None:
     """Starts everything, says where it is, and watches it until it is stopped."""
     demand_free(dagster_port, "--dagster-port")
     demand_free(prefect_port, "--prefect-port")
@@ -170,9 +165,9 @@ def run(dagster_port: int, prefect_port: int, services: list[Service]) -> None:
         "PREFECT_API_URL": f"{prefect_ui}/api",
     }
     dagster = ["dagster", "dev", "-w", "workspace.yaml", "-h", HOST, "-p", str(dagster_port)]
-    services.append(start("dagster", dagster, environment))
+    services.append(start("dagster", dagster, environment, logs))
     prefect = ["prefect", "server", "start", "--host", HOST, "--port", str(prefect_port)]
-    services.append(start("prefect-server", prefect, environment))
+    services.append(start("prefect-server", prefect, environment, logs))
     print("Starting Dagster and Prefect ...", flush=True)
     wait_for(services, [f"{prefect_ui}/api/health"])
     finish(
@@ -180,9 +175,9 @@ def run(dagster_port: int, prefect_port: int, services: list[Service]) -> None:
     )
     finish(["prefect", "--no-prompt", "deploy", "--all"], environment)
     worker = ["prefect", "worker", "start", "--pool", POOL]
-    services.append(start("prefect-worker", worker, environment))
+    services.append(start("prefect-worker", worker, environment, logs))
     wait_for(services, [f"{dagster_ui}/server_info"])
-    print(f"Dagster  {dagster_ui}\nPrefect  {prefect_ui}\nLogs in {LOGS}. Ctrl-C stops both.")
+    print(f"Dagster  {dagster_ui}\nPrefect  {prefect_ui}\nLogs in {logs}. Ctrl-C stops both.")
     sys.stdout.flush()
     while True:
         for service in services:
@@ -195,6 +190,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dagster-port", type=int, default=3000)
     parser.add_argument("--prefect-port", type=int, default=4200)
+    parser.add_argument("--logs", type=Path, default=Path("var", "dev"))
     options = parser.parse_args()
 
     def stopped(number: int, frame: FrameType | None) -> None:
@@ -204,10 +200,10 @@ def main() -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stopped)
-    LOGS.mkdir(parents=True, exist_ok=True)
+    options.logs.mkdir(parents=True, exist_ok=True)
     services: list[Service] = []
     try:
-        run(options.dagster_port, options.prefect_port, services)
+        run(options.dagster_port, options.prefect_port, options.logs, services)
     except Stopped:
         print("Stopping ...", flush=True)
         return 0

@@ -29,7 +29,7 @@ def create_artifacts(result: StepResult) -> None:
     for made in result.materializations:
         asset_key, partition_key = made.output.asset_key, made.output.partition_key
         numbers = {
-            name.removeprefix("dagster/"): value.value
+            name.removeprefix("dagster/"): _short(value.value)
             for name, value in made.metadata.items()
             if isinstance(value, NUMBERS)
         }
@@ -39,7 +39,8 @@ def create_artifacts(result: StepResult) -> None:
         for name, value in made.metadata.items():
             latest[asset_key, name] = made, value
     for asset_key, rows in figures.items():
-        create_table_artifact(rows, key=artifact_key(asset_key), description="/".join(asset_key))
+        words = f"figures of {'/'.join(asset_key)}"
+        create_table_artifact(rows, key=artifact_key(asset_key), description=words)
     for (asset_key, name), (made, value) in latest.items():
         _create(artifact_key(asset_key, name), f"{name} of {made.output.label}", value)
 
@@ -70,6 +71,11 @@ def artifact_key(path: tuple[str, ...], name: str | None = None) -> str:
     """
     names = ["/".join(path)] if name is None else ["/".join(path), name]
     return "--".join(map(_as_key, names))
+
+
+def _short(number: int | float | None) -> int | float | None:
+    """To six digits: a person reads them; the metadata has them all."""
+    return float(f"{number:.6g}") if isinstance(number, float) else number
 
 
 def _as_key(name: str) -> str:

@@ -52,7 +52,8 @@ def flow_parameters(
         parameters.append(parameter(PARTITION, Annotated[str, known]))
     if job.config_mapping is not None:
         return [*parameters, parameter(CONFIG, Any, dict(run_config))]
-    for node in job.graph.nodes:
+    steps = [step.name.partition(".")[0] for step in plan.steps]
+    for node in sorted(job.graph.nodes, key=lambda node: steps.index(node.name)):
         given = run_config.get("ops", {}).get(node.name, {}).get("config")
         model = config_class(node.definition)
         if model is not None:

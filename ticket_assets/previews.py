@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
@@ -41,12 +41,19 @@ def _cell(value: object) -> str:
 
 def error_trend(metrics: pd.DataFrame) -> dg.MarkdownMetadataValue:
     """MAE and MedAE in hours over the days, as an inline image."""
+    from matplotlib.dates import ConciseDateFormatter
+
     hours = metrics.set_index("day")[["mae_s", "medae_s"]].dropna() / SECONDS_PER_HOUR
 
     def draw(axes: "Axes") -> None:
         marker = "o" if len(hours) < 40 else None
         axes.plot(hours.index, hours["mae_s"], label="MAE", marker=marker, markersize=3)
         axes.plot(hours.index, hours["medae_s"], label="MedAE", marker=marker, markersize=3)
+        if len(hours) < 8:  # else matplotlib tells the hours between two days
+            axes.set_xticks(hours.index)
+        axes.margins(x=0.01)
+        formatter: Any = ConciseDateFormatter
+        axes.xaxis.set_major_formatter(formatter(axes.xaxis.get_major_locator()))
         axes.set_ylabel("hours")
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False)

@@ -1,0 +1,68 @@
+"""Both UIs as a person uses them: by clicks, in a real browser, on real servers."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from deployment.apart import Servers, servers
+from deployment.ui import DagsterUI, PrefectUI, browser_page, chromium
+
+pytestmark = [
+    pytest.mark.skipif(chromium() is None, reason="no chromium is installed"),
+    pytest.mark.xdist_group("browser"),  # they share the servers
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("dev")
+
+
+@pytest.fixture(scope="module")
+def dev(folder: Path) -> Iterator[Servers]:
+    with servers(folder) as found:
+        yield found
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with browser_page() as found:
+        yield found
+
+
+def trials(folder: Path) -> set[str]:
+    return {path.stem for path in (folder / "store" / "trial_summary").glob("*.json")}
+
+
+def test_a_day_is_materialized_by_clicks_in_dagster(dev: Servers, page: Page, folder: Path) -> None:
+    ui = DagsterUI(page, dev.dagster)
+    ui.materialize("2016-03-08")
+    assert "2016-03-08" in trials(folder)
+    ui.open("/assets/metrics?view=partitions&partition=2016-03-08")
+    expect(page.get_by_text("mae_h", exact=True)).to_be_visible()
+    ui.open("/assets/metrics?view=checks")
+    expect(page.get_by_text("Passed", exact=True).first).to_be_visible()
+
+
+def test_the_deployment_is_run_by_clicks_in_prefect(dev: Servers, page: Page, folder: Path) -> None:
+    ui = PrefectUI(page, dev.prefect)
+    ui.open_form("by-hand")
+    ui.submit("2016-03-09")
+    assert "2016-03-09" in trials(folder)
+    page.get_by_role("tab", name="Artifacts").click()
+    expect(page.get_by_text("trial-summary--summary")).to_be_visible()
+    page.get_by_role("tab", name="Logs").click()
+    expect(page.get_by_text("2016-03-09").first).to_be_visible()
+
+
+def test_the_code_location_loads_without_a_warning(dev: Servers, folder: Path) -> None:
+    query = "{workspaceOrError {... on Workspace {locationEntries {name loadStatus}}}}"
+    answer = requests.post(f"{dev.dagster}/graphql", json={"query": query}, timeout=30).json()
+    entries = answer["data"]["workspaceOrError"]["locationEntries"]
+    assert json.dumps(entries) == '[{"name": "ticket_assets", "loadStatus": "LOADED"}]'
+    said = (folder / "logs" / "dagster.log").read_text()
+    assert [line for line in said.splitlines() if "WARNING" in line or "ERROR" in line] == []

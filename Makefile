@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo dev test check bench conformance lock clean
+.PHONY: install demo dev test check bench conformance docs screenshots lock clean
 .DEFAULT_GOAL := demo
 
 install: .venv/installed $(DAGSTER_HOME)/dagster.yaml
@@ -61,6 +61,15 @@ bench: install
 conformance: install
 	$(BIN)/python -m tests.conformance
 
+# The site in var/site; a link that leads nowhere fails it.
+docs: install
+	$(BIN)/zensical build --strict
+	$(BIN)/python -m deployment.site var/site
+
+# The site's pictures, by chromium.
+screenshots: install
+	$(BIN)/python -m deployment.screenshots
+
 lock:
 	$(PYTHON) -m venv var/lock-venv
 	var/lock-venv/bin/python -m pip install --quiet uv==$(UV_VERSION)
@@ -69,5 +78,5 @@ lock:
 	  pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf var .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf var .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

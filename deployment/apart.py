@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ class Servers:
         return found
 
 
-def environment_of(folder: Path) -> dict[str, str]:
+def environment_of(folder: Path, settings: Mapping[str, str] | None = None) -> dict[str, str]:
     """That of a checkout whose `var` is the folder; the cache of logs stays where it is."""
     home = folder / "dagster"
     home.mkdir(parents=True, exist_ok=True)
@@ -43,18 +43,19 @@ def environment_of(folder: Path) -> dict[str, str]:
         "DAGSTER_HOME": str(home),
         "PREFECT_HOME": str(folder / "prefect"),
         "TICKET_STORE": str(folder / "store"),
+        **(settings or {}),
     }
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[Servers]:
+def servers(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Servers]:
     """Both UIs with everything deployed, started as in the background of a script; whatever is
     left of them in the end is killed. Raises RuntimeError with what was said where they do not
     start."""
     dagster, prefect = _free_port(), _free_port()
     ports = ("--dagster-port", str(dagster), "--prefect-port", str(prefect))
     said = folder / "dev.log"
-    environment = environment_of(folder)
+    environment = environment_of(folder, settings)
     with said.open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "deployment.dev", *ports, "--logs", str(folder / "logs")],

@@ -41,12 +41,13 @@ class Album:
 
 
 def of_dagster(ui: DagsterUI, album: Album) -> None:
+    """A backfill of the year, the lineage, the pages of an asset, the launchpad."""
     page = album.page
     ui.materialize(YEAR)
     album.take("dagster-backfill")
     ui.open(f"/locations/{LOCATION}/jobs/ticket_performance_report")
     page.get_by_role("button", name="Materialize").first.click()
-    page.get_by_text("View", exact=True).click()
+    ui.view_run()
     expect(page.get_by_text("Success", exact=True).first).to_be_visible()
     ui.open("/asset-groups")
     page.get_by_role("button", name="Materialize all").first.wait_for()
@@ -73,6 +74,7 @@ def of_dagster(ui: DagsterUI, album: Album) -> None:
 
 
 def of_prefect(ui: PrefectUI, album: Album) -> None:
+    """A deployment's form, the flow run that it starts, its artifacts."""
     page = album.page
     ui.open_form("by-hand")
     album.take("prefect-form", 1400)
@@ -105,6 +107,7 @@ def of_comparison(album: Album, folder: Path) -> None:
 
 
 def main() -> None:
+    """Takes all pictures, or those of one part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--into", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--only", choices=["dagster", "prefect", "comparison"])

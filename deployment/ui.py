@@ -55,9 +55,23 @@ class DagsterUI:
         box.fill(days)
         box.press("Enter")
         self.page.get_by_role("button", name="Launch").click()
-        self.page.get_by_text("View", exact=True).click()
+        self.view_run()
         of_run = self.page.get_by_text("Success", exact=True)
         expect(of_run.or_(self.page.get_by_text("100% completed")).first).to_be_visible()
+
+    def view_run(self) -> None:
+        """Opens the page of the run or backfill that was just launched."""
+        self.page.get_by_text("View", exact=True).click()
+        self.page.wait_for_url("**/runs/**")
+
+    def turn_on_schedule(self, name: str) -> None:
+        """On the schedule's page, where it is off."""
+        self.open(f"/locations/{LOCATION}/schedules/{name}")
+        switch = self.page.get_by_role("checkbox").first
+        expect(switch).to_be_attached()
+        if not switch.is_checked():
+            switch.locator("xpath=..").click()  # the input itself lies outside of what is seen
+        expect(switch).to_be_checked()
 
 
 @dataclass(frozen=True)
@@ -78,10 +92,12 @@ class PrefectUI:
         self.page.get_by_role("menuitem", name="Custom run").click()
         expect(self.page.get_by_role("button", name="Submit")).to_be_visible()
 
-    def submit(self, partition: str | None = None) -> None:
+    def submit(self, partition: str) -> None:
         """Sends the form, and waits on the flow run's page until it is completed."""
-        if partition is not None:
-            self.page.locator("textarea").fill(partition)
+        self.page.locator("textarea").fill(partition)
         self.page.get_by_role("button", name="Submit").click()
-        self.page.get_by_role("button", name="View run").click()
+        self.page.wait_for_url("**tab=Runs**")
+        self.open("/runs")
+        self.page.get_by_role("link", name=f"{JOB} {partition}").first.click()
+        self.page.wait_for_url("**/runs/flow-run/**")
         expect(self.page.get_by_text("Completed", exact=True).first).to_be_visible()

@@ -1,37 +1,19 @@
 """Both UIs as a person uses them: by clicks, in a real browser, on real servers."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from deployment.apart import Servers, servers
-from deployment.ui import DagsterUI, PrefectUI, browser_page, chromium
+from deployment.apart import Servers
+from deployment.ui import DagsterUI, PrefectUI, chromium
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="no chromium is installed"),
     pytest.mark.xdist_group("browser"),  # they share the servers
 ]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("dev")
-
-
-@pytest.fixture(scope="module")
-def dev(folder: Path) -> Iterator[Servers]:
-    with servers(folder) as found:
-        yield found
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with browser_page() as found:
-        yield found
 
 
 def trials(folder: Path) -> set[str]:

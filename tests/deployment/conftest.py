@@ -1,0 +1,29 @@
+"""The servers of `make dev`, once for all tests that click in them or wait for their ticks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from deployment.apart import Servers, servers
+from deployment.ui import browser_page
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("dev")
+
+
+@pytest.fixture(scope="session")
+def dev(folder: Path) -> Iterator[Servers]:
+    # Few days, so that a tick is over soon.
+    days = {"TICKET_FIRST_DAY": "2016-03-07", "TICKET_LAST_DAY": "2016-03-12"}
+    with servers(folder, days) as found:
+        yield found
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with browser_page() as found:
+        yield found

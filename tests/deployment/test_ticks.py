@@ -1,0 +1,118 @@
+"""The schedules as they run: ticks of Dagster's daemon and of Prefect's scheduler, real runs."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import dagster as dg
+import pytest
+from dagster._core.scheduler.instigation import ScheduleInstigatorData
+from playwright.sync_api import Page
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.schedules import IntervalSchedule
+
+from deployment.apart import Servers
+from deployment.ui import DagsterUI, chromium
+
+pytestmark = pytest.mark.xdist_group("browser")  # they share the servers
+
+DAY_S = 24 * 3600.0
+DAYS = [f"2016-03-{day:02}" for day in range(7, 13)]
+Found = TypeVar("Found")
+
+
+def waited_for(found: Callable[[], Found], seconds: float = 150) -> Found:
+    give_up = time.monotonic() + seconds
+    while not (result := found()):
+        assert time.monotonic() < give_up, f"nothing came within {seconds:g} s"
+        time.sleep(0.5)
+    return result
+
+
+@pytest.mark.skipif(chromium() is None, reason="no chromium is installed")
+def test_a_tick_of_dagster_s_daemon_evaluates_the_oldest_days(
+    dev: Servers, page: Page, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ui = DagsterUI(page, dev.dagster)
+    ui.turn_on_schedule("oldest_day_first")
+    monkeypatch.setenv("DAGSTER_HOME", str(folder / "dagster"))
+    with dg.DagsterInstance.get() as instance:
+        done = instance.get_materialized_partitions(dg.AssetKey("trial_summary"))
+        waiting = [day for day in DAYS if day not in done]
+        # As if it had been turned on a day ago, and the daemon had stood still since.
+        (state,) = waited_for(instance.all_instigator_state)
+        data = state.instigator_data
+        assert isinstance(data, ScheduleInstigatorData)
+        assert data.start_timestamp
+        since = ScheduleInstigatorData(data.cron_schedule, data.start_timestamp - DAY_S)
+        instance.update_instigator_state(state.with_data(since))
+
+        def ended() -> list[dg.DagsterRun]:
+            by_tick = dg.RunsFilter(tags={"dagster/schedule_name": "oldest_day_first"})
+            runs = list(instance.get_runs(by_tick))
+            return runs if runs and all(run.is_finished for run in runs) else []
+
+        runs = waited_for(ended)
+        assert sorted(run.tags["dagster/partition"] for run in runs) == waiting
+        assert all(run.is_success for run in runs)
+    ui.open("/locations/ticket_assets/schedules/oldest_day_first")
+    page.get_by_text("requested").first.wait_for()
+
+
+class TestPrefect:
+    @pytest.fixture
+    def client(self, dev: Servers) -> SyncPrefectClient:
+        return SyncPrefectClient(f"{dev.prefect}/api")
+
+    def test_a_tick_of_its_scheduler_evaluates_the_oldest_day(
+        self, client: SyncPrefectClient, folder: Path, dev: Servers
+    ) -> None:
+        trial = folder / "store" / "trial_summary" / f"{DAYS[0]}.json"
+        trial.unlink(missing_ok=True)
+        daily = client.read_deployment_by_name("oldest-days-first/daily")
+        soon = IntervalSchedule(interval=timedelta(seconds=20))
+        client.create_deployment_schedules(daily.id, [(soon, True)])
+        try:
+            assert waited_for(trial.is_file)
+        finally:
+            client.pause_deployment(daily.id)
+
+    def test_a_run_takes_its_parameters_from_a_json_file(
+        self, folder: Path, dev: Servers, tmp_path: Path
+    ) -> None:
+        parameters = {"partition": "2016-03-10", "sampled_batch": {"batch_size": 5}}
+        (tmp_path / "day.json").write_text(json.dumps(parameters))
+        done = self.run_deployment(dev, tmp_path / "day.json", "--watch")
+        assert done.returncode == 0, done.stdout
+        trial = json.loads((folder / "store" / "trial_summary" / "2016-03-10.json").read_text())
+        assert trial["data"]["num_obs"] == 5
+
+    def test_a_wrong_parameter_is_refused_before_there_is_a_run(
+        self, dev: Servers, tmp_path: Path
+    ) -> None:
+        parameters = {"partition": "2016-03-10", "sampled_batch": {"batch_size": 0}}
+        (tmp_path / "day.json").write_text(json.dumps(parameters))
+        done = self.run_deployment(dev, tmp_path / "day.json")
+        assert done.returncode == 1
+        assert "0 is less than the minimum of 1" in done.stdout
+
+    def run_deployment(
+        self, dev: Servers, parameters: Path, *options: str
+    ) -> subprocess.CompletedProcess[str]:
+        prefect = str(Path(sys.executable).with_name("prefect"))
+        with parameters.open() as content:
+            return subprocess.run(
+                [
+                    *(prefect, "deployment", "run", "ticket-model-evaluation/by-hand"),
+                    *("--params", "-", *options),
+                ],
+                env={**os.environ, "PREFECT_API_URL": f"{dev.prefect}/api", "COLUMNS": "200"},
+                stdin=content, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                timeout=150, check=False,
+            )  # fmt: skip

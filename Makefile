@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo dev test check bench conformance docs screenshots lock clean
+.PHONY: install demo demo-iris demo-taxi dev test check bench conformance docs screenshots lock clean
 .DEFAULT_GOAL := demo
 
 install: .venv/installed $(DAGSTER_HOME)/dagster.yaml
@@ -38,6 +38,25 @@ demo: install
 	  test $$status -le 1 || exit $$status; \
 	  $(BIN)/python -m ticket_assets.figures --store var/demo/dagster/store --days $(DEMO_DAYS) \
 	  && echo && cat var/demo.txt && echo "The same as a page: var/demo.html" && exit $$status
+
+IRIS := -m examples.iris_assets.definitions -j iris
+
+demo-iris: install
+	@mkdir -p var/iris
+	@$(BIN)/prefect-compat lineage $(IRIS) --format svg -o var/iris/lineage.svg
+	@$(BIN)/prefect-compat compare $(IRIS) --store-env IRIS_STORE --keep var/iris/compared \
+	  --html var/iris/comparison.html
+	@cat var/iris/compared/prefect/store/*/accuracy.json
+	@echo && echo "The graph and the comparison: var/iris/lineage.svg, var/iris/comparison.html"
+
+TAXI := -m examples.taxi_assets.definitions -j taxi
+
+demo-taxi: install
+	@mkdir -p var/taxi
+	@$(BIN)/prefect-compat lineage $(TAXI) --format svg -o var/taxi/lineage.svg
+	@$(BIN)/prefect-compat compare $(TAXI) --store-env TAXI_STORE --keep var/taxi/compared \
+	  --html var/taxi/comparison.html
+	@echo "The graph and the comparison: var/taxi/lineage.svg, var/taxi/comparison.html"
 
 # Both UIs, with everything deployed, until Ctrl-C.
 dev: install

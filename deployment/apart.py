@@ -43,6 +43,8 @@ def environment_of(folder: Path, settings: Mapping[str, str] | None = None) -> d
         "DAGSTER_HOME": str(home),
         "PREFECT_HOME": str(folder / "prefect"),
         "TICKET_STORE": str(folder / "store"),
+        "IRIS_STORE": str(folder / "iris"),
+        "TAXI_STORE": str(folder / "taxi"),
         **(settings or {}),
     }
 

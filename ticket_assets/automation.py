@@ -1,8 +1,10 @@
 """The jobs, the schedule, and the notices of runs that have ended."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from ticket_assets.assets import DAILY_ASSETS, DAYS, metrics, performance_report, trial_summary
 from ticket_assets.notices import Notice, deliver, headline
@@ -61,8 +63,14 @@ def oldest_day_first(
     ]
 
 
-def notice_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """What tells the webhook of the settings of each run that succeeds or fails."""
+def notice_sensors(
+    settings: Settings,
+    jobs: Sequence[UnresolvedAssetJobDefinition] = (
+        ticket_model_evaluation,
+        ticket_performance_report,
+    ),
+) -> list[dg.SensorDefinition]:
+    """What tells the webhook of the settings of each run of the jobs that succeeds or fails."""
 
     def tell(context: dg.RunStatusSensorContext) -> dg.SkipReason:
         if not settings.webhook_url:
@@ -76,7 +84,7 @@ def notice_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         return dg.run_status_sensor(
             name=name,
             run_status=status,
-            monitored_jobs=[ticket_model_evaluation, ticket_performance_report],
+            monitored_jobs=list(jobs),
             description=f"Tells the webhook TICKET_WEBHOOK_URL of each run that {words}: what,"
             " which day, its figures, a link. A webhook that is down fails no run.",
             default_status=dg.DefaultSensorStatus.RUNNING

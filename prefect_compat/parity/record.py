@@ -2,6 +2,7 @@
 JSON."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,11 @@ from prefect_compat.parity.fingerprint import Fingerprint
 from prefect_compat.plan import CheckId, OutputId
 
 NOT_STARTED = "not started"
+
+
+def unmapped(step: str) -> str:
+    """The name in the plan of a step that a mapped step became."""
+    return re.sub(r"\[[^\]]*\]", "[?]", step)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dagster._core.events.log import EventLogEntry
 from prefect_compat.parameters import read_run_config, run_config_of
 from prefect_compat.parity.contents import read_contents
 from prefect_compat.parity.events import EventReader
-from prefect_compat.parity.record import NOT_STARTED, Record, RecordedStep
+from prefect_compat.parity.record import NOT_STARTED, Record, RecordedStep, unmapped
 from prefect_compat.parity.side import Meter, SideTask, main, versions, with_warm_run
 from prefect_compat.parity.stopwatch import Stopwatch
 from prefect_compat.partitions import chunks, run_keys, run_tags
@@ -124,7 +124,8 @@ def _steps(
     for name in sorted({*by_step, *(key for key in upstream if "[?]" not in key)}):
         found = by_step[name]
         times = stopwatch.times_of(found[0].run_id, name) if found else {}
-        yield replace(_step(run, name, upstream.get(name, ()), found), **times)
+        above = upstream.get(name, upstream.get(unmapped(name), ()))
+        yield replace(_step(run, name, above, found), **times)
 
 
 def _step(

@@ -1,13 +1,18 @@
 """Two records compared: what is equal, what differs, what is missing on which side."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from prefect_compat.parity.fingerprint import Fingerprint
-from prefect_compat.parity.record import Record, RecordedCheck, RecordedOutput, RecordedStep
+from prefect_compat.parity.record import (
+    Record,
+    RecordedCheck,
+    RecordedOutput,
+    RecordedStep,
+    unmapped,
+)
 from prefect_compat.plan import OutputId
 
 ABSENT = "nothing"
@@ -122,11 +127,6 @@ def _failures(dagster: Record, prefect: Record, expects_failure: bool) -> Iterat
 
 def _one_line(text: str | None) -> str:
     return " ".join((text or "").split())
-
-
-def unmapped(step: str) -> str:
-    """The name in the plan of a step that a mapped step became."""
-    return re.sub(r"\[[^\]]*\]", "[?]", step)
 
 
 def _graphs(dagster: Iterable[RecordedStep], prefect: Iterable[RecordedStep]) -> Iterator[Finding]:

@@ -83,6 +83,13 @@ class TestPrefect:
         finally:
             client.pause_deployment(daily.id)
 
+    def test_science_starts_when_engineering_has_completed(
+        self, client: SyncPrefectClient, folder: Path
+    ) -> None:
+        engineering = client.read_deployment_by_name("data-engineering/iris-engineering")
+        client.create_flow_run_from_deployment(engineering.id)
+        assert waited_for(lambda: list((folder / "iris").glob("*/accuracy.json")))
+
     def test_a_run_takes_its_parameters_from_a_json_file(
         self, folder: Path, dev: Servers, tmp_path: Path
     ) -> None:

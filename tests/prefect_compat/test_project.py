@@ -51,7 +51,9 @@ def test_a_code_location_of_a_workspace(workspace: Path, location: str, job: str
 
 
 def test_our_own_workspace_has_one_location(root: Path) -> None:
-    assert Project.of_workspace(root / "workspace.yaml").module == "ticket_assets.definitions"
+    assert Project.of_workspace(root / "workspace.yaml", "iris").module == (
+        "examples.iris_assets.definitions"
+    )
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 def test_every_deployment_names_a_flow_and_parameters_that_it_has(root: Path) -> None:
     deployments = yaml.safe_load((root / "prefect.yaml").read_text())["deployments"]
-    assert [deployment["name"] for deployment in deployments] == ["by-hand", "report", "daily"]
     for deployment in deployments:
         file, name = deployment["entrypoint"].split(":")
         flow = load_flow_from_entrypoint(f"{root / file}:{name}")

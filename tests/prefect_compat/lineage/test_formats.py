@@ -254,7 +254,14 @@ def test_an_id_s_text_is_reversible(path: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("form", ["html", "svg", "mermaid", "json", "openlineage"])
 def test_from_the_command_line(form: str, root: Path, tmp_path: Path) -> None:
-    command = [Path(sys.executable).parent / "prefect-compat", "lineage", "-w", "workspace.yaml"]
+    command = [
+        Path(sys.executable).parent / "prefect-compat",
+        "lineage",
+        "-w",
+        "workspace.yaml",
+        "-l",
+        "ticket_assets",
+    ]
     found = subprocess.run(
         [*command, "-j", JOB, "--format", form, "-o", tmp_path / "out"],
         cwd=root,

@@ -42,10 +42,40 @@ SOURCE = """
         return numbers.sum().to_frame("sum")
 
 
+    FILES = {"io_manager_key": "files"}
+
+
+    @dg.op(out=dg.DynamicOut(**FILES))
+    def parts():
+        for name in "abc":
+            yield dg.DynamicOutput(name, mapping_key=name)
+
+
+    @dg.op(out=dg.Out(**FILES))
+    def doubled(part):
+        return part * 2
+
+
+    @dg.op(out=dg.Out(**FILES))
+    def joined(parts):
+        return "".join(parts)
+
+
+    @dg.graph_asset
+    def mapped():
+        return joined(parts().map(lambda part: doubled(doubled(part))).collect())
+
+
     defs = dg.Definitions(
-        [numbers, total],
-        jobs=[dg.define_asset_job("totals")],
-        resources={"io_manager": CsvStore()},
+        [numbers, total, mapped],
+        jobs=[
+            dg.define_asset_job("totals", selection=[numbers, total]),
+            dg.define_asset_job("mapping", selection=[mapped]),
+        ],
+        resources={
+            "io_manager": CsvStore(),
+            "files": dg.FilesystemIOManager(base_dir=os.environ.get("MY_STORE", "unused")),
+        },
     )
 """
 
@@ -83,6 +113,16 @@ def test_the_same_on_both_sides(tmp_path: Path) -> None:
         steps = [(step["name"], step["state"], step["upstream"]) for step in record["steps"]]
         assert steps == [("numbers", "succeeded", []), ("total", "succeeded", ["numbers"])]
     assert not (tmp_path / "home").exists()
+
+
+def test_mapped_steps_are_compared_by_what_they_depend_on(tmp_path: Path) -> None:
+    found = compare(tmp_path, "--store-env", "MY_STORE", "-j", "mapping", "--keep", "kept")
+    assert found.returncode == 0, found.stdout + found.stderr
+    for side in ("dagster", "prefect"):
+        record = json.loads((tmp_path / "kept" / f"{side}.json").read_text())
+        upstream = {step["name"]: step["upstream"] for step in record["steps"]}
+        assert len(upstream) == 1 + 3 + 3 + 1
+        assert all(upstream[name] for name in upstream if name != "mapped.parts")
 
 
 def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:

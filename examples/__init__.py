@@ -1,0 +1,1 @@
+"""Small projects that show what the tickets do not: how a project of one's own is brought along."""

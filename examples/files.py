@@ -1,0 +1,49 @@
+"""Where the examples' products lie: one file for each, under a name made from a template."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+
+class TemplatedIOManager(dg.ConfigurableIOManager):
+    """Tables as Parquet, all else as JSON, in `store`, named after `template`: `{date}` is the day
+    of writing in UTC, `{asset}` the key; a partition is a file below that. What reads, in another
+    job or on another day, takes the newest."""
+
+    store: str
+    template: str = "{date}/{asset}"
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        path = Path(self.store, self._name(context, f"{datetime.now(UTC):%Y-%m-%d}"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_table = isinstance(obj, pd.DataFrame)
+        path = path.with_name(f"{path.name}.{'parquet' if is_table else 'json'}")
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        if is_table:
+            obj.to_parquet(unfinished, index=False)
+        else:
+            unfinished.write_text(json.dumps(obj, indent=2), encoding="utf-8")
+        unfinished.replace(path)
+        context.add_output_metadata({"path": dg.MetadataValue.path(str(path))})
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        pattern = self._name(context, "*")
+        found = sorted(Path(self.store).glob(f"{pattern}.*"))
+        if not found:
+            raise dg.Failure(
+                f"{self.store} has no {pattern}. Materialize"
+                f" {context.asset_key.to_user_string()} first.",
+                allow_retries=False,
+            )
+        if found[-1].suffix == ".parquet":
+            return pd.read_parquet(found[-1])
+        return json.loads(found[-1].read_text(encoding="utf-8"))
+
+    def _name(self, context: dg.OutputContext | dg.InputContext, date: str) -> str:
+        name = self.template.format(date=date, asset="_".join(context.asset_key.path))
+        return f"{name}/{context.asset_partition_key}" if context.has_asset_partitions else name

@@ -1,0 +1,1 @@
+"""Iris: a data-engineering job that feeds a data-science job."""

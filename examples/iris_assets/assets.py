@@ -1,0 +1,106 @@
+"""Thin asset functions around `flowers`."""
+
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+
+from examples.iris_assets import flowers
+from examples.iris_assets.flowers import Model
+
+ENGINEERING, SCIENCE = "data_engineering", "data_science"
+
+
+class IrisConfig(dg.Config):
+    """Where the flowers come from."""
+
+    csv: str = Field(default="", description="path of a CSV; without one scikit-learn's copy")
+
+
+class SplitConfig(dg.Config):
+    """How the flowers are divided."""
+
+    target_col: str = Field(default="species", description="column whose classes both parts have")
+    test_data_ratio: float = Field(default=0.2, gt=0, lt=1, description="share of the test rows")
+    seed: int = Field(default=0, ge=0, description="decides which rows are drawn")
+
+
+class TrainConfig(dg.Config):
+    """How the model is fitted."""
+
+    max_iter: int = Field(default=1000, ge=1, description="iterations before it gives up")
+
+
+@dg.asset(group_name=ENGINEERING, kinds={"pandas", "parquet"}, code_version="1")
+def iris(config: IrisConfig) -> dg.MaterializeResult[pd.DataFrame]:
+    """150 flowers: four measures in cm, and the species."""
+    table = flowers.load(config.csv)
+    return dg.MaterializeResult(value=table, metadata={"dagster/row_count": len(table)})
+
+
+@dg.asset(group_name=ENGINEERING, kinds={"json"}, code_version="1")
+def classes(iris: pd.DataFrame) -> list[str]:
+    """The species that occur."""
+    return flowers.classes(iris)
+
+
+@dg.asset(group_name=ENGINEERING, kinds={"pandas", "parquet"}, code_version="1")
+def encoded(iris: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
+    """The flowers with a column of 0 and 1 for each class."""
+    return flowers.encode(iris, classes)
+
+
+@dg.multi_asset(
+    outs={
+        name: dg.AssetOut(
+            group_name=ENGINEERING, kinds={"pandas", "parquet"}, code_version="1", description=words
+        )
+        for name, words in {
+            "training_flowers": "The flowers that the model is fitted on.",
+            "test_flowers": "The flowers that it is judged by.",
+        }.items()
+    }
+)
+def split(config: SplitConfig, encoded: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training and test rows."""
+    return flowers.split(encoded, config.target_col, config.test_data_ratio, config.seed)
+
+
+# What is downstream of the data is made anew when the data are.
+WHEN_NEW = dg.AutomationCondition.eager()
+
+
+@dg.asset(
+    group_name=SCIENCE,
+    kinds={"scikitlearn", "json"},
+    code_version="1",
+    automation_condition=WHEN_NEW,
+)
+def model(
+    config: TrainConfig, training_flowers: pd.DataFrame, classes: list[str]
+) -> dict[str, Any]:
+    """A logistic regression, as its weights."""
+    return flowers.train(training_flowers, classes, config.max_iter).as_document()
+
+
+@dg.asset(
+    group_name=SCIENCE,
+    kinds={"pandas", "parquet"},
+    code_version="1",
+    automation_condition=WHEN_NEW,
+)
+def predictions(model: dict[str, Any], test_flowers: pd.DataFrame) -> pd.DataFrame:
+    """The species of each test flower, and the predicted one."""
+    return flowers.predict(Model.from_document(model), test_flowers)
+
+
+@dg.asset(group_name=SCIENCE, kinds={"json"}, code_version="1", automation_condition=WHEN_NEW)
+def accuracy(predictions: pd.DataFrame) -> dg.MaterializeResult[dict[str, Any]]:
+    """How many test flowers were recognised."""
+    found = flowers.accuracy(predictions)
+    print(f"{found['right']} of {found['of']} flowers recognised: {found['accuracy']:.1%}")
+    return dg.MaterializeResult(value=found, metadata=found)
+
+
+ASSETS = [iris, classes, encoded, split, model, predictions, accuracy]

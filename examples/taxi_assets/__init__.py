@@ -1,0 +1,1 @@
+"""Taxi: trip records in many files, a Dask dataframe, a mapped graph, hourly partitions."""

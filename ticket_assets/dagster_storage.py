@@ -5,12 +5,14 @@ taken out again at any time.
 """
 
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
@@ -22,13 +24,16 @@ KEPT = 20  # databases: one for each run, and one for all
 class KeptConnectionsEventLogStorage(SqliteEventLogStorage):
     """`SqliteEventLogStorage` of Dagster 1.13 makes an engine for each transaction, opens the
     database and compiles each SQL statement again: three quarters of what an event costs. Here the
-    engines and connections of the latest databases are kept. What is committed, and when, is as it
-    was."""
+    engines and connections of the latest databases are kept, and what one event changes in the
+    index is one transaction. When it is committed is as it was."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._kept: OrderedDict[str, Any] = OrderedDict()
         self._tables: set[str] = set()
+        self._open: dict[str, Any] = {}  # connections within a transaction; guarded by the lock
         super().__init__(base_dir, inst_data)
+        lock: Any = threading.RLock()  # so that a transaction can hold another
+        self._db_lock = lock
 
     @classmethod
     def config_type(cls) -> Any:
@@ -43,8 +48,21 @@ class KeptConnectionsEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Any]:
-        with self._db_lock, self._engine(shard).connect() as connection, connection.begin():
-            yield connection
+        with self._db_lock:
+            if shard in self._open:
+                yield self._open[shard]
+                return
+            with self._engine(shard).connect() as connection, connection.begin():
+                self._open[shard] = connection
+                try:
+                    yield connection
+                finally:
+                    del self._open[shard]
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Dagster commits a check's result in the index twice: as an event, and as a result."""
+        with self.index_connection():
+            super().store_event(event)
 
     def _engine(self, shard: str) -> Any:
         """That of a database, made and its tables set up where it is not kept."""

@@ -50,23 +50,21 @@ def _verdict(
     run = context.op_execution_context
     if run.has_partition_key_range and not run.has_partition_key:
         _record_each_day(run, faults, rule, severity)
-    return dg.AssetCheckResult(severity=severity, **_outcome(faults, rule, facts))
+    return dg.AssetCheckResult(
+        severity=severity, **_outcome(faults, rule, {"faults": len(faults), **facts})
+    )
 
 
 def _outcome(faults: pd.DataFrame, rule: str, facts: dict[str, Any]) -> dict[str, Any]:
     """Of a check's result, what depends on the faults."""
     if faults.empty:
-        return {"passed": True, "description": rule, "metadata": {"faults": 0, **facts}}
+        return {"passed": True, "description": rule, "metadata": facts}
     first = _as_text(faults.head(SHOWN))
     words = ", ".join(f"{name} {value}" for name, value in first[0].items())
     return {
         "passed": False,
         "description": f"{rule} Broken {len(faults)} times; first: {words}.",
-        "metadata": {
-            "faults": len(faults),
-            "first_faults": dg.MetadataValue.json(first),
-            **facts,
-        },
+        "metadata": {"first_faults": dg.MetadataValue.json(first), **facts},
     }
 
 

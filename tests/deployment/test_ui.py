@@ -44,8 +44,7 @@ def test_the_code_location_loads_without_a_warning(dev: Servers, folder: Path) -
     query = "{workspaceOrError {... on Workspace {locationEntries {name loadStatus}}}}"
     answer = requests.post(f"{dev.dagster}/graphql", json={"query": query}, timeout=30).json()
     entries = answer["data"]["workspaceOrError"]["locationEntries"]
-    assert entries == [
-        {"name": n, "loadStatus": "LOADED"} for n in ("iris", "taxi", "ticket_assets")
-    ]
+    names = ("ticket_assets", "iris", "taxi")
+    assert entries == [{"name": name, "loadStatus": "LOADED"} for name in names]
     said = (folder / "logs" / "dagster.log").read_text()
     assert [line for line in said.splitlines() if "WARNING" in line or "ERROR" in line] == []

@@ -109,7 +109,7 @@ _SIZES = tuple(digit * 10**power for power in range(-3, 5) for digit in (1, 2, 5
 
 
 def _label(text: str, y: float) -> str:
-    shown = text if len(text) <= 30 else f"{text[:14]}…{text[-14:]}"
+    shown = text if len(text) <= 27 else f"{text[:11]}…{text[-15:]}"
     return (
         f'<text class="name" x="{LABELS - 10}" y="{y + 15:.1f}"><title>{escape(text)}</title>'
         f"{escape(shown)}</text>"

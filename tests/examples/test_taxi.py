@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from examples.taxi_assets.assets import FIRST_DAY, HOURS, TripFiles
 from examples.taxi_assets.cluster import DaskCluster, _clusters, _is_up
 from examples.taxi_assets.definitions import defs
 from prefect_compat import as_flow
+from prefect_compat.errors import StepError
 from tests.projects import failure
+from tests.webhook import Webhook
 
 
 def faults(hour: str) -> int:
@@ -126,6 +129,36 @@ class TestUnderPrefect:
         flow = as_flow(defs, job="generous_hours", run_config=only_hourly(made))
         flow(partition=EASY_HOUR)
         assert (made / "most_generous_trip_of_hour" / f"{EASY_HOUR}.json").is_file()
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_who_is_told_of_the_tickets_is_told_of_the_taxis(
+    made: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from examples.taxi_assets import flows
+    from prefect_compat import ticket_flow
+
+    settings = replace(ticket_flow.SETTINGS, webhook_url=webhook.url)
+    monkeypatch.setattr(ticket_flow, "SETTINGS", settings)
+
+    def flow(store: Path) -> Any:
+        derived = as_flow(defs, job="generous_hours", run_config=only_hourly(store))
+        return derived.with_options(
+            on_completion=flows.generous_hours.on_completion_hooks,
+            on_failure=flows.generous_hours.on_failure_hooks,
+        )
+
+    flow(made)(partition=EASY_HOUR)
+    with pytest.raises(StepError, match="has no trip_files"):
+        flow(made / "nowhere")(partition=EASY_HOUR)
+    told = [body["text"].split("\n")[0] for body in webhook.bodies]
+    assert told == [
+        f"✅ *generous_hours* {EASY_HOUR} succeeded (Prefect)",
+        f"❌ *generous_hours* {EASY_HOUR} failed (Prefect)",
+    ]
+    assert {sensor.name for sensor in defs.sensors or ()} == {
+        "notice_of_success", "notice_of_failure",
+    }  # fmt: skip
 
 
 class TestTheTrips:

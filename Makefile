@@ -39,7 +39,7 @@ demo: install
 	  $(BIN)/python -m ticket_assets.figures --store var/demo/dagster/store --days $(DEMO_DAYS) \
 	  && echo && cat var/demo.txt && echo "The same as a page: var/demo.html" && exit $$status
 
-IRIS := -m examples.iris_assets.definitions -j iris
+IRIS := -m examples.iris_assets.definitions -j flowers
 
 demo-iris: install
 	@mkdir -p var/iris

@@ -90,17 +90,17 @@ def model(
     code_version="1",
     automation_condition=WHEN_NEW,
 )
-def predictions(model: dict[str, Any], test_flowers: pd.DataFrame) -> pd.DataFrame:
+def predicted_species(model: dict[str, Any], test_flowers: pd.DataFrame) -> pd.DataFrame:
     """The species of each test flower, and the predicted one."""
     return flowers.predict(Model.from_document(model), test_flowers)
 
 
 @dg.asset(group_name=SCIENCE, kinds={"json"}, code_version="1", automation_condition=WHEN_NEW)
-def accuracy(predictions: pd.DataFrame) -> dg.MaterializeResult[dict[str, Any]]:
+def accuracy(predicted_species: pd.DataFrame) -> dg.MaterializeResult[dict[str, Any]]:
     """How many test flowers were recognised."""
-    found = flowers.accuracy(predictions)
+    found = flowers.accuracy(predicted_species)
     print(f"{found['right']} of {found['of']} flowers recognised: {found['accuracy']:.1%}")
     return dg.MaterializeResult(value=found, metadata=found)
 
 
-ASSETS = [iris, classes, encoded, split, model, predictions, accuracy]
+ASSETS = [iris, classes, encoded, split, model, predicted_species, accuracy]

@@ -17,15 +17,15 @@ data_science = dg.define_asset_job(
     selection=dg.AssetSelection.groups(SCIENCE),
     description="Fits a model on the training flowers and judges it by the others.",
 )
-iris = dg.define_asset_job(
-    "iris",
+flowers = dg.define_asset_job(  # `iris` is the name of an asset
+    "flowers",
     selection=dg.AssetSelection.groups(ENGINEERING, SCIENCE),
     description="Both jobs as one.",
 )
 
 defs = dg.Definitions(
     assets=ASSETS,
-    jobs=[data_engineering, data_science, iris],
+    jobs=[data_engineering, data_science, flowers],
     sensors=[
         dg.AutomationConditionSensorDefinition(
             "science_when_engineering_is_fresh",

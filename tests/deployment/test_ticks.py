@@ -15,9 +15,10 @@ import pytest
 from dagster._core.scheduler.instigation import ScheduleInstigatorData
 from playwright.sync_api import Page
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.schedules import IntervalSchedule
 
-from deployment.apart import Servers
+from deployment.apart import ROOT, Servers
 from deployment.ui import DagsterUI, chromium
 
 pytestmark = pytest.mark.xdist_group("browser")  # they share the servers
@@ -27,7 +28,7 @@ DAYS = [f"2016-03-{day:02}" for day in range(7, 13)]
 Found = TypeVar("Found")
 
 
-def waited_for(found: Callable[[], Found], seconds: float = 150) -> Found:
+def waited_for(found: Callable[[], Found], seconds: float = 300) -> Found:
     give_up = time.monotonic() + seconds
     while not (result := found()):
         assert time.monotonic() < give_up, f"nothing came within {seconds:g} s"
@@ -46,7 +47,11 @@ def test_a_tick_of_dagster_s_daemon_evaluates_the_oldest_days(
         done = instance.get_materialized_partitions(dg.AssetKey("trial_summary"))
         waiting = [day for day in DAYS if day not in done]
         # As if it had been turned on a day ago, and the daemon had stood still since.
-        (state,) = waited_for(instance.all_instigator_state)
+        (state,) = (
+            found
+            for found in instance.all_instigator_state()
+            if found.instigator_name == "oldest_day_first"
+        )
         data = state.instigator_data
         assert isinstance(data, ScheduleInstigatorData)
         assert data.start_timestamp
@@ -63,6 +68,31 @@ def test_a_tick_of_dagster_s_daemon_evaluates_the_oldest_days(
         assert all(run.is_success for run in runs)
     ui.open("/locations/ticket_assets/schedules/oldest_day_first")
     page.get_by_text("requested").first.wait_for()
+
+
+def test_dagster_s_daemon_starts_science_when_engineering_has_run(
+    dev: Servers, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(folder / "dagster"))
+    with dg.DagsterInstance.get() as instance:
+
+        def is_watched() -> bool:  # what is new is new since the sensor's first look
+            return any(
+                state.instigator_name == "science_when_engineering_is_fresh"
+                for state in instance.all_instigator_state()
+            )
+
+        assert waited_for(is_watched)
+        subprocess.run(
+            [
+                *(str(Path(sys.executable).with_name("dagster")), "job", "execute"),
+                *("-m", "examples.iris_assets.definitions", "-j", "data_engineering"),
+            ],
+            cwd=ROOT, env={**os.environ, "IRIS_STORE": str(folder / "iris")},
+            capture_output=True, timeout=150, check=True,
+        )  # fmt: skip
+        accuracy = dg.AssetKey("accuracy")
+        assert waited_for(lambda: instance.get_latest_materialization_event(accuracy))
 
 
 class TestPrefect:
@@ -83,12 +113,16 @@ class TestPrefect:
         finally:
             client.pause_deployment(daily.id)
 
-    def test_science_starts_when_engineering_has_completed(
-        self, client: SyncPrefectClient, folder: Path
-    ) -> None:
+    def test_science_starts_when_engineering_has_completed(self, client: SyncPrefectClient) -> None:
         engineering = client.read_deployment_by_name("data-engineering/iris-engineering")
         client.create_flow_run_from_deployment(engineering.id)
-        assert waited_for(lambda: list((folder / "iris").glob("*/accuracy.json")))
+        science = FlowFilter(name=FlowFilterName(any_=["data-science"]))
+
+        def completed() -> bool:
+            runs = client.read_flow_runs(flow_filter=science)
+            return any(run.state is not None and run.state.is_completed() for run in runs)
+
+        assert waited_for(completed)
 
     def test_a_run_takes_its_parameters_from_a_json_file(
         self, folder: Path, dev: Servers, tmp_path: Path

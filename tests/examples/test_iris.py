@@ -21,7 +21,7 @@ from prefect_compat.parameters import read_run_config
 from tests.projects import failure
 
 ENGINEERING = {"iris", "classes", "encoded", "test_flowers", "training_flowers"}
-SCIENCE = {"model", "predictions", "accuracy"}
+SCIENCE = {"model", "predicted_species", "accuracy"}
 Calls = Counter[str]
 
 
@@ -87,9 +87,18 @@ def test_one_job_reads_what_the_other_has_left_under_templated_names(
     assert found["accuracy"] > 0.9
 
 
+def test_the_code_location_can_be_loaded_beside_the_others() -> None:
+    from examples.taxi_assets.definitions import defs as taxi
+    from ticket_assets.definitions import defs as tickets
+
+    assert defs.get_repository_def().has_job("flowers")
+    keys = [each.resolve_asset_graph().get_all_asset_keys() for each in (defs, taxi, tickets)]
+    assert len(set().union(*keys)) == sum(map(len, keys))
+
+
 def test_another_template(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     manager = {"store": str(tmp_path), "template": "flowers/{asset}_of_{date}"}
-    run("iris", instance, {"resources": {"io_manager": {"config": manager}}})
+    run("flowers", instance, {"resources": {"io_manager": {"config": manager}}})
     assert len(list((tmp_path / "flowers").glob("test_flowers_of_20*.parquet"))) == 1
 
 
@@ -120,9 +129,9 @@ class TestUnderDagster:
     def test_after_a_failure_only_what_is_missing_is_done(
         self, store: dict[str, Any], instance: dg.DagsterInstance, calls: Calls
     ) -> None:
-        failed = run("iris", instance, store, raise_on_error=False)
+        failed = run("flowers", instance, store, raise_on_error=False)
         assert not failed.success
-        job = dg.reconstructable(iris_job)
+        job = dg.reconstructable(flowers_job)
         again = dg.execute_job(
             job,
             instance,
@@ -147,8 +156,8 @@ class TestUnderDagster:
         assert {key.to_user_string() for key, _ in _requested(third)} == SCIENCE
 
 
-def iris_job() -> dg.JobDefinition:
-    return defs.resolve_job_def("iris")
+def flowers_job() -> dg.JobDefinition:
+    return defs.resolve_job_def("flowers")
 
 
 def _requested(result: Any) -> list[tuple[dg.AssetKey, int]]:
@@ -161,15 +170,15 @@ class TestUnderPrefect:
     def test_the_same_products(
         self, tmp_path: Path, store: dict[str, Any], instance: dg.DagsterInstance
     ) -> None:
-        run("iris", instance, store)
+        run("flowers", instance, store)
         here = {"config": {"store": str(tmp_path / "prefect" / "store")}}
-        as_flow(defs, job="iris", run_config={"resources": {"io_manager": here}})()
+        as_flow(defs, job="flowers", run_config={"resources": {"io_manager": here}})()
         assert products(tmp_path) == products(tmp_path / "prefect")
 
     def test_after_a_failure_only_what_is_missing_is_done(
         self, store: dict[str, Any], calls: Calls
     ) -> None:
-        flow = as_flow(defs, job="iris", run_config=store, caches_results=True)
+        flow = as_flow(defs, job="flowers", run_config=store, caches_results=True)
         with pytest.raises(StepError, match="needed elsewhere"):
             flow()
         flow()
@@ -178,11 +187,13 @@ class TestUnderPrefect:
     def test_parameters_by_keyword_and_by_a_json_file(
         self, tmp_path: Path, store: dict[str, Any]
     ) -> None:
-        as_flow(defs, job="iris", run_config=store)(split={"test_data_ratio": 0.5})
+        as_flow(defs, job="flowers", run_config=store)(split={"test_data_ratio": 0.5})
         assert json.loads(products(tmp_path)["accuracy.json"])["of"] == 75
         given = store | {"ops": {"split": {"config": {"test_data_ratio": 0.4}}}}
         (tmp_path / "parameters.json").write_text(json.dumps(given))
-        as_flow(defs, job="iris", run_config=read_run_config(str(tmp_path / "parameters.json")))()
+        as_flow(
+            defs, job="flowers", run_config=read_run_config(str(tmp_path / "parameters.json"))
+        )()
         assert json.loads(products(tmp_path)["accuracy.json"])["of"] == 60
 
     def test_both_jobs_as_one_flow_and_what_they_print_in_its_log(

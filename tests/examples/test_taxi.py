@@ -84,6 +84,10 @@ def all_trips(store: Path) -> pd.DataFrame:
     return pd.concat([pd.read_csv(path, parse_dates=[trips.PICKUP]) for path in files])
 
 
+def test_the_code_location_can_be_loaded() -> None:
+    assert defs.get_repository_def().has_job("taxi")
+
+
 def test_the_tips_are_those_of_pandas(made: Path) -> None:
     found = pd.read_parquet(made / "tips_by_passengers.parquet")
     expected = all_trips(made).groupby("passenger_count")["tip_amount"].agg(["count", "mean"])
@@ -221,6 +225,9 @@ def test_files_on_s3(
         whole["resources"]["cluster"] = {"config": {"workers": 1}}
         result = run("taxi", instance, whole, raise_on_error=False)
         assert result.success, failure(result)
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        source = TripFiles(pattern="s3://tlc/2019/*.csv", anonymous=True, folder="unused")
+        assert source.found() == ["s3://tlc/2019/yellow_01.csv"]
     finally:
         server.stop()
     assert json.loads((tmp_path / "trip_files.json").read_text()) == ["s3://tlc/2019/yellow_01.csv"]

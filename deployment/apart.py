@@ -54,7 +54,7 @@ def servers(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
     """Both UIs with everything deployed, started as in the background of a script; whatever is
     left of them in the end is killed. Raises RuntimeError with what was said where they do not
     start."""
-    dagster, prefect = _free_port(), _free_port()
+    dagster, prefect = free_port(), free_port()
     ports = ("--dagster-port", str(dagster), "--prefect-port", str(prefect))
     said = folder / "dev.log"
     environment = environment_of(folder, settings)
@@ -83,7 +83,8 @@ def servers(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
                     each.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine's loopback on which nothing listens."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

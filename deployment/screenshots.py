@@ -116,7 +116,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, browser_page() as page:
         folder, album = Path(name), Album(page, options.into)
         parts: dict[str, Callable[[], None]] = {}
-        with servers(folder) as dev:
+        # No folder of the one who takes them is in the pictures.
+        with servers(folder, {"TICKET_CACHE": str(folder / "cache")}) as dev:
             parts["dagster"] = lambda: of_dagster(DagsterUI(page, dev.dagster), album)
             parts["prefect"] = lambda: of_prefect(PrefectUI(page, dev.prefect), album)
             for part, taken in parts.items():

@@ -6,7 +6,6 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import dagster as dg
 import psycopg2
 import pytest
 
+from deployment.apart import free_port
 from tests.conftest import ROOT
 from tests.projects import JOB, partition_tags
 
@@ -63,12 +63,6 @@ class Server:
                 return cursor.fetchall()
         finally:
             connection.close()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @contextmanager

@@ -1,10 +1,8 @@
 """`prefect-compat`: a Dagster job run and judged under Prefect."""
 
 import os
-import shutil
 import sys
 import tempfile
-import tomllib
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -223,6 +221,8 @@ def lineage(project: Project, job: str, form: str, output: Path | None) -> None:
     from prefect_compat.plan import resolve_job
 
     with _errors_said():
+        if output:
+            validate_outputs(output)
         found = read_lineage(resolve_job(project.load(), job))
         text = {
             "html": lambda: lineage_page(found),
@@ -233,10 +233,10 @@ def lineage(project: Project, job: str, form: str, output: Path | None) -> None:
                 json.dumps(event) + "\n" for event in job_events(found, datetime.now(UTC))
             ),
         }[form]()
-    if output:
-        _write(output, text)
-    else:
-        click.echo(text, nl=False)
+        if output:
+            _write(output, text)
+        else:
+            click.echo(text, nl=False)
 
 
 @main.command()
@@ -294,7 +294,8 @@ def lineage(project: Project, job: str, form: str, output: Path | None) -> None:
 @click.option(
     "--keep",
     type=click.Path(path_type=Path),
-    help="folder for both sides' stores, logs and records; replaced",
+    help="folder for both sides' stores, logs and records: a new or empty one, or one that an"
+    " earlier comparison made, which is replaced",
 )
 def compare(
     project: Project,
@@ -319,42 +320,58 @@ def compare(
     import json
     from dataclasses import asdict
 
-    from prefect_compat.parity.comparison import Work, as_document, compare_sides, describe
+    from prefect_compat.lineage.graph import read_lineage
+    from prefect_compat.parity.comparison import as_document, compare_sides, describe
+    from prefect_compat.parity.empty_store import EmptyStore
+    from prefect_compat.parity.folder import comparison_folder, validate_folder
     from prefect_compat.parity.injection import Fault
     from prefect_compat.parity.matrix import Outcome, describe_matrix, run_matrix
     from prefect_compat.parity.page import comparison_page
-    from prefect_compat.plan import resolve_job
+    from prefect_compat.parity.work import Work, validate_store_variables
+    from prefect_compat.project_settings import read_project_settings
 
-    with _errors_said(), _folder(keep) as folder:
+    files = tuple(file for file in (json_file, page) if file)
+    with _errors_said(), tempfile.TemporaryDirectory(prefix="prefect-compat-") as nowhere:
+        settings = read_project_settings()
         work = Work(
             project=project,
             job=job,
             partition=partition,
             run_config=str(Path(config).absolute()) if config else None,
-            store_variables=store_env or tuple(_declared("store_env") or ()),
-            ignored_metadata=ignored or tuple(_declared("ignore_metadata") or ()),
+            store_variables=store_env or settings.store_env,
+            ignored_metadata=ignored or settings.ignore_metadata,
             fault=Fault.parse(fault) if fault else None,
             rounds=rounds,
+            empty_partition=(empty_partition or settings.empty_partition) if matrix else None,
         )
-        comparison = compare_sides(work, folder, _said_aside)
-        outcomes: tuple[Outcome, ...] = ()
-        if matrix and comparison.have_run:
-            found = resolve_job(project.load(), job)
-            empty = empty_partition or _declared("empty_partition")
-            outcomes = run_matrix(work, found, empty, folder, _said_aside)
+        # Everything that can be refused is refused here: before a run, and before --keep's folder
+        # is touched.
+        validate_store_variables(work.store_variables)
+        validate_outputs(*files)
+        if keep:
+            validate_folder(keep, files)
+        empty = EmptyStore(work, Path(nowhere))
+        with comparison_folder(keep, files) as folder:
+            comparison = compare_sides(work, folder, empty, _said_aside)
+            outcomes: tuple[Outcome, ...] = ()
+            if matrix and comparison.have_run:
+                outcomes = run_matrix(work, folder, empty, _said_aside)
+        if comparison.have_run:
+            click.echo(describe(comparison))
+            if outcomes:
+                click.echo(describe_matrix(outcomes))
+        else:
+            for side in (comparison.dagster, comparison.prefect):
+                if not side.has_run:
+                    _said_aside(f"Error: {side.error}")
+        # After the verdict is out, which a full disk cannot take back.
         if json_file:
             failures = [asdict(outcome) for outcome in outcomes]
             _write(json_file, json.dumps({**as_document(comparison), "failures": failures}))
         if page:
-            _write(page, comparison_page(comparison, _lineage(project, job), outcomes))
+            _write(page, comparison_page(comparison, read_lineage(empty.job), outcomes))
     if not comparison.have_run:
-        for side in (comparison.dagster, comparison.prefect):
-            if not side.has_run:
-                _said_aside(f"Error: {side.error}")
         sys.exit(COULD_NOT_RUN)
-    click.echo(describe(comparison))
-    if outcomes:
-        click.echo(describe_matrix(outcomes))
     if not (comparison.verdict.holds and all(outcome.holds for outcome in outcomes)):
         sys.exit(PARITY_DIFFERS)
 
@@ -363,20 +380,31 @@ def _said_aside(line: str) -> None:
     click.echo(line, err=True)
 
 
+def validate_outputs(*paths: Path) -> None:
+    """Raises ConfigError for a file that could not be written, so that no run is lost by it."""
+    for path in paths:
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder; expected the name of a file to write.")
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        if not above.is_dir():
+            raise ConfigError(f"{path} cannot be written: {above} is a file. Name another place.")
+        if not os.access(path if path.exists() else above, os.W_OK):
+            raise ConfigError(f"{path} cannot be written: no permission. Name another place.")
+    if len({path.absolute() for path in paths}) < len(paths):
+        raise ConfigError(f"{paths[0]} is named twice. Name a file for each output.")
+
+
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-
-
-def _lineage(project: Project, job: str) -> Any:
-    """The job's lineage; None where the project, which both sides then say, cannot be loaded."""
-    from prefect_compat.lineage.graph import read_lineage
-    from prefect_compat.plan import resolve_job
-
+    """Writes the file, whole or not at all. Raises ConfigError if it cannot be written."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        return read_lineage(resolve_job(project.load(), job))
-    except PrefectCompatError:
-        return None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 class _errors_said:
@@ -389,30 +417,3 @@ class _errors_said:
         if isinstance(error, PrefectCompatError):
             click.echo(f"Error: {error}", err=True)
             sys.exit(COULD_NOT_RUN)
-
-
-class _folder:
-    """The folder of a comparison: the one to keep, emptied, or a temporary one."""
-
-    def __init__(self, keep: Path | None) -> None:
-        self._keep = keep
-        self._path = keep.absolute() if keep else Path(tempfile.mkdtemp(prefix="prefect-compat-"))
-
-    def __enter__(self) -> Path:
-        if self._keep:
-            shutil.rmtree(self._path, ignore_errors=True)
-            self._path.mkdir(parents=True)
-        return self._path
-
-    def __exit__(self, *failure: Any) -> None:
-        if not self._keep:
-            shutil.rmtree(self._path, ignore_errors=True)
-
-
-def _declared(setting: str) -> Any:
-    """A setting in [tool.prefect-compat] of the working directory's pyproject.toml, or None."""
-    try:
-        text = Path("pyproject.toml").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    return tomllib.loads(text).get("tool", {}).get("prefect-compat", {}).get(setting)

@@ -9,7 +9,6 @@ but the asset events that later steps look up, and no run is made in it.
 import asyncio
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -152,6 +151,11 @@ class Execution:
                 self.ended.add(str(event.step_key))
         self._store(event)
 
+    def events_of(self, step: str) -> tuple[DagsterEvent, ...]:
+        """The events of a step's attempts so far in this process."""
+        with self._lock:
+            return tuple(event for event in self.events if event.step_key == step)
+
     def learn(self, results: Iterable[Any]) -> None:
         """What upstream steps did, where they ran in another process."""
         for result in results:
@@ -263,8 +267,8 @@ class Execution:
             output_capture=None,
         )
 
-    def finish(self) -> None:
-        """Records how the run ended and keeps it in `run`."""
+    def finish(self, error: BaseException | None) -> None:
+        """Records how the run ended and keeps it in `run`; `error` is what broke it off."""
         context = self._run_context()
         failed = [event for event in self.events if event.is_step_failure]
         if failed:
@@ -274,12 +278,14 @@ class Execution:
                 failure_reason=RunFailureReason.STEP_FAILURE,
                 first_step_failure_event=failed[0],
             )
-        elif sys.exc_info()[1] is not None:
+        elif error is not None:
             event = DagsterEvent.job_failure(
                 context,
                 "An exception was thrown during execution.",
                 failure_reason=RunFailureReason.RUN_EXCEPTION,
-                error_info=serializable_error_info_from_exc_info(sys.exc_info()),
+                error_info=serializable_error_info_from_exc_info(
+                    (type(error), error, error.__traceback__)  # type: ignore[arg-type]  # raised
+                ),
             )
         else:
             event = DagsterEvent.job_success(context)
@@ -315,11 +321,15 @@ def open_execution(request: RunRequest, instance: dg.DagsterInstance) -> Iterato
     execution = Execution(request, creation, _log_manager(creation, request.reports))
     try:
         execution.start()
+        broken_off: BaseException | None = None
         try:
             execution.set_up()
             yield execution
+        except BaseException as error:
+            broken_off = error
+            raise
         finally:
-            execution.finish()
+            execution.finish(broken_off)
     finally:
         execution.close()
 

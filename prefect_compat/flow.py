@@ -205,8 +205,7 @@ def _result(execution: Execution, futures: Mapping[str, PrefectFuture[StepResult
             # What ran elsewhere, or was cached, only Prefect knows; it takes an event loop to ask.
             steps.append(execution.results.get(name) or future.result())
         elif future.state.is_final():
-            seen = [event for event in execution.events if event.step_key == name]
-            steps.append(StepResult(name, execution.run.run_id, tuple(seen)))
+            steps.append(StepResult(name, execution.run.run_id, execution.events_of(name)))
     return FlowResult(tuple(steps))
 
 

@@ -47,19 +47,25 @@ class CheckEvaluation:
 
 
 class StepResult:
-    """What a step did: Dagster's events of it. References, never the values, which lie where the
-    IO managers put them.
+    """What a step did: Dagster's events of its last attempt, and (`earlier`) of those before it in
+    the same process. References, never the values, which lie where the IO managers put them.
 
     Not a dataclass, because Prefect would search every field of one for futures.
     """
 
     def __init__(
-        self, step: str, run_id: str, events: tuple[DagsterEvent, ...], skipped: bool = False
+        self,
+        step: str,
+        run_id: str,
+        events: tuple[DagsterEvent, ...],
+        skipped: bool = False,
+        earlier: tuple[DagsterEvent, ...] = (),
     ) -> None:
         self.step = step
         self.run_id = run_id
         self.events = events
         self.skipped = skipped
+        self.earlier = earlier
         self.cache_key: str | None = None
 
     @property
@@ -116,6 +122,7 @@ def run_step(execution: Execution, key: str, attempts_before: int) -> StepResult
 
     A step of which an input was not yielded upstream is skipped, as Dagster skips it.
     """
+    earlier = execution.events_of(key) if attempts_before else ()
     with execution.step_context(key, attempts_before) as context:
         if any(_is_lacking(execution, step_input) for step_input in context.step.step_inputs):
             skipped = _recorded(execution, [DagsterEvent.step_skipped_event(context)])
@@ -132,7 +139,7 @@ def run_step(execution: Execution, key: str, attempts_before: int) -> StepResult
                 assert failure is not None  # Dagster captures it with the event
                 execution.failures[key] = _as_dagster_raises(failure, event)
                 raise _as_user_raised(failure)
-    return StepResult(key, execution.run.run_id, tuple(events))
+    return StepResult(key, execution.run.run_id, tuple(events), earlier=earlier)
 
 
 def _recorded(execution: Execution, events: Iterable[DagsterEvent]) -> list[DagsterEvent]:

@@ -53,10 +53,65 @@ class OutputId:
         return cls(tuple(path), partition)
 
     @property
+    def group(self) -> str:
+        """The asset, for people."""
+        return "/".join(self.asset_key)
+
+    @property
+    def part(self) -> str | None:
+        """The partition, for people."""
+        return self.partition_key
+
+    @property
     def label(self) -> str:
         """For people; not to be parsed."""
-        name = "/".join(self.asset_key)
-        return name if self.partition_key is None else f"{name}[{self.partition_key}]"
+        return _label(self.group, self.part)
+
+
+@dataclass(frozen=True)
+class StepOutputId:
+    """A value that is no asset: an op's output, or one inside a graph-backed asset.
+
+    `run` counts the runs of one comparison from 0. `mapping_key` names one dynamic output.
+    """
+
+    run: int
+    step: str
+    output: str
+    mapping_key: str | None = None
+
+    def __str__(self) -> str:
+        """The reversible text form: JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @property
+    def group(self) -> str:
+        """The step, and the output where its name is not Dagster's default, for people."""
+        name = self.step if self.output == "result" else f"{self.step}.{self.output}"
+        return name if self.run == 0 else f"{name} in run {self.run + 1}"
+
+    @property
+    def part(self) -> str | None:
+        """The mapping key, for people."""
+        return self.mapping_key
+
+    @property
+    def label(self) -> str:
+        """For people; not to be parsed."""
+        return _label(self.group, self.part)
+
+
+ValueId = OutputId | StepOutputId
+
+
+def parse_value_id(text: str) -> ValueId:
+    """Inverts `str` of an OutputId or a StepOutputId."""
+    found = json.loads(text)
+    return StepOutputId(**found) if isinstance(found, dict) else OutputId.parse(text)
+
+
+def _label(group: str, part: str | None) -> str:
+    return group if part is None else f"{group}[{part}]"
 
 
 @dataclass(frozen=True, order=True)

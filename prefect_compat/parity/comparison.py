@@ -1,20 +1,20 @@
 """Both sides run, one after the other, each on its own; then the verdict."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from prefect_compat.errors import ComparisonError
 from prefect_compat.parity.costs import Costs, summarise
-from prefect_compat.parity.injection import Fault
+from prefect_compat.parity.empty_store import EmptyStore
 from prefect_compat.parity.record import Record
 from prefect_compat.parity.rows import RowDifference, RowsTask, read_differences
 from prefect_compat.parity.side import SideTask, run_side, start_process
-from prefect_compat.parity.verdict import Verdict, compare
-from prefect_compat.plan import OutputId
-from prefect_compat.project import Project
+from prefect_compat.parity.verdict import AssetCount, Difference, Verdict, compare
+from prefect_compat.parity.work import Work
+from prefect_compat.plan import ValueId
 
 SIDES = {
     "dagster": "prefect_compat.parity.run_dagster",
@@ -22,20 +22,11 @@ SIDES = {
 }
 SHOWN_FINDINGS = 20
 SHOWN_OUTPUTS = 10
-
-
-@dataclass(frozen=True)
-class Work:
-    """What both sides run."""
-
-    project: Project
-    job: str
-    partition: str | None
-    run_config: str | None
-    store_variables: tuple[str, ...]
-    ignored_metadata: tuple[str, ...] = ()
-    fault: Fault | None = None
-    rounds: int = 1
+NOT_APART_REMEDY = (
+    "What is not kept apart lies outside of the side's own store, and both sides wrote to one"
+    " place. Name the variable that says where it is stored (--store-env), or let the IO manager"
+    ' take its place from one (`dg.EnvVar("MY_STORE")`).'
+)
 
 
 @dataclass(frozen=True)
@@ -56,21 +47,6 @@ class Comparison:
         return self.dagster.has_run and self.prefect.has_run
 
 
-def work_options(work: Work) -> tuple[tuple[str, str], ...]:
-    """What was asked for, as names and text; what was not is left out."""
-    found = {
-        "project": " ".join(work.project.options()),
-        "job": work.job,
-        "partition": work.partition,
-        "run config": work.run_config,
-        "fault": work.fault,
-        "rounds": work.rounds,
-        "stores kept apart by": ", ".join(work.store_variables),
-        "metadata not compared": ", ".join(work.ignored_metadata),
-    }
-    return tuple((name, str(value)) for name, value in found.items() if value)
-
-
 def as_document(comparison: Comparison) -> dict[str, Any]:
     """All of the comparison, for machines: JSON-like."""
     verdict = comparison.verdict
@@ -82,39 +58,33 @@ def as_document(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def compare_sides(work: Work, folder: Path, log: Callable[[str], None]) -> Comparison:
+def compare_sides(
+    work: Work, folder: Path, empty: EmptyStore, log: Callable[[str], None]
+) -> Comparison:
     """Runs the work under Dagster and under Prefect, each in its own folder of `folder`; in as
     many rounds as the work asks for, with the sides in turn first, and then each twice.
 
-    A side that cannot be run has a record that says so. Raises ComparisonError where nothing
-    keeps the stores apart, or where a fault is asked for in a step that is not there.
+    `empty` tells which outputs lie outside of the sides' stores. A side that cannot be run has a
+    record that says so.
     """
-    if not work.store_variables:
-        raise ComparisonError(
-            "Nothing keeps the two stores apart, so one side could pass on what the other wrote."
-            " Name the environment variable that says where the project stores its outputs:"
-            ' --store-env MY_STORE, or store_env = ["MY_STORE"] in [tool.prefect-compat] of'
-            " pyproject.toml (DAGSTER_HOME where Dagster's default IO manager is used)."
-        )
     records: dict[str, list[Record]] = {side: [] for side in SIDES}
     for number in range(work.rounds):
         for side in list(SIDES) if number % 2 == 0 else reversed(SIDES):
             records[side].append(_run(side, work, _home(folder, number), log))
     have_run = all(record.has_run for side in records.values() for record in side)
-    if work.fault is not None and have_run:
-        _demand_step(work.fault, records["dagster"][0])
-    verdicts = [
-        compare(*pair, expects_failure=work.fault is not None)
-        for pair in zip(records["dagster"], records["prefect"], strict=True)
+    pairs = [
+        empty.shared(*pair) for pair in zip(records["dagster"], records["prefect"], strict=True)
     ]
+    verdicts = [compare(*pair) for pair in pairs]
     verdict = next((found for found in verdicts if not found.holds), verdicts[0])
     first = verdicts.index(verdict)
+    dagster, prefect = pairs[first]
     return Comparison(
         work=work,
-        dagster=records["dagster"][first],
-        prefect=records["prefect"][first],
+        dagster=dagster,
+        prefect=prefect,
         verdict=verdict,
-        rows=_rows(work, _home(folder, first), verdict.differing[:SHOWN_OUTPUTS]),
+        rows=_rows(work, _home(folder, first), verdict.differing[:SHOWN_OUTPUTS], pairs[first]),
         costs=summarise(**records) if have_run else None,
     )
 
@@ -152,21 +122,19 @@ def _run(side: str, work: Work, folder: Path, log: Callable[[str], None]) -> Rec
     return record
 
 
-def _demand_step(fault: Fault, record: Record) -> None:
-    names = {step.name for step in record.steps}
-    if fault.step not in names:
-        raise ComparisonError(
-            f"'{fault.step}' is to fail, and is no step of the job. Its steps are"
-            f" {', '.join(sorted(names))}."
-        )
-
-
-def _rows(work: Work, folder: Path, outputs: tuple[OutputId, ...]) -> tuple[RowDifference, ...]:
+def _rows(
+    work: Work, folder: Path, outputs: tuple[ValueId, ...], records: Sequence[Record]
+) -> tuple[RowDifference, ...]:
     """What differs in these outputs, read again from both stores."""
     folders = [folder / f"{side}-rows" for side in SIDES]
-    for side, texts in zip(SIDES, folders if outputs else (), strict=False):
+    for side, texts, record in zip(SIDES, folders if outputs else (), records, strict=False):
         task = RowsTask(
-            work.project, work.job, work.run_config, tuple(map(str, outputs)), str(texts)
+            work.project,
+            work.job,
+            work.run_config,
+            tuple(map(str, outputs)),
+            record.run_ids,
+            str(texts),
         )
         module = "prefect_compat.parity.rows"
         if start_process(module, task.as_json(), folder / side, work.store_variables) != 0:
@@ -179,24 +147,42 @@ def describe(comparison: Comparison) -> str:
     verdict = comparison.verdict
     width = max([len(asset.asset) for asset in verdict.assets], default=5)
     lines = [f"{'asset':<{width}}  dagster  prefect  identical"]
-    lines += [
-        f"{asset.asset:<{width}}  {asset.dagster:>7}  {asset.prefect:>7}  {asset.identical:>9}"
-        for asset in verdict.assets
-    ]
+    lines += [_counted(asset, width) for asset in verdict.assets]
     lines += [f"  {finding}" for finding in verdict.findings[:SHOWN_FINDINGS]]
     for difference in comparison.rows:
         lines += [f"  {line}" for line in _side_by_side(difference)]
     if len(verdict.findings) > SHOWN_FINDINGS:
         lines.append(f"  and {len(verdict.findings) - SHOWN_FINDINGS} more differences")
+    if any(finding.kind is Difference.NOT_KEPT_APART for finding in verdict.findings):
+        lines.append(f"  {NOT_APART_REMEDY}")
     lines += _costs(comparison.costs) if comparison.costs else ()
-    work = comparison.work
-    noun = _noun(work.partition)
-    holds = "Parity holds" if verdict.holds else "Parity does not hold"
-    lines.append(
-        f"{holds}: both stores have identical content for {verdict.identical} of"
-        f" {verdict.compared} {noun}" + (f" after {work.fault}." if work.fault else ".")
-    )
+    lines.append(_closing_line(comparison))
     return "\n".join(lines)
+
+
+def _counted(asset: AssetCount, width: int) -> str:
+    line = f"{asset.asset:<{width}}  {asset.dagster:>7}  {asset.prefect:>7}  {asset.identical:>9}"
+    if not asset.without_content:
+        return line
+    return f"{line}  {asset.without_content} without content to compare"
+
+
+def _closing_line(comparison: Comparison) -> str:
+    verdict, work = comparison.verdict, comparison.work
+    holds = "Parity holds" if verdict.holds else "Parity does not hold"
+    noun = _noun(work.partition)
+    if verdict.compared:
+        text = f"both stores have identical content for {verdict.identical} of {verdict.compared}"
+        text += f" {noun}"
+    elif not verdict.without_content:
+        text = f"no output was made to compare; {verdict.steps} steps were run"
+    else:
+        text = f"{verdict.without_content} {noun} were recorded, with no content to compare"
+    if verdict.compared and verdict.without_content:
+        text += f", and {verdict.without_content} have no content to compare"
+    after = f" after {work.fault}" if work.fault else ""
+    alike = f" Both runs failed in the same way: {verdict.failure}." if verdict.failure else ""
+    return f"{holds}: {text}{after}.{alike}"
 
 
 def _costs(costs: Costs) -> Iterator[str]:

@@ -1,19 +1,25 @@
 """What lies in the store, read back output by output through the assets' own IO managers."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.dependency import NodeHandle
 from dagster._core.execution.context_creation_job import initialize_console_manager
 
 from prefect_compat.parity.events import Made
 from prefect_compat.parity.fingerprint import UNKNOWN, Fingerprint, fingerprint
-from prefect_compat.parity.record import RecordedOutput
+from prefect_compat.parity.record import NO_CONTENT, RecordedOutput, unmapped
 from prefect_compat.partitions import to_subset
-from prefect_compat.plan import OutputId
+from prefect_compat.plan import OutputId, Step, StepOutputId, ValueId, read_plan
 
-Load = Callable[[OutputId], Any]
+Load = Callable[[ValueId], Any]
+
+
+class NotKept(Exception):
+    """The IO manager keeps nothing beyond its process, so there is nothing to read back."""
 
 
 def read_contents(
@@ -21,15 +27,22 @@ def read_contents(
     instance: dg.DagsterInstance,
     resource_config: Mapping[str, Any],
     outputs: Iterable[Made],
+    run_ids: Sequence[str],
 ) -> tuple[RecordedOutput, ...]:
     """Each output that an orchestrator says it made, with the fingerprint of its content.
 
-    What cannot be read back is of an unknown kind: it equals nothing.
+    `run_ids` are those of the runs, in their order. What cannot be read back is of an unknown
+    kind: it equals nothing.
     """
-    with open_store(job, instance, resource_config) as load:
+    with open_store(job, instance, resource_config, run_ids) as load:
         return tuple(
             RecordedOutput(
-                made.output, _fingerprint(load, made.output), made.data_version, made.metadata
+                made.output,
+                _fingerprint(load, made.output) if made.is_stored else NO_CONTENT,
+                made.data_version,
+                made.metadata,
+                made.tags,
+                made.description,
             )
             for made in outputs
         )
@@ -37,40 +50,51 @@ def read_contents(
 
 @contextmanager
 def open_store(
-    job: dg.JobDefinition, instance: dg.DagsterInstance, resource_config: Mapping[str, Any]
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    resource_config: Mapping[str, Any],
+    run_ids: Sequence[str] = (),
 ) -> Iterator[Load]:
-    """How to load an output. It raises what the IO manager raises."""
+    """Yields a function that loads an output.
+
+    It raises NotKept for an output in memory, and whatever the IO manager raises.
+    """
+    steps = {step.name: step for step in read_plan(job).steps}
     with dg.build_resources(
         job.resource_defs, instance=instance, resource_config=dict(resource_config)
     ) as resources:
 
-        def load(output: OutputId) -> Any:
-            key = dg.AssetKey(output.asset_key)
-            manager = getattr(resources, job.asset_layer.asset_graph.get(key).io_manager_key)
-            context = _input_context(job, instance, resources, key, output.partition_key)
+        def load(output: ValueId) -> Any:
+            if isinstance(output, StepOutputId):
+                step = steps[unmapped(output.step)]
+                key, context = _op_context(job, instance, resources, step, output, run_ids)
+            else:
+                key, context = _asset_context(job, instance, resources, output)
+            manager = getattr(resources, key)
+            if isinstance(manager, dg.InMemoryIOManager):
+                raise NotKept
             return manager.load_input(context)
 
         yield load
 
 
-def _fingerprint(load: Load, output: OutputId) -> Fingerprint:
+def _fingerprint(load: Load, output: ValueId) -> Fingerprint:
     try:
         return fingerprint(load(output))
+    except NotKept:
+        return NO_CONTENT
     except Exception as error:  # whatever a user's IO manager raises is this output's finding
         return Fingerprint(UNKNOWN, f"cannot be read back: {error}")
 
 
-def _input_context(
-    job: dg.JobDefinition,
-    instance: dg.DagsterInstance,
-    resources: Any,
-    key: dg.AssetKey,
-    partition: str | None,
-) -> dg.InputContext:
-    """Made directly: `build_input_context` sets up a Dagster instance of its own each time
-    (80 ms), and hands the IO manager no resources."""
+def _asset_context(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, resources: Any, output: OutputId
+) -> tuple[str, dg.InputContext]:
+    """The IO manager's key, and the context in which it loads the output."""
+    key = dg.AssetKey(output.asset_key)
     node = job.asset_layer.asset_graph.get(key)
     partitions_def = node.partitions_def
+    partition = output.partition_key
     subset = (
         to_subset(partitions_def, [partition])
         if partitions_def is not None and partition is not None
@@ -78,29 +102,86 @@ def _input_context(
     )
     handle = job.asset_layer.get_op_output_handle(key)
     op_def: Any = job.get_op(handle.node_handle).definition
-    output_def = op_def.output_def_named(handle.output_name)
-    shared = {
-        "log_manager": initialize_console_manager(None),
-        "resources": resources,
+    of_asset = {
         "asset_key": key,
         "partition_key": partition,
         "asset_partitions_def": partitions_def,
         "asset_partitions_subset": subset,
     }
-    written = dg.OutputContext(
+    written = _written(
+        job,
+        resources,
+        op_def,
+        handle.output_name,
         step_key=str(handle.node_handle),
-        name=output_def.name,
+        asset_spec=node.assets_def.specs_by_key.get(key),
+        **of_asset,
+    )
+    return node.io_manager_key, _read(instance, resources, key.path[-1], written, **of_asset)
+
+
+def _op_context(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    resources: Any,
+    step: Step,
+    output: StepOutputId,
+    run_ids: Sequence[str],
+) -> tuple[str, dg.InputContext]:
+    """The same for an output that is no asset. It is stored by run, step and output."""
+    op_def: Any = job.get_op(NodeHandle.from_path(list(step.node))).definition
+    written = _written(
+        job,
+        resources,
+        op_def,
+        output.output,
+        step_key=output.step,
+        run_id=run_ids[output.run],
+        mapping_key=output.mapping_key,
+    )
+    manager_key: str = op_def.output_def_named(output.output).io_manager_key
+    return manager_key, _read(instance, resources, output.output, written)
+
+
+@cache
+def _console() -> Any:
+    return initialize_console_manager(None)
+
+
+def _written(
+    job: dg.JobDefinition, resources: Any, op_def: Any, name: str, **options: Any
+) -> dg.OutputContext:
+    """The context in which the output was written.
+
+    Made directly: `build_output_context` and `build_input_context` set up a Dagster instance of
+    their own each time (80 ms), and hand the IO manager no resources.
+    """
+    output_def = op_def.output_def_named(name)
+    return dg.OutputContext(
+        name=name,
         job_name=job.name,
         definition_metadata=dict(output_def.metadata),
         op_def=op_def,
         dagster_type=output_def.dagster_type,
-        asset_spec=node.assets_def.specs_by_key.get(key),
-        **shared,
+        log_manager=_console(),
+        resources=resources,
+        **options,
     )
+
+
+def _read(
+    instance: dg.DagsterInstance,
+    resources: Any,
+    name: str,
+    written: dg.OutputContext,
+    **options: Any,
+) -> dg.InputContext:
     return dg.InputContext(
-        name=key.path[-1],
+        name=name,
         upstream_output=written,
-        dagster_type=output_def.dagster_type,
+        dagster_type=written.dagster_type,
         instance=instance,
-        **shared,
+        log_manager=_console(),
+        resources=resources,
+        **options,
     )

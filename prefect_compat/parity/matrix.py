@@ -8,9 +8,11 @@ from pathlib import Path
 import dagster as dg
 
 from prefect_compat.errors import ComparisonError
-from prefect_compat.parity.comparison import SIDES, Comparison, Work, compare_sides, side_task
+from prefect_compat.parity.comparison import SIDES, Comparison, compare_sides, side_task
+from prefect_compat.parity.empty_store import EmptyStore
 from prefect_compat.parity.injection import Fault
 from prefect_compat.parity.side import end_left_behind, start_side
+from prefect_compat.parity.work import Work
 from prefect_compat.plan import Plan, Step, read_plan
 
 KILLED = -signal.SIGKILL
@@ -38,15 +40,11 @@ class Outcome:
 
 
 def run_matrix(
-    work: Work,
-    job: dg.JobDefinition,
-    empty_partition: str | None,
-    folder: Path,
-    log: Callable[[str], None],
+    work: Work, folder: Path, empty: EmptyStore, log: Callable[[str], None]
 ) -> tuple[Outcome, ...]:
     """Every case of the set, each in a folder of its own."""
     outcomes = []
-    for number, case in enumerate(failure_cases(work, job, empty_partition)):
+    for number, case in enumerate(failure_cases(work, empty.job, work.empty_partition)):
         if case.work is None:
             outcomes.append(Outcome(case, None))
             continue
@@ -55,9 +53,9 @@ def run_matrix(
         if case.work.fault is not None and case.work.fault.kind == "kill":
             _kill_both(case.work, place)
             again = replace(case.work, fault=None)
-            outcomes.append(Outcome(case, compare_sides(again, place, log)))
+            outcomes.append(Outcome(case, compare_sides(again, place, empty, log)))
         else:
-            outcomes.append(Outcome(case, compare_sides(case.work, place, log)))
+            outcomes.append(Outcome(case, compare_sides(case.work, place, empty, log)))
     return tuple(outcomes)
 
 

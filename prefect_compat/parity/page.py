@@ -11,12 +11,12 @@ from prefect_compat.lineage.graph import Lineage, NodeId
 from prefect_compat.lineage.svg import Status, draw
 from prefect_compat.pages import render
 from prefect_compat.parity.charts import Bar, bars, span_s, timeline
-from prefect_compat.parity.comparison import Comparison, work_options
+from prefect_compat.parity.comparison import NOT_APART_REMEDY, Comparison
 from prefect_compat.parity.costs import Costs, SideCosts
 from prefect_compat.parity.matrix import Outcome
-from prefect_compat.parity.record import Record
+from prefect_compat.parity.record import NO_CONTENT, Record, RecordedOutput
 from prefect_compat.parity.verdict import Difference, Finding
-from prefect_compat.plan import OutputId
+from prefect_compat.parity.work import work_options
 
 MOST_FINDINGS = 500
 MOST_STEPS = 200  # in a timeline; of more, the first runs
@@ -26,8 +26,10 @@ OTHERWISE: Mapping[Difference, Status] = {
     Difference.CONTENT: Status("different", "bad"),
     Difference.MISSING: Status("one side only", "bad"),
     Difference.NOT_COMPARABLE: Status("not comparable", "warn"),
+    Difference.NOT_KEPT_APART: Status("not kept apart", "bad"),
 }
 NOTHING = Status("not made", "none")
+WITHOUT_CONTENT = Status("no content to compare", "good")
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def comparison_page(
         lines=lines,
         timelines=[(side.orchestrator, Markup(timeline(side, span))) for side in shown],
         has_all_runs=shown == list(sides),
+        remedy=NOT_APART_REMEDY,
         charts=_charts(comparison.costs),
         costs=comparison.costs,
         sides=sides,
@@ -98,32 +101,42 @@ def _kinds(findings: Iterable[Finding]) -> list[tuple[str, int]]:
 
 
 def _partitions(sides: Iterable[Record]) -> list[str]:
-    keys = {entry.output.partition_key or "" for side in sides for entry in side.outputs}
-    return sorted(keys)
+    return sorted({entry.output.part or "" for side in sides for entry in side.outputs})
 
 
 def _lines(comparison: Comparison, partitions: Iterable[str]) -> list[Line]:
-    made = [
-        {entry.output: entry.fingerprint for entry in side.outputs}
+    sides = [
+        {(entry.output.group, entry.output.part or ""): entry for entry in side.outputs}
         for side in (comparison.dagster, comparison.prefect)
     ]
-    assets = dict.fromkeys(output.asset_key for side in made for output in side)
-
-    def status(output: OutputId) -> Status:
-        left, right = (side.get(output) for side in made)
-        if left is None and right is None:
-            return NOTHING
-        if left is None or right is None:
-            return OTHERWISE[Difference.MISSING]
-        if not (left.is_comparable and right.is_comparable):
-            return OTHERWISE[Difference.NOT_COMPARABLE]
-        return SAME if left.same_as(right) else OTHERWISE[Difference.CONTENT]
-
+    groups = dict.fromkeys(group for side in sides for group, _ in side)
     return [
-        Line("/".join(asset), tuple(Cell(output.label, status(output)) for output in outputs))
-        for asset in assets
-        for outputs in [[OutputId(asset, key or None) for key in partitions]]
+        Line(
+            group,
+            tuple(
+                Cell(
+                    f"{group}[{part}]" if part else group,
+                    _status(*(side.get((group, part)) for side in sides)),
+                )
+                for part in partitions
+            ),
+        )
+        for group in groups
     ]
+
+
+def _status(left: RecordedOutput | None, right: RecordedOutput | None) -> Status:
+    if left is None and right is None:
+        return NOTHING
+    if left is None or right is None:
+        return OTHERWISE[Difference.MISSING]
+    if not (left.is_kept_apart and right.is_kept_apart):
+        return OTHERWISE[Difference.NOT_KEPT_APART]
+    if not (left.fingerprint.is_comparable and right.fingerprint.is_comparable):
+        return OTHERWISE[Difference.NOT_COMPARABLE]
+    if not left.fingerprint.same_as(right.fingerprint):
+        return OTHERWISE[Difference.CONTENT]
+    return WITHOUT_CONTENT if left.fingerprint == NO_CONTENT else SAME
 
 
 def _statuses(lineage: Lineage, lines: Iterable[Line]) -> dict[NodeId, Status]:

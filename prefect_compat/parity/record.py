@@ -9,9 +9,12 @@ from typing import Any
 
 from prefect_compat.errors import ComparisonError
 from prefect_compat.parity.fingerprint import Fingerprint
-from prefect_compat.plan import CheckId, OutputId
+from prefect_compat.plan import CheckId, OutputId, StepOutputId, ValueId
 
 NOT_STARTED = "not started"
+# Of an output that was recorded and never handed to an IO manager.
+NO_CONTENT = Fingerprint("no content", "")
+Pairs = tuple[tuple[str, str], ...]
 
 
 def unmapped(step: str) -> str:
@@ -24,7 +27,10 @@ class RecordedStep:
     """A step in one of the runs (a run for each chunk of partitions): its last state, how often
     it was tried and how long the orchestrator was to wait before each further attempt, the steps
     that it took its inputs from or waited for, the Unix times of its start and end, and the
-    seconds in between that its function and its IO managers took."""
+    seconds in between that its function and its IO managers took.
+
+    `errors` holds the exception of each failed attempt, as its type and its message.
+    """
 
     run: int
     name: str
@@ -36,19 +42,40 @@ class RecordedStep:
     ended_s: float | None = None
     function_s: float = 0.0
     storage_s: float = 0.0
+    errors: Pairs = ()
 
 
 @dataclass(frozen=True)
 class RecordedOutput:
     """An output that the orchestrator recorded, with the content read back from the store.
 
-    `metadata` is text; `data_version` is None where it says nothing of the data.
+    The fingerprint is NO_CONTENT if the output has no stored value. `metadata` is text with its
+    type; `data_version` is None where it says nothing of the data. `is_kept_apart` is False if
+    the content does not lie in this side's own store.
     """
 
-    output: OutputId
+    output: ValueId
     fingerprint: Fingerprint
     data_version: str | None = None
-    metadata: tuple[tuple[str, str], ...] = ()
+    metadata: Pairs = ()
+    tags: Pairs = ()
+    description: str | None = None
+    is_kept_apart: bool = True
+
+    @property
+    def has_content(self) -> bool:
+        return self.fingerprint != NO_CONTENT
+
+
+@dataclass(frozen=True)
+class RecordedObservation:
+    """An asset observation."""
+
+    output: OutputId
+    data_version: str | None = None
+    metadata: Pairs = ()
+    tags: Pairs = ()
+    description: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +86,8 @@ class RecordedCheck:
     passed: bool
     severity: str
     partition_key: str | None = None
-    metadata: tuple[tuple[str, str], ...] = ()
+    metadata: Pairs = ()
+    description: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +111,11 @@ class Cost:
 class Record:
     """One side's run. `materialized` counts, for each asset that a step made, the partitions, as
     the orchestrator's own catalogue has them. `error` is None for a run that succeeded; where the
-    side could not be run at all (`has_run`), it says why."""
+    side could not be run at all (`has_run`), it says why.
+
+    `run_ids` are those of the runs, in their order. `dynamic_partitions` lists what the steps did
+    to dynamic partitions, as (definition, change). `files` are the names in the side's store.
+    """
 
     orchestrator: str
     steps: tuple[RecordedStep, ...]
@@ -94,6 +126,10 @@ class Record:
     versions: tuple[tuple[str, str], ...] = ()
     error: str | None = None
     has_run: bool = True
+    observations: tuple[RecordedObservation, ...] = ()
+    dynamic_partitions: Pairs = ()
+    files: tuple[str, ...] = ()
+    run_ids: tuple[str, ...] = ()
 
     @classmethod
     def of_failure(cls, orchestrator: str, error: str) -> "Record":
@@ -123,6 +159,10 @@ class Record:
             versions=_pairs(data["versions"]),
             error=data["error"],
             has_run=data["has_run"],
+            observations=tuple(_observation(entry) for entry in data["observations"]),
+            dynamic_partitions=_pairs(data["dynamic_partitions"]),
+            files=tuple(data["files"]),
+            run_ids=tuple(data["run_ids"]),
         )
 
 
@@ -132,17 +172,35 @@ def _pairs(entries: list[list[Any]]) -> tuple[tuple[str, Any], ...]:
 
 def _step(entry: dict[str, Any]) -> RecordedStep:
     lists = {name: tuple(entry[name]) for name in ("upstream", "waits_s")}
-    return RecordedStep(**{**entry, **lists})
+    return RecordedStep(**{**entry, **lists, "errors": _pairs(entry["errors"])})
 
 
 def _output(entry: dict[str, Any]) -> RecordedOutput:
-    output, found = entry["output"], entry["fingerprint"]
-    return RecordedOutput(
-        OutputId(tuple(output["asset_key"]), output["partition_key"]),
-        Fingerprint(found["kind"], found["digest"], tuple(found["shape"]), _pairs(found["parts"])),
-        entry["data_version"],
-        _pairs(entry["metadata"]),
+    found = entry["fingerprint"]
+    fingerprint = Fingerprint(
+        found["kind"], found["digest"], tuple(found["shape"]), _pairs(found["parts"])
     )
+    return RecordedOutput(
+        **{**entry, "fingerprint": fingerprint, **_described(entry)},
+    )
+
+
+def _observation(entry: dict[str, Any]) -> RecordedObservation:
+    return RecordedObservation(**{**entry, **_described(entry)})
+
+
+def _described(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "output": _value_id(entry["output"]),
+        "metadata": _pairs(entry["metadata"]),
+        "tags": _pairs(entry["tags"]),
+    }
+
+
+def _value_id(entry: dict[str, Any]) -> Any:
+    if "step" in entry:
+        return StepOutputId(**entry)
+    return OutputId(tuple(entry["asset_key"]), entry["partition_key"])
 
 
 def _check(entry: dict[str, Any]) -> RecordedCheck:

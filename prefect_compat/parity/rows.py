@@ -18,7 +18,7 @@ import pandas as pd
 from prefect_compat.parameters import read_run_config
 from prefect_compat.parity.as_text import text_rows
 from prefect_compat.parity.contents import open_store
-from prefect_compat.plan import OutputId, resolve_job
+from prefect_compat.plan import ValueId, parse_value_id, resolve_job
 from prefect_compat.project import Project
 
 SHOWN_ROWS = 5
@@ -43,7 +43,7 @@ class RowDifference:
     them in the order of the rows. `counts` is empty where the texts are the same: the difference
     is one of type or structure."""
 
-    output: OutputId
+    output: ValueId
     rows: tuple[int, int]
     counts: tuple[tuple[str, int], ...]
     cells: tuple[Cell, ...]
@@ -57,6 +57,7 @@ class RowsTask:
     job: str
     run_config: str | None
     outputs: tuple[str, ...]
+    run_ids: tuple[str, ...]
     folder: str
 
     def as_json(self) -> str:
@@ -65,7 +66,8 @@ class RowsTask:
     @classmethod
     def from_json(cls, text: str) -> "RowsTask":
         data = json.loads(text)
-        return cls(**{**data, "project": Project(**data["project"])})
+        run_ids = tuple(data["run_ids"])
+        return cls(**{**data, "project": Project(**data["project"]), "run_ids": run_ids})
 
 
 def write_rows(task: RowsTask) -> None:
@@ -76,18 +78,18 @@ def write_rows(task: RowsTask) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (
         dg.DagsterInstance.get() as instance,
-        open_store(job, instance, config.get("resources", {})) as load,
+        open_store(job, instance, config.get("resources", {}), task.run_ids) as load,
     ):
         for number, text in enumerate(task.outputs):
             try:
-                rows = text_rows(load(OutputId.parse(text)))
+                rows = text_rows(load(parse_value_id(text)))
             except Exception as error:  # whatever a user's IO manager raises
                 rows = pd.DataFrame({NOT_READ: [str(error)]})
             rows.to_parquet(folder / f"{number}.parquet")
 
 
 def read_differences(
-    outputs: Iterable[OutputId], dagster: Path, prefect: Path
+    outputs: Iterable[ValueId], dagster: Path, prefect: Path
 ) -> tuple[RowDifference, ...]:
     """The differences between the tables that both sides wrote into their folders."""
     return tuple(
@@ -98,7 +100,7 @@ def read_differences(
     )
 
 
-def differing_rows(output: OutputId, left: pd.DataFrame, right: pd.DataFrame) -> RowDifference:
+def differing_rows(output: ValueId, left: pd.DataFrame, right: pd.DataFrame) -> RowDifference:
     """Two tables of text compared cell by cell; rows by their position, those of a document by
     their place in it."""
     tables = [_by_row(side) for side in (left, right)]

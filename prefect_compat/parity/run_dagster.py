@@ -5,8 +5,10 @@ python -m prefect_compat.parity.run_dagster '{"module": ..., "job": ..., ...}'
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -14,7 +16,9 @@ from dagster._core.events.log import EventLogEntry
 
 from prefect_compat.parameters import read_run_config, run_config_of
 from prefect_compat.parity.contents import read_contents
-from prefect_compat.parity.events import EventReader
+from prefect_compat.parity.dynamic import DynamicPartitions
+from prefect_compat.parity.events import EventReader, declared_assets
+from prefect_compat.parity.files import stored_files
 from prefect_compat.parity.record import NOT_STARTED, Record, RecordedStep, unmapped
 from prefect_compat.parity.side import Meter, SideTask, main, versions, with_warm_run
 from prefect_compat.parity.stopwatch import Stopwatch
@@ -44,16 +48,17 @@ def record_dagster(
     config = read_run_config(task.run_config) if task.run_config else {}
     keys = run_keys(job, task.partition, instance)
     # A run for each chunk of partitions, as Dagster's backfill starts them.
-    runs = list(chunks(keys, read_plan(job).partitions_per_run)) if keys else [None]
+    plan = read_plan(job)
+    runs = list(chunks(keys, plan.partitions_per_run)) if keys else [None]
 
     def run() -> list[str]:
         return [_run(job, instance, chunk, config) for chunk in runs]
 
-    with Stopwatch().running() as stopwatch:
+    with Stopwatch().running() as stopwatch, DynamicPartitions().recorded() as dynamic:
         meter.is_ready()
         run_ids = run()
         cost = meter.has_run()
-    cost = with_warm_run(cost, task, run)
+        changes = dynamic.changes()
     entries = [
         [entry for entry in instance.all_logs(run_id) if entry.dagster_event is not None]
         for run_id in run_ids
@@ -61,21 +66,27 @@ def record_dagster(
     by_run = [[entry.get_dagster_event() for entry in of_run] for of_run in entries]
     events = list(chain.from_iterable(by_run))
     reader = EventReader(job, [task.home, *run_ids], task.ignored_metadata)
-    made = reader.outputs(events)
-    return Record(
+    resources = config.get("resources", {})
+    record = Record(
         orchestrator="dagster",
         steps=tuple(
             step
             for number, (run_id, of_run) in enumerate(zip(run_ids, entries, strict=True))
-            for step in _steps(number, _upstream(instance, run_id), of_run, stopwatch)
+            for step in _steps(number, _upstream(instance, run_id), of_run, stopwatch, reader)
         ),
-        outputs=read_contents(job, instance, config.get("resources", {}), made),
+        outputs=read_contents(job, instance, resources, reader.outputs(by_run), run_ids),
         checks=reader.checks(events),
-        materialized=_materialized(by_run),
+        materialized=_materialized(by_run, declared_assets(plan)),
         cost=cost,
         versions=versions(),
         error=_error(events),
+        observations=reader.observations(events),
+        dynamic_partitions=changes,
+        files=stored_files(Path(task.home), run_ids),
+        run_ids=tuple(run_ids),
     )
+    # Last: it would overwrite what the recorded run has stored.
+    return replace(record, cost=with_warm_run(cost, task, run))
 
 
 def _run(
@@ -115,6 +126,7 @@ def _steps(
     upstream: Mapping[str, tuple[str, ...]],
     entries: Iterable[EventLogEntry],
     stopwatch: Stopwatch,
+    reader: EventReader,
 ) -> Iterator[RecordedStep]:
     """The steps of the plan, those that mapped steps became in the place of these."""
     by_step: dict[str, list[EventLogEntry]] = defaultdict(list)
@@ -125,7 +137,8 @@ def _steps(
         found = by_step[name]
         times = stopwatch.times_of(found[0].run_id, name) if found else {}
         above = upstream.get(name, upstream.get(unmapped(name), ()))
-        yield replace(_step(run, name, above, found), **times)
+        errors = reader.errors(entry.get_dagster_event() for entry in found)
+        yield replace(_step(run, name, above, found), errors=errors, **times)
 
 
 def _step(
@@ -152,9 +165,13 @@ def _step(
     )
 
 
-def _materialized(runs: Iterable[Sequence[dg.DagsterEvent]]) -> tuple[tuple[str, int], ...]:
-    """Of each asset, how many partitions the steps made that succeeded: of others Prefect's
-    catalogue tells no number."""
+def _materialized(
+    runs: Iterable[Sequence[dg.DagsterEvent]], declared: Mapping[str, AbstractSet[tuple[str, ...]]]
+) -> tuple[tuple[str, int], ...]:
+    """Counts materialized partitions per asset, for the assets that a step declares.
+
+    For successful steps only: Prefect's catalogue reports none for failed ones.
+    """
     counts: Counter[str] = Counter()
     for events in runs:
         succeeded = {event.step_key for event in events if event.is_step_success}
@@ -163,6 +180,7 @@ def _materialized(runs: Iterable[Sequence[dg.DagsterEvent]]) -> tuple[tuple[str,
             for event in events
             if event.is_step_materialization and event.asset_key is not None
             if event.step_key in succeeded
+            if tuple(event.asset_key.path) in declared.get(unmapped(str(event.step_key)), ())
         )
     return tuple(sorted(counts.items()))
 

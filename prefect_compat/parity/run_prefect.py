@@ -4,7 +4,10 @@ python -m prefect_compat.parity.run_prefect '{"module": ..., "job": ..., ...}'
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from itertools import chain
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,15 +18,18 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect_compat.errors import StepError
 from prefect_compat.execution import run_instance
 from prefect_compat.flow import FlowResult, as_flow
+from prefect_compat.invocation import StepResult
 from prefect_compat.parameters import read_run_config
 from prefect_compat.parity.contents import read_contents
-from prefect_compat.parity.events import EventReader
+from prefect_compat.parity.dynamic import DynamicPartitions
+from prefect_compat.parity.events import EventReader, declared_assets
+from prefect_compat.parity.files import stored_files
 from prefect_compat.parity.prefect_api import FlowRunRecord, read_flow_run, retry_waits_s
-from prefect_compat.parity.record import NOT_STARTED, Record, RecordedStep
+from prefect_compat.parity.record import NOT_STARTED, Record, RecordedStep, unmapped
 from prefect_compat.parity.side import Meter, SideTask, main, versions, with_warm_run
 from prefect_compat.parity.stopwatch import Stopwatch
 from prefect_compat.partitions import run_keys
-from prefect_compat.plan import resolve_job
+from prefect_compat.plan import read_plan, resolve_job
 from prefect_compat.tasks import step_of
 
 STATES = {"COMPLETED": "succeeded", "FAILED": "failed", "PENDING": NOT_STARTED}
@@ -48,11 +54,11 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
 
     with get_client(sync_client=True) as client:
         client.api_healthcheck()  # starts a temporary server where none is configured
-    with Stopwatch().running() as stopwatch:
+    with Stopwatch().running() as stopwatch, DynamicPartitions().recorded() as dynamic:
         meter.is_ready()
         state = run()
         cost = meter.has_run()
-    cost = with_warm_run(cost, task, run)
+        changes = dynamic.changes()
     found = state.result(raise_on_failure=False)
     result = found.result if isinstance(found, StepError) else found
     error = None if state.is_completed() else state.message or str(found)
@@ -61,29 +67,29 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
     recorded = read_flow_run(
         state,
         [step.step for step in result.steps],
-        materializations=sum(
-            len({made.output.asset_key for made in step.materializations})
-            for step in result.steps
-            if step.has_succeeded
-        ),
+        materializations=_expected_events(result, declared_assets(read_plan(job))),
     )
-    events = [event for step in result.steps for event in step.events]
-    own = [task.home, *{step.run_id for step in result.steps}]
-    reader = EventReader(job, own, task.ignored_metadata)
+    run_ids = list(dict.fromkeys(step.run_id for step in result.steps))
+    by_run = [
+        [event for step in result.steps if step.run_id == run_id for event in _events(step)]
+        for run_id in run_ids
+    ]
+    events = list(chain.from_iterable(by_run))
+    reader = EventReader(job, [task.home, *run_ids], task.ignored_metadata)
+    resources = config.get("resources", {})
     with run_instance() as instance:
-        made = reader.outputs(events)
-        outputs = read_contents(job, instance, config.get("resources", {}), made)
-    run_ids = dict.fromkeys(step.run_id for step in result.steps)
-    times = {
-        (number, step.step): stopwatch.times_of(run_id, step.step)
-        for number, run_id in enumerate(run_ids)
+        outputs = read_contents(job, instance, resources, reader.outputs(by_run), run_ids)
+    own = {
+        (run_ids.index(step.run_id), step.step): {
+            **stopwatch.times_of(step.run_id, step.step),
+            "errors": reader.errors(_events(step)),
+        }
         for step in result.steps
-        if step.run_id == run_id
     }
-    return Record(
+    record = Record(
         orchestrator="prefect",
         steps=tuple(
-            replace(step, **times.get((step.run, step.name), {})) for step in _steps(recorded)
+            replace(step, **own.get((step.run, step.name), {})) for step in _steps(recorded)
         ),
         outputs=outputs,
         checks=reader.checks(events),
@@ -91,7 +97,31 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
         cost=cost,
         versions=versions(),
         error=error,
+        observations=reader.observations(events),
+        dynamic_partitions=changes,
+        files=stored_files(Path(task.home), run_ids),
+        run_ids=tuple(run_ids),
     )
+    # Last: it would overwrite what the recorded run has stored.
+    return replace(record, cost=with_warm_run(cost, task, run))
+
+
+def _expected_events(
+    result: FlowResult, declared: Mapping[str, AbstractSet[tuple[str, ...]]]
+) -> int:
+    """Counts the materialization events that Prefect sends: one an asset that a step declares."""
+    return sum(
+        len(
+            declared[unmapped(step.step)]
+            & {made.output.asset_key for made in step.materializations}
+        )
+        for step in result.steps
+        if step.has_succeeded
+    )
+
+
+def _events(step: StepResult) -> tuple[dg.DagsterEvent, ...]:
+    return (*step.earlier, *step.events)
 
 
 def _steps(recorded: FlowRunRecord) -> tuple[RecordedStep, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from prefect_compat.errors import ComparisonError, PrefectCompatError
+from prefect_compat.parity.files import STORE
 from prefect_compat.parity.injection import Fault, injected
 from prefect_compat.parity.record import Cost, Record
 from prefect_compat.project import Project
@@ -76,7 +77,7 @@ def start_process(module: str, task: str, home: Path, store_variables: tuple[str
     with (home / "log.txt").open("ab") as log:
         return subprocess.run(
             [sys.executable, "-m", module, task],
-            env=_environment(os.environ, home, store_variables),
+            env=side_environment(os.environ, home, store_variables),
             stdout=log,
             stderr=subprocess.STDOUT,
             check=False,
@@ -95,11 +96,12 @@ def end_left_behind(home: Path) -> None:
             process.wait()
 
 
-def _environment(
+def side_environment(
     environment: Mapping[str, str], home: Path, store_variables: tuple[str, ...]
 ) -> dict[str, str]:
+    """The environment, with homes and a store below `home`."""
     dagster_home = home / "dagster"
-    dagster_home.mkdir(exist_ok=True)
+    dagster_home.mkdir(parents=True, exist_ok=True)
     (dagster_home / "dagster.yaml").write_text(QUIET_DAGSTER, encoding="utf-8")
     # A server that the user runs is not to be filled with comparisons.
     kept = {name: value for name, value in environment.items() if name != "PREFECT_API_URL"}
@@ -110,7 +112,7 @@ def _environment(
         # The first start of an ephemeral server takes up to 15 s, close to its default limit.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "DO_NOT_TRACK": "1",
-        **{name: str(home / "store") for name in store_variables},
+        **{name: str(home / STORE) for name in store_variables},
         # Each side's own in any case; Dagster's default IO manager stores below it.
         "DAGSTER_HOME": str(dagster_home),
     }

@@ -1,21 +1,26 @@
 """Two records compared: what is equal, what differs, what is missing on which side."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from prefect_compat.parity.fingerprint import Fingerprint
 from prefect_compat.parity.record import (
+    Pairs,
     Record,
     RecordedCheck,
+    RecordedObservation,
     RecordedOutput,
     RecordedStep,
     unmapped,
 )
-from prefect_compat.plan import OutputId
+from prefect_compat.plan import OutputId, ValueId
 
 ABSENT = "nothing"
+APART = "its own store"
+NOT_APART = "another place"
+SHOWN_FILES = 3
 # Prefect asks its server for the time of a retry; Dagster waits in its own process.
 WAIT_TOLERANCE_S = 0.5
 
@@ -24,19 +29,27 @@ class Difference(StrEnum):
     """What kind of difference was found."""
 
     RUN = "run failed"
+    NOTHING = "nothing was run"
     STEP = "step on one side only"
     EDGE = "dependency on one side only"
     STEP_STATE = "different step state"
     ATTEMPTS = "different number of attempts"
     RETRY_WAIT = "different wait before a retry"
+    EXCEPTION = "different exception"
     CONTENT = "different content"
     MISSING = "missing on one side"
     NOT_COMPARABLE = "not comparable"
+    NOT_KEPT_APART = "not kept apart"
     TWICE = "made more than once"
     DATA_VERSION = "different data version"
     METADATA = "different metadata"
+    TAGS = "different tags"
+    DESCRIPTION = "different description"
     CHECK = "different check result"
+    OBSERVATION = "different observation"
+    DYNAMIC_PARTITIONS = "different dynamic partitions"
     CATALOGUE = "different count in the catalogue"
+    FILES = "different files in the store"
 
 
 @dataclass(frozen=True)
@@ -54,55 +67,66 @@ class Finding:
 
 @dataclass(frozen=True)
 class AssetCount:
-    """For one asset: how many outputs either side made, and how many are identical."""
+    """Counts for one asset, or for one output of an op.
+
+    How many outputs either side made, how many are identical, and how many have no content to
+    compare.
+    """
 
     asset: str
     dagster: int
     prefect: int
     identical: int
+    without_content: int = 0
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Parity holds where something was compared and nothing differs, fails or is missing.
+    """Parity holds if something was run and nothing differs or is missing.
 
-    `compared` counts the outputs, `steps` the steps of all runs; `differing` are the outputs of
-    which both sides have another content.
+    `compared` counts the outputs with content, `steps` the steps of all runs; `differing` are the
+    outputs whose content differs. `failure` says how both runs failed, if they did so in the same
+    way.
     """
 
     assets: tuple[AssetCount, ...]
     compared: int
     steps: int
     findings: tuple[Finding, ...]
-    differing: tuple[OutputId, ...] = ()
-    expects_failure: bool = False
+    differing: tuple[ValueId, ...] = ()
+    failure: str | None = None
 
     @property
     def identical(self) -> int:
         return sum(asset.identical for asset in self.assets)
 
     @property
+    def without_content(self) -> int:
+        return sum(asset.without_content for asset in self.assets)
+
+    @property
     def holds(self) -> bool:
-        something = self.steps if self.expects_failure else self.compared
-        return something > 0 and not self.findings
+        return not self.findings
 
 
-def compare(dagster: Record, prefect: Record, expects_failure: bool = False) -> Verdict:
+def compare(dagster: Record, prefect: Record) -> Verdict:
     """The verdict on two records of the same work.
 
-    With `expects_failure`, a run that fails under both, maybe before its first output, is no
-    difference.
+    Two runs that fail at the same steps for the same reasons behave the same.
     """
     left, right = _by_place(dagster.outputs), _by_place(prefect.outputs)
     places = sorted({*left, *right}, key=str)
     findings = [
-        *_failures(dagster, prefect, expects_failure),
+        *_runs(dagster, prefect),
         *_graphs(dagster.steps, prefect.steps),
         *_behaviours(dagster.steps, prefect.steps),
         *_repeated(dagster.outputs, prefect.outputs),
         *_outputs(places, left, right),
         *_checks(dagster.checks, prefect.checks),
-        *_catalogues(dict(dagster.materialized), dict(prefect.materialized)),
+        *_observations(dagster.observations, prefect.observations),
+        *_dynamic_partitions(dagster.dynamic_partitions, prefect.dynamic_partitions),
+        *_catalogues(dagster, prefect),
+        *_files(dagster.files, prefect.files),
     ]
     counts = tuple(_counts(places, left, right))
     steps = len({(step.run, step.name) for step in (*dagster.steps, *prefect.steps)})
@@ -112,17 +136,39 @@ def compare(dagster: Record, prefect: Record, expects_failure: bool = False) -> 
         if place in left and place in right
         if not left[place].fingerprint.same_as(right[place].fingerprint)
     )
-    return Verdict(counts, len(places), steps, tuple(findings), differing, expects_failure)
+    return Verdict(
+        counts,
+        len(places) - sum(count.without_content for count in counts),
+        steps,
+        tuple(findings),
+        differing,
+        None if findings else _failure(dagster),
+    )
 
 
-def _by_place(outputs: Iterable[RecordedOutput]) -> dict[OutputId, RecordedOutput]:
+def _by_place(outputs: Iterable[RecordedOutput]) -> dict[ValueId, RecordedOutput]:
     return {entry.output: entry for entry in outputs}
 
 
-def _failures(dagster: Record, prefect: Record, expects_failure: bool) -> Iterator[Finding]:
-    if bool(dagster.error) != bool(prefect.error) or (dagster.error and not expects_failure):
-        left, right = (_one_line(record.error) or "success" for record in (dagster, prefect))
+def _runs(dagster: Record, prefect: Record) -> Iterator[Finding]:
+    """A run that failed on one side only, or outside of any step."""
+    sides = (dagster, prefect)
+    failed = [any(step.state == "failed" for step in side.steps) for side in sides]
+    if bool(dagster.error) != bool(prefect.error) or (dagster.error and not all(failed)):
+        left, right = (_one_line(side.error) or "success" for side in sides)
         yield Finding(Difference.RUN, "the whole run", left, right)
+    elif not any(step.attempts for side in sides for step in side.steps):
+        yield Finding(Difference.NOTHING, "the whole run", "no step", "no step")
+
+
+def _failure(record: Record) -> str | None:
+    """The steps at which the run failed, and why."""
+    failed = [step for step in record.steps if step.state == "failed"]
+    found = (
+        f"{step.name}: {_one_line(step.errors[-1][1])}" if step.errors else step.name
+        for step in failed
+    )
+    return "; ".join(found) or None
 
 
 def _one_line(text: str | None) -> str:
@@ -174,6 +220,8 @@ def _behaviours(
             yield Finding(
                 Difference.RETRY_WAIT, name, _seconds(mine.waits_s), _seconds(other.waits_s)
             )
+        else:
+            yield from _exceptions(name, mine, other)
     for run, name in sorted({*left} ^ {*right}):
         side = left if (run, name) in left else right
         found = [side[run, name].state if side is entry else ABSENT for entry in (left, right)]
@@ -182,6 +230,18 @@ def _behaviours(
             yield Finding(Difference.STEP_STATE, f"{name} in run {run + 1}", *found)
         elif "[" in name:
             yield Finding(Difference.STEP_STATE, name, *found)
+
+
+def _exceptions(name: str, left: RecordedStep, right: RecordedStep) -> Iterator[Finding]:
+    """The exceptions of all attempts by type; of the one that failed the step, its words too."""
+    mine, other = ([kind for kind, _ in step.errors] for step in (left, right))
+    if mine != other:
+        yield Finding(
+            Difference.EXCEPTION, name, ", ".join(mine) or ABSENT, ", ".join(other) or ABSENT
+        )
+    elif left.state == "failed" and left.errors and left.errors[-1] != right.errors[-1]:
+        sides = (_one_line(step.errors[-1][1]) for step in (left, right))
+        yield Finding(Difference.EXCEPTION, name, *sides)
 
 
 def _same_waits(left: tuple[float, ...], right: tuple[float, ...]) -> bool:
@@ -205,9 +265,9 @@ def _repeated(
 
 
 def _outputs(
-    places: list[OutputId],
-    left: Mapping[OutputId, RecordedOutput],
-    right: Mapping[OutputId, RecordedOutput],
+    places: list[ValueId],
+    left: Mapping[ValueId, RecordedOutput],
+    right: Mapping[ValueId, RecordedOutput],
 ) -> Iterator[Finding]:
     for place in places:
         mine, other = left.get(place), right.get(place)
@@ -216,13 +276,16 @@ def _outputs(
             yield Finding(Difference.MISSING, place.label, *sides)
             continue
         yield from _contents(place, mine.fingerprint, other.fingerprint)
+        if not (mine.is_kept_apart and other.is_kept_apart):
+            sides = [APART if entry.is_kept_apart else NOT_APART for entry in (mine, other)]
+            yield Finding(Difference.NOT_KEPT_APART, place.label, *sides)
         if mine.data_version != other.data_version:
             versions = [str(entry.data_version or ABSENT)[:16] for entry in (mine, other)]
             yield Finding(Difference.DATA_VERSION, place.label, *versions)
-        yield from _metadata(place.label, mine, other)
+        yield from _described(place.label, mine, other)
 
 
-def _contents(place: OutputId, left: Fingerprint, right: Fingerprint) -> Iterator[Finding]:
+def _contents(place: ValueId, left: Fingerprint, right: Fingerprint) -> Iterator[Finding]:
     if left.same_as(right):
         return
     are_known = left.is_comparable and right.is_comparable
@@ -244,14 +307,25 @@ def _shown(found: Fingerprint) -> str:
     return " ".join(filter(None, [found.kind, size, digest]))
 
 
-def _metadata(
-    place: str, left: RecordedOutput | RecordedCheck, right: RecordedOutput | RecordedCheck
-) -> Iterator[Finding]:
-    mine, other = dict(left.metadata), dict(right.metadata)
+Described = RecordedOutput | RecordedCheck | RecordedObservation
+
+
+def _described(place: str, left: Described, right: Described) -> Iterator[Finding]:
+    """What both sides say about something that both have."""
+    yield from _named(Difference.METADATA, place, left.metadata, right.metadata)
+    if not isinstance(left, RecordedCheck) and not isinstance(right, RecordedCheck):
+        yield from _named(Difference.TAGS, place, left.tags, right.tags)
+    if left.description != right.description:
+        sides = (entry.description or ABSENT for entry in (left, right))
+        yield Finding(Difference.DESCRIPTION, place, *sides)
+
+
+def _named(kind: Difference, place: str, left: Pairs, right: Pairs) -> Iterator[Finding]:
+    mine, other = dict(left), dict(right)
     for name in sorted({*mine, *other}):
         if mine.get(name) != other.get(name):
             sides = (entry.get(name, ABSENT) for entry in (mine, other))
-            yield Finding(Difference.METADATA, f"{place}, {name}", *sides)
+            yield Finding(kind, f"{place}, {name}", *sides)
 
 
 def _checks(
@@ -264,7 +338,65 @@ def _checks(
         if words[0] != words[1]:
             yield Finding(Difference.CHECK, place, *words)
         elif mine and other:
-            yield from _metadata(place, mine, other)
+            yield from _described(place, mine, other)
+
+
+def _observations(
+    dagster: Sequence[RecordedObservation], prefect: Sequence[RecordedObservation]
+) -> Iterator[Finding]:
+    left, right = _numbered(dagster), _numbered(prefect)
+    for place in sorted({*left, *right}):
+        mine, other = left.get(place), right.get(place)
+        if mine is None or other is None or mine.data_version != other.data_version:
+            sides = [
+                f"data version {entry.data_version}" if entry else ABSENT for entry in (mine, other)
+            ]
+            yield Finding(Difference.OBSERVATION, place, *sides)
+        else:
+            yield from _described(place, mine, other)
+
+
+def _numbered(observations: Iterable[RecordedObservation]) -> dict[str, RecordedObservation]:
+    """Each by what was observed and, of several, by number."""
+    found: dict[str, RecordedObservation] = {}
+    counts: Counter[str] = Counter()
+    for entry in observations:
+        place = f"{entry.output.label}, observed"
+        counts[place] += 1
+        found[place if counts[place] == 1 else f"{place} ({counts[place]})"] = entry
+    return found
+
+
+def _dynamic_partitions(left: Pairs, right: Pairs) -> Iterator[Finding]:
+    mine, other = Counter(left), Counter(right)
+    for name in sorted({name for name, _ in (*left, *right)}):
+        sides = [
+            ", ".join(change for found, change in sorted(side.elements()) if found == name)
+            for side in (mine - other, other - mine)
+        ]
+        if any(sides):
+            yield Finding(Difference.DYNAMIC_PARTITIONS, name, *(text or ABSENT for text in sides))
+
+
+def _files(left: Sequence[str], right: Sequence[str]) -> Iterator[Finding]:
+    """Files that only one side's store has, by folder."""
+    mine, other = Counter(left), Counter(right)
+    found = [sorted((one - two).elements()) for one, two in ((mine, other), (other, mine))]
+    for folder in sorted({name.rpartition("/")[0] for names in found for name in names}):
+        sides = [
+            [name.rpartition("/")[2] for name in names if name.rpartition("/")[0] == folder]
+            for names in found
+        ]
+        shown = (", ".join(names[:SHOWN_FILES]) or ABSENT for names in sides)
+        counts = (
+            f" and {len(names) - SHOWN_FILES} more" if len(names) > SHOWN_FILES else ""
+            for names in sides
+        )
+        yield Finding(
+            Difference.FILES,
+            folder or "the store",
+            *(text + count for text, count in zip(shown, counts, strict=True)),
+        )
 
 
 def _evaluations(checks: Iterable[RecordedCheck]) -> dict[str, RecordedCheck]:
@@ -279,30 +411,44 @@ def _evaluations(checks: Iterable[RecordedCheck]) -> dict[str, RecordedCheck]:
 
 
 def _result(entry: RecordedCheck) -> str:
-    return "passed" if entry.passed else f"failed ({entry.severity})"
+    return f"{'passed' if entry.passed else 'failed'} ({entry.severity})"
 
 
-def _catalogues(left: Mapping[str, int], right: Mapping[str, int]) -> Iterator[Finding]:
-    """How many partitions of each asset either orchestrator's own catalogue shows."""
+def _catalogues(dagster: Record, prefect: Record) -> Iterator[Finding]:
+    """How many partitions of each asset either orchestrator's own catalogue shows.
+
+    An asset that it shows and of which no output was read is not known to be the same.
+    """
+    left, right = (dict(side.materialized) for side in (dagster, prefect))
+    read = {entry.output.group for side in (dagster, prefect) for entry in side.outputs}
     for asset in sorted({*left, *right}):
-        if left.get(asset, 0) != right.get(asset, 0):
-            counts = (f"{side.get(asset, 0)} materialized" for side in (left, right))
+        counts = [f"{side.get(asset, 0)} materialized" for side in (left, right)]
+        if asset not in read:
+            counts = [f"{count}, none read" for count in counts]
+        if counts[0] != counts[1] or asset not in read:
             yield Finding(Difference.CATALOGUE, asset, *counts)
 
 
 def _counts(
-    places: list[OutputId],
-    left: Mapping[OutputId, RecordedOutput],
-    right: Mapping[OutputId, RecordedOutput],
+    places: list[ValueId],
+    left: Mapping[ValueId, RecordedOutput],
+    right: Mapping[ValueId, RecordedOutput],
 ) -> Iterator[AssetCount]:
-    for asset in dict.fromkeys(place.asset_key for place in places):
-        mine = [place for place in places if place.asset_key == asset]
-        both = [place for place in mine if place in left and place in right]
+    by_group: dict[str, list[ValueId]] = {}
+    for place in places:
+        by_group.setdefault(place.group, []).append(place)
+    for group, mine in by_group.items():
+        sides = [[side[place] for place in mine if place in side] for side in (left, right)]
+        without = {entry.output for side in sides for entry in side if not entry.has_content}
+        with_content = {entry.output for side in sides for entry in side if entry.has_content}
         yield AssetCount(
-            asset="/".join(asset),
-            dagster=sum(place in left for place in mine),
-            prefect=sum(place in right for place in mine),
+            asset=group,
+            dagster=len(sides[0]),
+            prefect=len(sides[1]),
             identical=sum(
-                left[place].fingerprint.same_as(right[place].fingerprint) for place in both
+                left[place].fingerprint.same_as(right[place].fingerprint)
+                for place in with_content
+                if place in left and place in right
             ),
+            without_content=len(without - with_content),
         )

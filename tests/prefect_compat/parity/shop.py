@@ -1,11 +1,12 @@
 """A small project of which every detail can be changed: what a comparison is tried on.
 
-Six assets over days: a log, a seeded sample of it, a forecast from the day before, a score with
-metadata, a document, and one that fails at first; a blocking and a warning check.
+Eight assets over days: a log, a seeded sample of it, a forecast from the day before, a score with
+metadata, a document, one that fails at first, one that stores nothing, and one that is a graph of
+ops; a blocking and a warning check; an observation, and a ledger kept elsewhere.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,15 @@ class Shop:
     forgets: str = ""
     before: Callable[[], Any] = lambda: None
     described: str = "the log"
+    checked: str = "fewer rows than the limit"
+    tags: tuple[tuple[str, str], ...] = (("tier", "1"),)
+    observed: tuple[int, ...] = (3,)
+    ledger: str = "two pages"
+    adds: tuple[str, ...] = ("red",)
+    error: type[Exception] = ValueError
+    leaves: str = ""
+    receipts: int = 1
+    parts: Callable[[Any], Any] = same
 
 
 def build(root: Path, shop: Shop) -> dg.Definitions:
@@ -88,6 +98,13 @@ def build(root: Path, shop: Shop) -> dg.Definitions:
     @dg.asset(partitions_def=DAYS, description=shop.described, group_name="shop")
     def log(context: dg.AssetExecutionContext) -> Any:
         shop.before()
+        for orders in shop.observed:
+            context.log_event(dg.AssetObservation("supplier", metadata={"orders": orders}))
+        context.log_event(dg.AssetMaterialization("ledger", description=shop.ledger))
+        context.instance.add_dynamic_partitions("colours", list(shop.adds))
+        if shop.leaves:
+            root.mkdir(parents=True, exist_ok=True)
+            (root / shop.leaves).write_text("left behind")
         day = pd.Timestamp(context.partition_key, tz="UTC")
         numbers = np.random.default_rng(day.day)
         return shop.log(
@@ -120,6 +137,7 @@ def build(root: Path, shop: Shop) -> dg.Definitions:
             value=np.array([forecast, forecast**2]),
             metadata=shop.metadata(),
             data_version=dg.DataVersion(shop.data_version),
+            tags=dict(shop.tags),
         )
 
     @dg.asset(partitions_def=DAYS, output_required=not shop.skips)
@@ -134,8 +152,29 @@ def build(root: Path, shop: Shop) -> dg.Definitions:
     def unsteady(context: dg.AssetExecutionContext, log: pd.DataFrame) -> int:
         tries[context.run.run_id] = tries.get(context.run.run_id, 0) + 1
         if tries[context.run.run_id] <= shop.fails and not shop.swallows:
-            raise ValueError("not yet")
+            raise shop.error("not yet")
         return len(log)
+
+    @dg.asset(partitions_def=DAYS)
+    def receipt(context: dg.AssetExecutionContext, score: Any) -> None:
+        context.add_asset_metadata({"receipts": shop.receipts})
+
+    @dg.op(out=dg.DynamicOut(io_manager_key="steps"))
+    def parts(log: pd.DataFrame) -> Iterator[dg.DynamicOutput[Any]]:
+        for kind in "ab":
+            yield dg.DynamicOutput(shop.parts(int((log["kind"] == kind).sum())), mapping_key=kind)
+
+    @dg.op(out=dg.Out(io_manager_key="steps"))
+    def half(part: Any) -> Any:
+        return part // 2
+
+    @dg.op
+    def counted(halves: list[Any]) -> int:
+        return len(halves)
+
+    @dg.graph_asset(partitions_def=DAYS)
+    def kinds(log: pd.DataFrame) -> Any:
+        return counted(parts(log).map(half).collect())
 
     @dg.asset(partitions_def=DAYS)
     def surplus(log: pd.DataFrame) -> int:
@@ -147,14 +186,21 @@ def build(root: Path, shop: Shop) -> dg.Definitions:
 
     @dg.asset_check(asset=log, partitions_def=DAYS)
     def is_small(log: pd.DataFrame) -> dg.AssetCheckResult:
-        return dg.AssetCheckResult(passed=len(log) < shop.limit, severity=shop.severity)
+        return dg.AssetCheckResult(
+            passed=len(log) < shop.limit, severity=shop.severity, description=shop.checked
+        )
 
-    assets = [log, sampled, forecast, score, document, unsteady, *([surplus] if shop.extra else [])]
+    assets = [log, sampled, forecast, score, document, unsteady, receipt, kinds]
+    if shop.extra:
+        assets.append(surplus)
     return dg.Definitions(
         [asset for asset in assets if asset.key.path[-1] != shop.lacks],
         asset_checks=[has_rows, *([is_small] if shop.has_check else [])],
         jobs=[dg.define_asset_job(JOB)],
-        resources={"io_manager": Files(root=str(root), forgets=shop.forgets)},
+        resources={
+            "io_manager": Files(root=str(root), forgets=shop.forgets),
+            "steps": dg.FilesystemIOManager(base_dir=str(root)),
+        },
     )
 
 

@@ -187,6 +187,79 @@ FAULTS: dict[str, tuple[Shop, D, str]] = {
     "a failure more": (replace(GOOD, fails=2), D.ATTEMPTS, "unsteady"),
     "a swallowed failure": (replace(GOOD, swallows=True), D.ATTEMPTS, "unsteady"),
     "a longer wait": (replace(GOOD, delay_s=1.0), D.RETRY_WAIT, "unsteady"),
+    "another exception that is retried": (
+        replace(GOOD, error=OSError),
+        D.EXCEPTION,
+        "unsteady",
+    ),
+    "another severity of a check that passes": (
+        replace(GOOD, severity=dg.AssetCheckSeverity.ERROR),
+        D.CHECK,
+        f"log[{DAY}]:is_small",
+    ),
+    "a check's description": (
+        replace(GOOD, checked="as many rows as there are"),
+        D.DESCRIPTION,
+        f"log[{DAY}]:is_small",
+    ),
+    "metadata as a float in place of an integer": (
+        replace(GOOD, metadata=lambda: {"rows": 50.0, "unit": "euro"}),
+        D.METADATA,
+        f"score[{DAY}], rows",
+    ),
+    "metadata as Markdown in place of text": (
+        replace(GOOD, metadata=lambda: {"rows": 50, "unit": dg.MetadataValue.md("euro")}),
+        D.METADATA,
+        f"score[{DAY}], unit",
+    ),
+    "metadata as an address in place of text": (
+        replace(GOOD, metadata=lambda: {"rows": 50, "unit": dg.MetadataValue.url("euro")}),
+        D.METADATA,
+        f"score[{DAY}], unit",
+    ),
+    "a materialization's tag": (
+        replace(GOOD, tags=(("tier", "2"),)),
+        D.TAGS,
+        f"score[{DAY}], tier",
+    ),
+    "a materialization's description": (
+        replace(GOOD, ledger="three pages"),
+        D.DESCRIPTION,
+        "ledger",
+    ),
+    "what was observed": (replace(GOOD, observed=(4,)), D.METADATA, "supplier, observed"),
+    "a lost observation": (replace(GOOD, observed=()), D.OBSERVATION, "supplier, observed"),
+    "a second observation": (
+        replace(GOOD, observed=(3, 3)),
+        D.OBSERVATION,
+        "supplier, observed (2)",
+    ),
+    "another dynamic partition": (
+        replace(GOOD, adds=("blue",)),
+        D.DYNAMIC_PARTITIONS,
+        "colours",
+    ),
+    "no dynamic partition": (replace(GOOD, adds=()), D.DYNAMIC_PARTITIONS, "colours"),
+    "a file that no output explains": (
+        replace(GOOD, leaves="notes.txt"),
+        D.FILES,
+        "the store",
+    ),
+    "metadata of an asset that stores nothing": (
+        replace(GOOD, receipts=2),
+        D.METADATA,
+        f"receipt[{DAY}], receipts",
+    ),
+    "a value between two ops of an asset": (
+        replace(GOOD, parts=lambda part: part + 1),
+        D.CONTENT,
+        "kinds.parts[a]",
+    ),
+    "the type of a value between two ops": (
+        replace(GOOD, parts=float),
+        D.CONTENT,
+        "kinds.parts[b]",
+    ),
 }
 
 
@@ -308,7 +381,7 @@ def test_a_failure_that_only_one_side_stops_at(
 ) -> None:
     """Where the check fails under both, one that does not block lets the rest run."""
     lets = run("prefect", tmp_path, replace(BAD_LOG, blocks=False))
-    named = [str(finding) for finding in compare(records("dagster", BAD_LOG), lets, True).findings]
+    named = [str(finding) for finding in compare(records("dagster", BAD_LOG), lets).findings]
     assert any(text.startswith(f"{D.STEP_STATE}: sampled") for text in named), named
 
 

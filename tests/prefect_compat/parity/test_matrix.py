@@ -8,8 +8,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from prefect_compat.parity.comparison import Work
 from prefect_compat.parity.matrix import failure_cases
+from prefect_compat.parity.work import Work
 from prefect_compat.project import Project
 from tests.prefect_compat.parity.shop import JOB, Shop, build
 

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from prefect_compat.lineage.graph import read_lineage
-from prefect_compat.parity.comparison import Comparison, Work
+from prefect_compat.parity.comparison import Comparison
 from prefect_compat.parity.costs import summarise
 from prefect_compat.parity.fingerprint import Fingerprint
 from prefect_compat.parity.page import comparison_page
 from prefect_compat.parity.record import Cost, Record, RecordedOutput, RecordedStep
 from prefect_compat.parity.rows import Cell, RowDifference
 from prefect_compat.parity.verdict import compare
+from prefect_compat.parity.work import Work
 from prefect_compat.plan import OutputId
 from prefect_compat.project import Project
 from tests.projects import JOB, project

@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 from prefect_compat.errors import ComparisonError
 from prefect_compat.parity.fingerprint import UNKNOWN, Fingerprint
 from prefect_compat.parity.record import (
+    NO_CONTENT,
     Cost,
     Record,
     RecordedCheck,
+    RecordedObservation,
     RecordedOutput,
     RecordedStep,
 )
 from prefect_compat.parity.verdict import Difference, compare
-from prefect_compat.plan import CheckId, OutputId
+from prefect_compat.plan import CheckId, OutputId, StepOutputId, parse_value_id
 
 
 def output(asset: str, day: str | None, digest: str, kind: str = "table") -> RecordedOutput:
@@ -28,18 +30,27 @@ def check(passed: bool = True, severity: str = "ERROR") -> RecordedCheck:
     return RecordedCheck(CheckId(("a",), "is_good"), passed, severity)
 
 
+SEEN = RecordedObservation(OutputId(("far",)), "v1", tags=(("tier", "1"),))
+
+
 def record(orchestrator: str) -> Record:
     return Record(
         orchestrator,
         steps=(
             RecordedStep(0, "a", "succeeded", started_s=1.5, ended_s=2.5),
-            RecordedStep(0, "b", "succeeded", ("a",), attempts=2, waits_s=(1.0,)),
+            RecordedStep(
+                0, "b", "succeeded", ("a",), 2, (1.0,), errors=(("ValueError", "not yet"),)
+            ),
         ),
         outputs=(output("a", "2016-03-08", "aa"), output("b", None, "bb")),
         checks=(check(),),
         materialized=(("a", 1), ("b", 1)),
         cost=Cost(1.5),
         versions=(("python", "3.11"),),
+        observations=(SEEN,),
+        dynamic_partitions=(("colours", "added red"),),
+        files=("a/1",),
+        run_ids=("11",),
     )
 
 
@@ -141,12 +152,81 @@ def test_the_same_is_the_same() -> None:
         (
             replace(PREFECT, checks=(check(passed=False),)),
             Difference.CHECK,
-            "different check result: a:is_good: dagster has passed, prefect has failed (ERROR)",
+            "different check result: a:is_good: dagster has passed (ERROR), prefect has failed"
+            " (ERROR)",
         ),
         (
             replace(PREFECT, checks=()),
             Difference.CHECK,
-            "different check result: a:is_good: dagster has passed, prefect has nothing",
+            "different check result: a:is_good: dagster has passed (ERROR), prefect has nothing",
+        ),
+        (
+            replace(PREFECT, checks=(check(severity="WARN"),)),
+            Difference.CHECK,
+            "different check result: a:is_good: dagster has passed (ERROR), prefect has passed"
+            " (WARN)",
+        ),
+        (
+            replace(PREFECT, checks=(replace(check(), description="all rows"),)),
+            Difference.DESCRIPTION,
+            "different description: a:is_good: dagster has nothing, prefect has all rows",
+        ),
+        (
+            replace(PREFECT, outputs=(FIRST, replace(SECOND, tags=(("tier", "1"),)))),
+            Difference.TAGS,
+            "different tags: b, tier: dagster has nothing, prefect has 1",
+        ),
+        (
+            replace(PREFECT, outputs=(FIRST, replace(SECOND, description="done"))),
+            Difference.DESCRIPTION,
+            "different description: b: dagster has nothing, prefect has done",
+        ),
+        (
+            replace(PREFECT, outputs=(FIRST, replace(SECOND, is_kept_apart=False))),
+            Difference.NOT_KEPT_APART,
+            "not kept apart: b: dagster has its own store, prefect has another place",
+        ),
+        (
+            replace(PREFECT, outputs=(FIRST, replace(SECOND, fingerprint=NO_CONTENT))),
+            Difference.CONTENT,
+            "different content: b: dagster has table 2 x 3 bb, prefect has no content",
+        ),
+        (
+            replace(PREFECT, steps=(A, replace(B, errors=(("KeyError", "'x'"),)))),
+            Difference.EXCEPTION,
+            "different exception: b: dagster has ValueError, prefect has KeyError",
+        ),
+        (
+            replace(PREFECT, steps=(A, replace(B, errors=()))),
+            Difference.EXCEPTION,
+            "different exception: b: dagster has ValueError, prefect has nothing",
+        ),
+        (
+            replace(PREFECT, observations=()),
+            Difference.OBSERVATION,
+            "different observation: far, observed: dagster has data version v1, prefect has"
+            " nothing",
+        ),
+        (
+            replace(PREFECT, observations=(replace(SEEN, data_version="v2"),)),
+            Difference.OBSERVATION,
+            "different observation: far, observed: dagster has data version v1, prefect has data"
+            " version v2",
+        ),
+        (
+            replace(PREFECT, observations=(replace(SEEN, metadata=(("rows", "int 3"),)),)),
+            Difference.METADATA,
+            "different metadata: far, observed, rows: dagster has nothing, prefect has int 3",
+        ),
+        (
+            replace(PREFECT, dynamic_partitions=(("colours", "added blue"),)),
+            Difference.DYNAMIC_PARTITIONS,
+            "different dynamic partitions: colours: dagster has added red, prefect has added blue",
+        ),
+        (
+            replace(PREFECT, files=("a/1", "a/2", "a/3", "a/4", "a/5")),
+            Difference.FILES,
+            "different files in the store: a: dagster has nothing, prefect has 2, 3, 4 and 1 more",
         ),
         (
             replace(PREFECT, error="the server went away"),
@@ -171,24 +251,59 @@ def test_the_severity_of_a_failed_check_counts() -> None:
 
 
 def test_what_is_unknown_on_both_sides_is_not_parity() -> None:
-    unknown = (output("a", None, "some.Type", UNKNOWN),)
+    unknown = (output("a", None, "some.Type", UNKNOWN), SECOND)
     verdict = compare(replace(DAGSTER, outputs=unknown), replace(PREFECT, outputs=unknown))
     assert not verdict.holds
     assert [finding.kind for finding in verdict.findings] == [Difference.NOT_COMPARABLE]
 
 
-def test_nothing_compared_is_not_parity() -> None:
-    assert not compare(replace(DAGSTER, outputs=()), replace(PREFECT, outputs=())).holds
+def test_nothing_that_was_run_is_not_parity() -> None:
+    nothing = [
+        replace(side, steps=(), outputs=(), materialized=(), checks=())
+        for side in (DAGSTER, PREFECT)
+    ]
+    (finding,) = compare(*nothing).findings
+    assert finding.kind is Difference.NOTHING
 
 
-def test_a_failure_on_both_sides_is_not_parity() -> None:
-    assert not compare(replace(DAGSTER, error="no"), replace(PREFECT, error="no")).holds
+def test_outputs_that_the_catalogue_shows_and_nobody_read_are_not_parity() -> None:
+    verdict = compare(replace(DAGSTER, outputs=()), replace(PREFECT, outputs=()))
+    assert [finding.kind for finding in verdict.findings] == [Difference.CATALOGUE] * 2
+    assert verdict.findings[0].dagster == "1 materialized, none read"
 
 
-def test_a_failure_that_was_asked_for_is_compared_by_its_steps() -> None:
-    failed = [replace(side, error="no", outputs=()) for side in (DAGSTER, PREFECT)]
-    assert compare(*failed, expects_failure=True).holds
-    assert not compare(failed[0], replace(PREFECT, outputs=()), expects_failure=True).holds
+def test_outputs_without_content_are_counted_apart() -> None:
+    bare = replace(SECOND, fingerprint=NO_CONTENT)
+    verdict = compare(
+        replace(DAGSTER, outputs=(FIRST, bare)), replace(PREFECT, outputs=(FIRST, bare))
+    )
+    assert verdict.holds
+    assert (verdict.identical, verdict.compared, verdict.without_content) == (1, 1, 1)
+
+
+def failed(side: Record, *errors: tuple[str, str]) -> Record:
+    step = replace(B, state="failed", errors=(*B.errors, *errors))
+    return replace(side, steps=(A, step), error="b failed")
+
+
+def test_runs_that_fail_in_the_same_way_behave_the_same_and_it_is_said() -> None:
+    verdict = compare(
+        failed(DAGSTER, ("OSError", "disk full")), failed(PREFECT, ("OSError", "disk full"))
+    )
+    assert verdict.holds
+    assert verdict.failure == "b: disk full"
+
+
+@pytest.mark.parametrize("other", [("OSError", "no route"), ("KeyError", "disk full")])
+def test_runs_that_fail_for_different_reasons_are_told_apart(other: tuple[str, str]) -> None:
+    verdict = compare(failed(DAGSTER, ("OSError", "disk full")), failed(PREFECT, other))
+    assert [finding.kind for finding in verdict.findings] == [Difference.EXCEPTION]
+    assert verdict.failure is None
+
+
+def test_runs_that_fail_outside_of_any_step_are_not_parity() -> None:
+    verdict = compare(replace(DAGSTER, error="no"), replace(PREFECT, error="no"))
+    assert [finding.kind for finding in verdict.findings] == [Difference.RUN]
 
 
 def test_the_differing_columns_are_named() -> None:
@@ -238,3 +353,12 @@ def test_a_damaged_record_is_refused(tmp_path: Path, text: str) -> None:
 def test_an_output_s_text_form_is_reversible(path: tuple[str, ...], partition: str | None) -> None:
     output_id = OutputId(path, partition)
     assert OutputId.parse(str(output_id)) == output_id
+    assert parse_value_id(str(output_id)) == output_id
+
+
+@given(st.integers(0, 9), st.text(), st.text(), st.none() | st.text())
+def test_an_op_output_s_text_form_is_reversible(
+    run: int, step: str, output: str, mapping_key: str | None
+) -> None:
+    value_id = StepOutputId(run, step, output, mapping_key)
+    assert parse_value_id(str(value_id)) == value_id

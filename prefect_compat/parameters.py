@@ -24,8 +24,9 @@ def read_run_config(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
             content = yaml.safe_load(file)
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read as run config: {error}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path} cannot be read as run config: {reason}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} holds {type(content).__name__}; expected a mapping with `ops`.")
     return content
@@ -52,7 +53,7 @@ def flow_parameters(
         parameters.append(parameter(PARTITION, Annotated[str, known]))
     if job.config_mapping is not None:
         return [*parameters, parameter(CONFIG, Any, dict(run_config))]
-    steps = [step.name.partition(".")[0] for step in plan.steps]
+    steps = [step.node[0] for step in plan.steps]
     for node in sorted(job.graph.nodes, key=lambda node: steps.index(node.name)):
         given = run_config.get("ops", {}).get(node.name, {}).get("config")
         model = config_class(node.definition)

@@ -41,8 +41,9 @@ class Project:
         """
         try:
             origins = location_origins_from_yaml_paths([str(path)])
-        except (OSError, YAMLError, dg.DagsterError, CheckError) as error:
-            raise DefinitionError(f"{path} cannot be read as a workspace file: {error}") from error
+        except (OSError, UnicodeDecodeError, YAMLError, dg.DagsterError, CheckError) as error:
+            reason = " ".join(str(error).split())
+            raise DefinitionError(f"{path} cannot be read as a workspace file: {reason}") from error
         named = {origin.location_name: origin for origin in origins}
         if location is None and len(named) == 1:
             location = next(iter(named))
@@ -94,10 +95,18 @@ class Project:
             return importlib.import_module(self.module) if self.module else self._import_file()
         except DefinitionError:
             raise
+        except ImportError as error:
+            if self.file and "attempted relative import" in str(error):
+                raise DefinitionError(
+                    f"{self.file} imports relatively, so it is part of a package. Name the module:"
+                    f" -m PACKAGE.{Path(self.file).stem}, from the folder that holds the package."
+                ) from error
+            raise self._unimportable(error) from error
         except Exception as error:  # whatever a user's own code raises
-            raise DefinitionError(
-                f"{self.module or self.file} cannot be imported: {_said(error)}"
-            ) from error
+            raise self._unimportable(error) from error
+
+    def _unimportable(self, error: Exception) -> DefinitionError:
+        return DefinitionError(f"{self.module or self.file} cannot be imported: {_said(error)}")
 
     def _import_file(self) -> ModuleType:
         path = Path(str(self.file))

@@ -14,7 +14,7 @@ from prefect_compat.parity.rows import RowDifference, RowsTask, read_differences
 from prefect_compat.parity.side import SideTask, run_side, start_process
 from prefect_compat.parity.verdict import AssetCount, Difference, Verdict, compare
 from prefect_compat.parity.work import Work
-from prefect_compat.plan import ValueId
+from prefect_compat.plan import StepOutputId, ValueId
 
 SIDES = {
     "dagster": "prefect_compat.parity.run_dagster",
@@ -170,7 +170,7 @@ def _counted(asset: AssetCount, width: int) -> str:
 def _closing_line(comparison: Comparison) -> str:
     verdict, work = comparison.verdict, comparison.work
     holds = "Parity holds" if verdict.holds else "Parity does not hold"
-    noun = _noun(work.partition)
+    noun = _noun(comparison)
     if verdict.compared:
         text = f"both stores have identical content for {verdict.identical} of {verdict.compared}"
         text += f" {noun}"
@@ -215,7 +215,11 @@ def _side_by_side(difference: RowDifference) -> Iterator[str]:
         yield f"  {cell.row}, {cell.column}: dagster {cell.dagster}, prefect {cell.prefect}"
 
 
-def _noun(partition: str | None) -> str:
+def _noun(comparison: Comparison) -> str:
+    outputs = [entry.output for entry in (*comparison.dagster.outputs, *comparison.prefect.outputs)]
+    if any(isinstance(output, StepOutputId) for output in outputs):
+        return "outputs"
+    partition = comparison.work.partition
     if partition is None:
         return "assets"
     is_day = re.fullmatch(r"\d{4}-\d{2}-\d{2}(\.{3}\d{4}-\d{2}-\d{2})?", partition)

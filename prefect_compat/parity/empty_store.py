@@ -7,9 +7,10 @@ what the other wrote. An output that can be read although the store is empty is 
 
 import difflib
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -83,7 +84,7 @@ class EmptyStore:
         resources: Mapping[str, Any] = config.get("resources", {})
         return resources
 
-    def _validate_store(self, read: set[str]) -> None:
+    def _validate_store(self, read: "Reads") -> None:
         """Raises ComparisonError where the store variables cannot be those of the store."""
         for output, value in self._readable(self._outputs(), (NO_RUN,)):
             if not _is_empty(value):
@@ -92,10 +93,11 @@ class EmptyStore:
                     f" where {_listed(self._work.store_variables)} says: both sides would write to"
                     f" one place. {REMEDY}"
                 )
-        unread = [name for name in self._work.store_variables if name not in read]
-        for name in unread:
-            close = difflib.get_close_matches(name, read, n=1, cutoff=0.75)
-            if close or len(unread) == len(self._work.store_variables):
+        variables = self._work.store_variables
+        for name in variables:
+            close = difflib.get_close_matches(name, read.by_name - {name}, n=1, cutoff=0.75)
+            is_misspelt = close and name not in read.by_name
+            if is_misspelt or read.at_all.isdisjoint(variables):
                 meant = f" Did you mean {close[0]}?" if close else ""
                 raise ComparisonError(
                     f"The project never reads {name}, so it cannot say where the outputs are"
@@ -158,17 +160,31 @@ def _listed(names: Iterable[str]) -> str:
     return " or ".join(names)
 
 
+@dataclass(frozen=True)
+class Reads:
+    """Names of environment variables that were read: in any way, and each by its own name.
+
+    The rest was read with all others, as libraries do that copy the environment.
+    """
+
+    at_all: set[str] = field(default_factory=set)
+    by_name: set[str] = field(default_factory=set)
+
+
 @contextmanager
-def _reads_of_environment() -> Iterator[set[str]]:
-    """Yields the names of the environment variables that this process reads meanwhile."""
-    found: set[str] = set()
+def _reads_of_environment() -> Iterator[Reads]:
+    """Yields what this process reads of the environment meanwhile."""
+    reads = Reads()
     environ: Any = type(os.environ)
     original = environ.__getitem__
 
     def reading(self: Any, name: str) -> str:
-        found.add(name)
+        reads.at_all.add(name)
+        caller = sys._getframe(1).f_code
+        if caller.co_name == "get" or name in caller.co_consts:
+            reads.by_name.add(name)
         value: str = original(self, name)
         return value
 
     with patch.object(environ, "__getitem__", reading):
-        yield found
+        yield reads

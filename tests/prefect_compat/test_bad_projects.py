@@ -70,6 +70,7 @@ def test_run_config_that_dagster_refuses(
         ("import nothing_like_it", "nothing_like_it"),
         ("x = 1\n1 / 0", 'project.py", line 2, in <module>\n    1 / 0'),
         ("def broken(:", "project.py"),
+        ("from .assets import defs", "Error: project.py imports relatively"),
         ("", "has 0 Definitions objects"),
         (
             "import dagster as dg\na = dg.Definitions()\nb = dg.Definitions()",

@@ -7,7 +7,7 @@ import pandas as pd
 from prefect_compat.parity.as_text import text_rows
 from prefect_compat.parity.rows import Cell, differing_rows
 from prefect_compat.plan import OutputId
-from tests.prefect_compat.parity.test_comparison import ONE_DAY, compare
+from tests.prefect_compat.parity.totals import ONE_DAY, compare
 
 OUTPUT = OutputId(("a",), None)
 

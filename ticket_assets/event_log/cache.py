@@ -69,7 +69,7 @@ class ParsedLog:
     def _files_of(self, first_day: date, last_day: date) -> list[Path]:
         """At least one, so that no rows still have their columns and types."""
         first, last = first_day.isoformat(), last_day.isoformat()
-        found = [part for part in self.parts if part.first_day <= last and part.last_day >= first]
+        found = [part for part in self.parts if part.has_days_between(first, last)]
         return [self.path / part.file for part in found or self.parts[:1]]
 
 

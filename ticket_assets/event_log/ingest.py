@@ -10,15 +10,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ticket_assets.errors import SourceError
+import pyarrow.parquet as pq
+
+from ticket_assets.errors import DataError, SourceError
 from ticket_assets.event_log.archive import csv_chunks, is_zip
 from ticket_assets.event_log.blocks import BLOCK_BYTES, cut
 from ticket_assets.event_log.parsing import demand_rows, read_header
 from ticket_assets.event_log.parts import (
-    NO_DAY,
+    MOST_DAYS,
+    NOTHING,
     CsvRange,
     LogPart,
     ParsedBlock,
+    days_of,
     parse_block,
     plan_parts,
     write_part,
@@ -29,7 +33,7 @@ from ticket_assets.tables import ROWS_PER_PART
 from ticket_assets.workers import run_all
 
 # To be raised when the parsed columns, their types or the files change.
-FORMAT = 2
+FORMAT = 3
 FACTS = "log.json"
 
 
@@ -56,23 +60,33 @@ def parse_log(file: LocalFile, file_sha256: str, folder: Path, limit_mb: int, da
     work.mkdir()
     try:
         reading = _Reading(file, file_sha256, work, limit_mb)
-        blocks = list(run_all(parse_block, reading.calls(), dask))
+        blocks: list[ParsedBlock] = []
+        for block in run_all(parse_block, reading.calls(), dask):
+            blocks.append(block)
+            if block.parsed.stopped:  # so many faults that reading the rest tells nothing more
+                demand_rows(file.location, [block.parsed for block in blocks])
         _demand_sha256(reading.sha256, file)
         demand_rows(file.location, [block.parsed for block in blocks])
+        _demand_days(file.location, blocks)
         done = work / "parts"
         done.mkdir()
-        facts = {
+        facts: dict[str, Any] = {
             "sha256": reading.sha256,
             "extra_columns": [name for name in reading.header if name not in NAMES],
         }
-        write_json(facts | _write_parts(blocks, done, dask), done / FACTS)
+        facts |= _write_parts(blocks, done, dask)
+        _demand_all_rows(file.location, reading.rows, done, facts["parts"])
+        write_json(facts, done / FACTS)
         return _published(done, parsed_path(folder, reading.sha256))
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
 class _Reading:
-    """One pass over the CSV: where its blocks of rows lie; after it, its header and its sha256."""
+    """One pass over the CSV: where its blocks of rows lie.
+
+    After it: the header, the sha256, and how many rows were counted between line ends.
+    """
 
     def __init__(self, file: LocalFile, file_sha256: str, work: Path, limit_mb: int) -> None:
         self._file, self._limit_mb = file, limit_mb
@@ -81,15 +95,17 @@ class _Reading:
         self._unpacked = work / "log.csv" if is_zip(file.path) else None
         self.sha256 = file_sha256
         self.header: list[str] = []
+        self.rows = 0
 
     def calls(self) -> Iterator[tuple[CsvRange, str, list[str], Path]]:
         """The arguments of `parse_block` for each block."""
         name, csv = self._file.location, self._unpacked or self._file.path
-        for number, block in enumerate(cut(self._chunks(), BLOCK_BYTES)):
-            place = CsvRange(csv, block.offset, block.size)
+        for number, block in enumerate(cut(self._chunks(), BLOCK_BYTES, name)):
+            place = CsvRange(csv, block.offset, block.size, block.rows)
             if number == 0:
                 self.header, skipped = read_header(place.read(), name)
-                place = CsvRange(csv, skipped, block.size - skipped)
+                place = CsvRange(csv, skipped, block.size - skipped, block.rows - 1)
+            self.rows += place.rows
             path = self._blocks / f"block-{number:05}.arrow"
             yield place, name, self.header, path
         if not self.header:
@@ -119,19 +135,44 @@ def _demand_sha256(found: str, file: LocalFile) -> None:
         )
 
 
+def _demand_days(name: str, blocks: Sequence[ParsedBlock]) -> None:
+    days = [day for day in days_of(blocks) if day is not None]
+    if not days:
+        raise DataError(
+            f"{name}: no row has a closed_at, expected one at least: without it there is no day to"
+            " evaluate. Take a log of closed incidents; nothing was kept of it."
+        )
+    if len(days) > MOST_DAYS:
+        raise DataError(
+            f"{name}: closed_at has {len(days):,} different days from {days[0]} to {days[-1]},"
+            f" expected at most {MOST_DAYS:,}. Correct the dates in the source; nothing was kept of"
+            " it."
+        )
+
+
+def _demand_all_rows(
+    name: str, expected: int, folder: Path, parts: Sequence[dict[str, Any]]
+) -> None:
+    """Raises DataError unless the files that were written hold the rows that the CSV has."""
+    kept = sum(pq.read_metadata(folder / part["file"]).num_rows for part in parts)
+    if kept != expected:
+        raise DataError(
+            f"{name}: has {expected:,} rows, of which {kept:,} were kept. That is a fault of this"
+            " program: report it with the log; nothing was published."
+        )
+
+
 def _write_parts(blocks: Sequence[ParsedBlock], folder: Path, dask: str) -> dict[str, Any]:
     plans = list(plan_parts(blocks, ROWS_PER_PART))
     files = [f"part-{number:05}.parquet" for number in range(len(plans))]
     calls = ((plan, folder / file) for plan, file in zip(plans, files, strict=True))
     sizes = list(run_all(write_part, calls, dask))
-    days = [day for block in blocks for day in block.rows_by_day if day != NO_DAY]
-    if not days:
-        raise SourceError("No row of the log has a closed_at, so there is no day to evaluate.")
+    days = [day for day in days_of(blocks) if day is not None]
     return {
         "rows": sum(block.parsed.rows for block in blocks),
-        "first_day": min(days),
-        "last_day": max(days),
-        "rows_without_day": sum(block.rows_by_day.get(NO_DAY, 0) for block in blocks),
+        "first_day": days[0],
+        "last_day": days[-1],
+        "rows_without_day": sum(block.days.get(None, NOTHING).rows for block in blocks),
         "parts": [
             asdict(LogPart(file, plan.first_day, plan.last_day, size))
             for plan, file, size in zip(plans, files, sizes, strict=True)

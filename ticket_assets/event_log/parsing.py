@@ -1,16 +1,19 @@
 """The log's CSV as typed Arrow tables, or one error that lists its faults."""
 
 import csv
-import io
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
 from ticket_assets.errors import DataError
+from ticket_assets.event_log.blocks import BYTE_ORDER_MARK, ROW_BYTES
 from ticket_assets.event_log.schema import (
     COLUMNS,
     MISSING,
@@ -18,9 +21,14 @@ from ticket_assets.event_log.schema import (
     Column,
     header_faults,
     is_damaged_copy,
+    one_line,
+    other_delimiter,
 )
 
 SHOWN_FAULTS = 5
+SHOWN_HEADER_FAULTS = 10
+# Arrow calls us for each row of another length, and a block has room for 8 million of them.
+MOST_WRONG_ROWS = 1000
 ARROW_TYPES = {
     "text": pa.string(),
     "count": pa.int64(),
@@ -28,10 +36,11 @@ ARROW_TYPES = {
     "time": pa.timestamp("s"),
 }
 EXPECTED = {
-    "count": "a whole number",
+    "count": "a whole number, 0 or more",
     "flag": "true or false",
     "time": "a date like 29/2/2016 01:16",
 }
+Numbers = npt.NDArray[np.int64]
 DATE = r"^(?P<day>\d{1,2})/\d{1,2}/\d{4} \d{1,2}:\d{2}$"
 
 
@@ -40,13 +49,30 @@ class ParsedRows:
     """Rows of a log in their types, `None` where some are at fault.
 
     `rows` counts all, those at fault too; of the `faults` the first few are kept, as (row from 1,
-    words).
+    words). `stopped` says that reading ended before the last row, so that there may be more.
     """
 
     rows: int
     table: pa.Table | None
     faults: int = 0
     first_faults: tuple[tuple[int, str], ...] = ()
+    stopped: bool = False
+
+
+@dataclass
+class _Faults:
+    """All faults counted, a few of each column kept."""
+
+    count: int = 0
+    kept: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, rows: Sequence[int] | Numbers, words: Iterable[str]) -> None:
+        """`rows` from 1, ascending; `words` of the first SHOWN_FAULTS of them."""
+        self.count += len(rows)
+        self.kept += zip(map(int, rows[:SHOWN_FAULTS]), words, strict=False)
+
+    def first(self) -> tuple[tuple[int, str], ...]:
+        return tuple(sorted(self.kept)[:SHOWN_FAULTS])
 
 
 def parse_csv(content: bytes, name: str) -> pa.Table:
@@ -55,7 +81,7 @@ def parse_csv(content: bytes, name: str) -> pa.Table:
     `name` is the file's, for the errors. Raises DataError listing all faults, the first few shown.
     """
     header, size = read_header(content, name)
-    parsed = parse_rows(memoryview(content)[size:], name, header)
+    parsed = parse_rows(content[size:], name, header)
     demand_rows(name, [parsed])
     return parsed.table
 
@@ -66,10 +92,11 @@ def read_header(content: bytes, name: str) -> tuple[list[str], int]:
     Raises DataError for a header that is not the log's.
     """
     size = content.find(b"\n") + 1 or len(content)
-    text = content[:size].removeprefix(b"\xef\xbb\xbf")
-    if not text.strip():
-        raise DataError(f"{name}: is empty; expected a CSV with the log's 36 columns.")
-    header = next(csv.reader(io.StringIO(text.decode("utf-8", "replace").rstrip("\r\n"))))
+    line = content[:size].removeprefix(BYTE_ORDER_MARK).rstrip(b"\r\n")
+    if not line.strip():
+        found = "begins with an empty line" if content[size:].strip() else "is empty"
+        raise DataError(f"{name}: {found}; expected a CSV with the log's 36 columns.")
+    header = _fields(line, name)
     if is_damaged_copy(header):
         raise DataError(
             f"{name}: is the damaged copy of the UCI log that circulates: a search-and-replace"
@@ -79,15 +106,49 @@ def read_header(content: bytes, name: str) -> tuple[list[str], int]:
         )
     faults = header_faults(header)
     if faults:
+        shown = "; ".join(faults[:SHOWN_HEADER_FAULTS])
+        hidden = len(faults) - SHOWN_HEADER_FAULTS
+        more = f" and {hidden} more" if hidden > 0 else ""
         raise DataError(
-            f"{name}, header: {len(faults)} faults: {'; '.join(faults)}. Expected the 36 columns of"
-            " the incident event log. Nothing was kept of it."
+            f"{name}, header: {len(faults)} faults: {shown}{more}. Expected the 36"
+            " columns of the incident event log. Nothing was kept of it."
         )
     return header, size
 
 
+def _fields(line: bytes, name: str) -> list[str]:
+    """The header's fields. Raises DataError where it is no line of a CSV in UTF-8."""
+    if b"\0" in line:
+        raise DataError(
+            f"{name}, header: found a NUL byte, expected the log's 36 columns as UTF-8 text. The"
+            " file is binary, UTF-16, or damaged: fetch or save it again."
+        )
+    if b"\r" in line:
+        raise DataError(
+            f"{name}, header: found a carriage return without a line feed, expected lines that end"
+            " with a line feed. Convert the file's line ends."
+        )
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        raise DataError(_not_utf8(wrong, f"{name}, header")) from wrong
+    try:
+        header = next(csv.reader([text], strict=True))
+    except csv.Error as error:
+        raise DataError(
+            f"{name}, header: found '{one_line(text)}', which cannot be read as CSV ({error});"
+            " expected the log's 36 columns on the first line. Correct the first line."
+        ) from error
+    if not set(header) & set(NAMES) and (delimiter := other_delimiter(text)):
+        raise DataError(
+            f"{name}, header: found columns divided by {delimiter!r}, expected commas. Save the"
+            " file with commas."
+        )
+    return header
+
+
 def parse_rows(
-    content: bytes | memoryview,
+    content: bytes,
     name: str,
     header: list[str],
     first_line: Callable[[], int] = lambda: 2,
@@ -97,19 +158,33 @@ def parse_rows(
 
     Raises DataError for bytes that cannot be read as rows; `first_line` tells where they begin.
     """
-    raw, wrong_rows = _read_rows(content, name, header, first_line)
-    rows = raw.num_rows + len(wrong_rows)
-    faults = wrong_rows
-    if not faults:
-        columns = {column.name: _typed(raw[column.name], column, faults) for column in COLUMNS}
-    if faults:
-        return ParsedRows(rows, None, len(faults), tuple(sorted(faults)[:SHOWN_FAULTS]))
+    if (place := content.find(b"\0")) >= 0:
+        line = content.count(b"\n", 0, place) + first_line()
+        raise DataError(
+            f"{name}, line {line}: found a NUL byte, expected text. The file is binary or was not"
+            " written to its end: fetch it again; nothing was kept of it."
+        )
+    raw, wrong = _read_rows(content, name, header, first_line)
+    faults = _Faults()
+    faults.add(
+        [row for row, _ in wrong],
+        (f"has {fields} fields, expected {len(header)}" for _, fields in wrong),
+    )
+    rows = raw.num_rows + len(wrong)
+    if len(wrong) > MOST_WRONG_ROWS:
+        return ParsedRows(rows, None, faults.count, faults.first(), stopped=True)
+    numbers = np.delete(np.arange(1, rows + 1), [row - 1 for row, _ in wrong])
+    if b'"' in content:
+        _add_swallowed_rows(raw, header, numbers, faults)
+    columns = {column.name: _typed(raw[column.name], column, numbers, faults) for column in COLUMNS}
+    if faults.count:
+        return ParsedRows(rows, None, faults.count, faults.first())
     extras = [column for column in header if column not in NAMES]
     ordered = [name for name in header if name in NAMES] + extras
     days = columns["closed_at"].cast(pa.timestamp("s")).cast(pa.date32(), safe=False)
     table = pa.table(
         {
-            "log_row": pa.array(range(1, rows + 1), pa.int64()),
+            "log_row": pa.array(numbers),
             "day": days,
             **{column: columns.get(column, raw[column]) for column in ordered},
         }
@@ -127,10 +202,15 @@ def demand_rows(name: str, blocks: Iterable[ParsedRows]) -> None:
         for row, words in block.first_faults[: SHOWN_FAULTS - len(shown)]:
             shown.append(f"row {before + row}, {words}")
         before += block.rows
+        if block.stopped:
+            counted = f"{count:,} faults or more"
+            break
+    else:
+        counted = f"{count:,} faults"
     if count:
         more = f" and {count - len(shown):,} more" if count > len(shown) else ""
         raise DataError(
-            f"{name}: {count:,} faults: {'; '.join(shown)}{more}. Correct the rows in the source;"
+            f"{name}: {counted}: {'; '.join(shown)}{more}. Correct the rows in the source;"
             " nothing was kept of it."
         )
     if before == 0:
@@ -138,78 +218,133 @@ def demand_rows(name: str, blocks: Iterable[ParsedRows]) -> None:
 
 
 def _read_rows(
-    content: bytes | memoryview, name: str, header: list[str], first_line: Callable[[], int]
-) -> tuple[pa.Table, list[tuple[int, str]]]:
+    content: bytes, name: str, header: list[str], first_line: Callable[[], int]
+) -> tuple[pa.Table, list[tuple[int, int]]]:
     """All columns as text, those to be typed dictionary-encoded, so that each distinct value is
-    looked at once; and the rows that have another number of fields."""
+    looked at once; and the rows that have another number of fields, with that number.
+
+    Of such rows, reading ends after MOST_WRONG_ROWS and one.
+    """
     kinds = {column.name: column.kind for column in COLUMNS}
     coded = pa.dictionary(pa.int32(), pa.string())
     types = {
         column: pa.string() if kinds.get(column, "text") == "text" else coded for column in header
     }
-    if not content:
-        return pa.table({column: pa.array([], type) for column, type in types.items()}), []
+    none = pa.table({column: pa.array([], type) for column, type in types.items()})
+    if not content.strip(b"\r\n"):
+        return none, []
     convert = pyarrow.csv.ConvertOptions(
         column_types=types,
         null_values=[MISSING],
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
     )
-    wrong_rows: list[Any] = []
+    quoted = b'"' in content
+    # With a carriage return within quotes, Arrow 26.0.1 now and then cuts its own blocks in the
+    # middle of a row: rows are lost or come apart. One block for all of it is never cut.
+    block_size = max(ROW_BYTES, len(content)) if quoted else ROW_BYTES
+    wrong: list[tuple[int, int]] = []
 
     def note(row: Any) -> str:
-        wrong_rows.append(row)
-        return "skip"
+        wrong.append((row.number, row.actual_columns))
+        return "skip" if len(wrong) <= MOST_WRONG_ROWS else "error"
 
     def read(use_threads: bool) -> pa.Table:
-        wrong_rows.clear()
+        wrong.clear()
         return pyarrow.csv.read_csv(
             pa.BufferReader(content),
-            read_options=pyarrow.csv.ReadOptions(use_threads=use_threads, column_names=header),
+            read_options=pyarrow.csv.ReadOptions(
+                use_threads=use_threads, column_names=header, block_size=block_size
+            ),
             parse_options=pyarrow.csv.ParseOptions(
-                newlines_in_values=True, invalid_row_handler=note
+                newlines_in_values=quoted, invalid_row_handler=note
             ),
             convert_options=convert,
         )
 
     try:
-        table = read(use_threads=True)
-        if wrong_rows:
-            read(use_threads=False)  # only then does Arrow number the rows
-    except pa.ArrowInvalid as error:
-        raise DataError(_unreadable(bytes(content), name, first_line, error)) from error
-    return table, [
-        (row.number, f"has {row.actual_columns} fields, expected {row.expected_columns}")
-        for row in wrong_rows
-    ]
+        try:
+            table = read(use_threads=True)
+        except pa.ArrowInvalid:
+            if not wrong:
+                raise
+        if wrong:
+            table = read(use_threads=False)  # only then does Arrow number the rows
+    except pa.ArrowException as error:
+        if len(wrong) > MOST_WRONG_ROWS:
+            return none, wrong
+        raise DataError(_unreadable(content, name, first_line, error)) from error
+    return table, wrong
 
 
 def _unreadable(
-    content: bytes, name: str, first_line: Callable[[], int], error: pa.ArrowInvalid
+    content: bytes, name: str, first_line: Callable[[], int], error: pa.ArrowException
 ) -> str:
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as wrong:
         line = content.count(b"\n", 0, wrong.start) + first_line()
-        return (
-            f"{name}, line {line}: found the bytes {content[wrong.start : wrong.start + 4]!r},"
-            " expected UTF-8 text. Convert the file to UTF-8; nothing was kept of it."
+        return _not_utf8(wrong, f"{name}, line {line}")
+    return f"{name}: cannot be read as CSV: {one_line(str(error))}. Nothing was kept of it."
+
+
+def _not_utf8(error: UnicodeDecodeError, place: str) -> str:
+    return (
+        f"{place}: found the bytes {error.object[error.start : error.start + 4]!r}, expected UTF-8"
+        " text. Convert the file to UTF-8; nothing was kept of it."
+    )
+
+
+def _add_swallowed_rows(
+    raw: pa.Table, header: list[str], numbers: Numbers, faults: _Faults
+) -> None:
+    """Adds the values that hold whole rows.
+
+    Two stray quotes in one column make such a value of all rows between them, and leave one row
+    that has as many fields as any: without this, rows would be lost in silence.
+    """
+    line, ends = r"[^,\r\n]*", r"[\r\n]+"
+    for place, column in enumerate(header):
+        texts = raw[column]
+        if pa.types.is_dictionary(texts.type):
+            continue  # its values have one line, or are at fault
+        rows = pc.indices_nonzero(pc.match_substring_regex(texts, ends)).to_numpy()
+        if not len(rows):
+            continue
+        after = len(header) - 1 - place
+        pattern = (
+            rf"^{line}(,{line}){{{after}}}{ends}"  # the rest of the first row
+            rf"({line}(,{line}){{{len(header) - 1}}}{ends})*"
+            rf"{line}(,{line}){{{place}}}$"  # the last row's begin
         )
-    return f"{name}: cannot be read as CSV: {error}. Nothing was kept of it."
+        held = pc.match_substring_regex(texts.take(rows), pattern).to_numpy(zero_copy_only=False)
+        words = (
+            f"column {one_line(column)}: found a quoted value that holds whole rows, expected its"
+            " closing quote in the row that it begins in"
+        )
+        faults.add(numbers[rows[held.astype(bool)]], repeat(words))
 
 
-def _typed(raw: pa.ChunkedArray, column: Column, faults: list[tuple[int, str]]) -> pa.Array:
-    """The column in its type; what does not fit is added to `faults` as (row, words)."""
+def _typed(raw: pa.ChunkedArray, column: Column, numbers: Numbers, faults: _Faults) -> pa.Array:
+    """The column in its type; what does not fit is added to `faults`.
+
+    `numbers` are the rows' in the log, as some may be left out of `raw`.
+    """
     if column.required and raw.null_count:
-        for row in _rows_where(pc.is_null(raw)):
-            faults.append((row, f"column {column.name}: found '{MISSING}', expected a value"))
+        rows = pc.indices_nonzero(pc.is_null(raw)).to_numpy()
+        words = f"column {column.name}: found '{MISSING}', expected a value"
+        faults.add(numbers[rows], repeat(words))
     if column.kind == "text":
         return raw
     coded = raw.unify_dictionaries().combine_chunks()
     values, fits = _converted(coded.dictionary, column)
-    for text in coded.dictionary.filter(pc.invert(fits)).to_pylist():
-        words = f"column {column.name}: found '{text}', expected {EXPECTED[column.kind]}"
-        faults.extend((row, words) for row in _rows_where(pc.equal(raw.cast(pa.string()), text)))
+    rows = pc.indices_nonzero(pc.invert(pc.take(fits, coded.indices))).to_numpy()
+    found = (one_line(text) for text in coded.take(rows[:SHOWN_FAULTS]).to_pylist())
+    expected = EXPECTED[column.kind]
+    faults.add(
+        numbers[rows],
+        (f"column {column.name}: found '{text}', expected {expected}" for text in found),
+    )
     return pc.take(values, coded.indices)
 
 
@@ -219,7 +354,7 @@ def _converted(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.Array]:
         fits = pc.is_in(texts, pa.array(["true", "false"]))
         return pc.equal(texts, "true"), fits
     if column.kind == "count":
-        fits = pc.match_substring_regex(texts, r"^-?\d{1,18}$")
+        fits = pc.match_substring_regex(texts, r"^\d{1,18}$")
         return pc.if_else(fits, texts, None).cast(pa.int64()), fits
     shaped = pc.match_substring_regex(texts, DATE)
     texts = pc.if_else(shaped, texts, None)
@@ -227,8 +362,5 @@ def _converted(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.Array]:
     # Arrow reads 31/2/2016 as 2/3/2016: the day of the month must come out as it went in.
     written = pc.struct_field(pc.extract_regex(texts, DATE), "day").cast(pa.int64())
     fits = pc.fill_null(pc.equal(pc.day(times), written), False)
-    return times, fits
-
-
-def _rows_where(mask: Any) -> Iterator[int]:
-    yield from (index + 1 for index in pc.indices_nonzero(mask).to_pylist())
+    # It also reads a year 0000, which is none in Python's calendar.
+    return times, pc.and_(fits, pc.fill_null(pc.greater(pc.year(times), 0), False))

@@ -7,8 +7,7 @@ temporary file, and each part then collects its days from the blocks.
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -16,30 +15,48 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ticket_assets.errors import DataError
 from ticket_assets.event_log.parsing import ParsedRows, parse_rows
 
 ROWS_PER_GROUP = 1 << 13
 IN_ORDER = [("day", "ascending"), ("log_row", "ascending")]
-NO_DAY = date.max.isoformat()  # rows without `closed_at` come last
+# A part is put together in memory; ROWS_PER_PART rows of the real log have 40 MB. The limit counts
+# for logs with long rows.
+PART_BYTES = 256 << 20
+# Over a century. Each day costs a little memory for every block that has it.
+MOST_DAYS = 40_000
+
+# A day as YYYY-MM-DD; None for rows without `closed_at`, which come last.
+Day = str | None
 
 
 @dataclass(frozen=True)
 class LogPart:
-    """One of the log's Parquet files: the days that it has rows of, its size in bytes."""
+    """One of the log's Parquet files: the days that it has rows of, its size in bytes.
+
+    The days are None where none of its rows has a day.
+    """
 
     file: str
-    first_day: str
-    last_day: str
+    first_day: Day
+    last_day: Day
     bytes: int
+
+    def has_days_between(self, first: str, last: str) -> bool:
+        """Whether it may have rows of such days, both included."""
+        if self.first_day is None or self.last_day is None:
+            return False
+        return self.first_day <= last and self.last_day >= first
 
 
 @dataclass(frozen=True)
 class CsvRange:
-    """Rows of a CSV file, by where their bytes lie."""
+    """Rows of a CSV file, by where their bytes lie, and how many there were when it was cut."""
 
     path: Path
     offset: int
     size: int
+    rows: int
 
     def read(self) -> bytes:
         with self.path.open("rb") as file:
@@ -56,12 +73,30 @@ class CsvRange:
 
 
 @dataclass(frozen=True)
+class Amount:
+    """How many rows, and about how many bytes they have in memory."""
+
+    rows: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(self.rows + other.rows, self.bytes + other.bytes)
+
+    def fits(self, rows: int) -> bool:
+        """Whether a part of at most `rows` rows has room for it."""
+        return self.rows <= rows and self.bytes <= PART_BYTES
+
+
+NOTHING = Amount()
+
+
+@dataclass(frozen=True)
 class ParsedBlock:
-    """A parsed block: its file, ordered by day, with how many rows of each day; or its faults."""
+    """A parsed block: its file, ordered by day, with how much each day has; or its faults."""
 
     path: Path
     parsed: ParsedRows
-    rows_by_day: dict[str, int]
+    days: dict[Day, Amount]
 
 
 @dataclass(frozen=True)
@@ -72,17 +107,18 @@ class Slice:
     start: int
     stop: int
     rows_before: int
+    bytes: int
 
 
 @dataclass(frozen=True)
 class PartPlan:
     """Which rows a part collects: all of some days, or some of one day that is larger than a part.
 
-    The days of rows without one are `NO_DAY`.
+    The days are None where none of the rows has one.
     """
 
-    first_day: str
-    last_day: str
+    first_day: Day
+    last_day: Day
     slices: tuple[Slice, ...]
 
     @property
@@ -91,8 +127,17 @@ class PartPlan:
 
 
 def parse_block(place: CsvRange, name: str, header: list[str], path: Path) -> ParsedBlock:
-    """Parses the rows and leaves them ordered by day in an Arrow file at `path`."""
+    """Parses the rows and leaves them ordered by day in an Arrow file at `path`.
+
+    Raises DataError where there are not as many as were counted when the CSV was cut.
+    """
     parsed = parse_rows(place.read(), name, header, place.first_line)
+    if parsed.rows != place.rows and not parsed.stopped:
+        raise DataError(
+            f"{name}, rows from line {place.first_line()}: read {parsed.rows:,}, expected"
+            f" {place.rows:,}. The file changed meanwhile, or two readers of CSV see different rows"
+            " in it: look for stray quotes. Nothing was kept of it."
+        )
     if parsed.table is None:
         return ParsedBlock(path, parsed, {})
     # In one chunk, so that each batch but the last has ROWS_PER_GROUP rows.
@@ -101,59 +146,88 @@ def parse_block(place: CsvRange, name: str, header: list[str], path: Path) -> Pa
         path, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
     ) as writer:
         writer.write_table(table, max_chunksize=ROWS_PER_GROUP)
-    counted = pc.value_counts(table["day"]).to_pylist()
-    rows_by_day = {
-        entry["values"].isoformat() if entry["values"] else NO_DAY: entry["counts"]
-        for entry in counted
+    return ParsedBlock(path, ParsedRows(parsed.rows, None), _amounts(table))
+
+
+def _amounts(table: pa.Table) -> dict[Day, Amount]:
+    """What each day of a parsed block has, the days in their order."""
+    texts = [column for column in table.columns if pa.types.is_string(column.type)]
+    sizes = pa.array([8 * table.num_columns]).take(pa.array([0] * table.num_rows))
+    for column in texts:
+        sizes = pc.add(sizes, pc.fill_null(pc.binary_length(column), 0))
+    by_day = pa.table({"day": table["day"], "bytes": sizes}).group_by("day")
+    found = by_day.aggregate([("bytes", "sum"), ([], "count_all")]).sort_by("day").to_pylist()
+    return {
+        entry["day"] and entry["day"].isoformat(): Amount(entry["count_all"], entry["bytes_sum"])
+        for entry in found
     }
-    return ParsedBlock(path, ParsedRows(parsed.rows, None), rows_by_day)
+
+
+def days_of(blocks: Sequence[ParsedBlock]) -> list[Day]:
+    """The days in their order, None last if there are rows without a day."""
+    days = {day for block in blocks for day in block.days}
+    return sorted(days, key=lambda day: (day is None, day or ""))
 
 
 def plan_parts(blocks: Sequence[ParsedBlock], rows: int) -> Iterator[PartPlan]:
-    """The parts in the order of their days, none of more than `rows` rows."""
+    """The parts in the order of their days, none of more than `rows` rows or PART_BYTES bytes.
+
+    A single row, or what one block has of a day, may be larger than PART_BYTES.
+    """
     starts = [0] * len(blocks)
     rows_before = list(accumulate((block.parsed.rows for block in blocks), initial=0))
 
-    def taken(days: Sequence[str]) -> tuple[Slice, ...]:
+    def taken(days: Sequence[Day]) -> tuple[Slice, ...]:
         slices = []
         for index, block in enumerate(blocks):
-            size = sum(block.rows_by_day.get(day, 0) for day in days)
-            start, starts[index] = starts[index], starts[index] + size
-            if size:
-                slices.append(Slice(block.path, start, start + size, rows_before[index]))
+            size = sum((block.days.get(day, NOTHING) for day in days), NOTHING)
+            start, starts[index] = starts[index], starts[index] + size.rows
+            if size.rows:
+                slices.append(
+                    Slice(block.path, start, start + size.rows, rows_before[index], size.bytes)
+                )
         return tuple(slices)
 
-    waiting: list[str] = []
-    rows_waiting = 0
-    for day in sorted({day for block in blocks for day in block.rows_by_day}):
-        size = sum(block.rows_by_day.get(day, 0) for block in blocks)
-        if waiting and rows_waiting + size > rows:
-            yield PartPlan(waiting[0], waiting[-1], taken(waiting))
-            waiting, rows_waiting = [], 0
-        if size > rows:
+    waiting: list[Day] = []
+    held = NOTHING
+    for day in days_of(blocks):
+        size = sum((block.days.get(day, NOTHING) for block in blocks), NOTHING)
+        if waiting and not (held + size).fits(rows):
+            yield _plan(waiting, taken(waiting))
+            waiting, held = [], NOTHING
+        if not size.fits(rows):
             for slices in _portions(taken([day]), rows):
-                yield PartPlan(day, day, slices)
+                yield _plan([day], slices)
         else:
             waiting.append(day)
-            rows_waiting += size
+            held += size
     if waiting:
-        yield PartPlan(waiting[0], waiting[-1], taken(waiting))
+        yield _plan(waiting, taken(waiting))
+
+
+def _plan(days: Sequence[Day], slices: tuple[Slice, ...]) -> PartPlan:
+    known = [day for day in days if day is not None]
+    return PartPlan(known[0], known[-1], slices) if known else PartPlan(None, None, slices)
 
 
 def _portions(slices: Sequence[Slice], rows: int) -> Iterator[tuple[Slice, ...]]:
-    """The slices in their order, cut up into portions of `rows` rows."""
+    """The slices in their order, cut up into portions of `rows` rows or PART_BYTES bytes."""
     portion: list[Slice] = []
-    left = rows
+    left, held = rows, 0
     for whole in slices:
+        if portion and held + whole.bytes > PART_BYTES:
+            yield tuple(portion)
+            portion, left, held = [], rows, 0
+        held += whole.bytes
         start = whole.start
         while start < whole.stop:
             stop = min(whole.stop, start + left)
-            portion.append(Slice(whole.path, start, stop, whole.rows_before))
+            portion.append(replace(whole, start=start, stop=stop))
             left -= stop - start
             start = stop
             if left == 0:
                 yield tuple(portion)
-                portion, left = [], rows
+                portion, left, held = [], rows, whole.bytes
     if portion:
         yield tuple(portion)
 

@@ -1,6 +1,7 @@
 """The event log's columns, and what is wrong with a header."""
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,11 @@ Kind = Literal["text", "count", "flag", "time"]
 
 PRIORITIES = ("1 - Critical", "2 - High", "3 - Moderate", "4 - Low")
 MISSING = "?"
+# Columns that parsing adds.
+ADDED = ("day", "log_row")
+# ServiceNow's own incident table has fewer than 200; each costs time in every block of the log.
+MOST_COLUMNS = 1000
+SHOWN_LETTERS = 60
 
 
 @dataclass(frozen=True)
@@ -67,22 +73,40 @@ COLUMNS = (
 NAMES = tuple(column.name for column in COLUMNS)
 
 
+def one_line(text: str) -> str:
+    """The text for an error: its first SHOWN_LETTERS letters, what is not printable escaped."""
+    cut = text if len(text) <= SHOWN_LETTERS else text[:SHOWN_LETTERS] + "..."
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in cut)
+
+
 def header_faults(header: Sequence[str]) -> list[str]:
     """Every fault of a header, in words; none for one that can be read.
 
-    Columns that the log does not have are no fault.
+    Columns that the log does not have are no fault, unless parsing adds one of that name.
     """
+    if len(header) > MOST_COLUMNS:
+        return [f"{len(header):,} columns, more than {MOST_COLUMNS:,}"]
     faults = [
-        f"column '{name}' stands {header.count(name)} times"
-        for name in dict.fromkeys(header)
-        if header.count(name) > 1
+        f"column '{one_line(name)}' stands {count} times"
+        for name, count in Counter(header).items()
+        if count > 1
     ]
+    faults += [f"column '{name}' has a name that is ours" for name in ADDED if name in header]
     unknown = [name for name in header if name not in NAMES]
     for name in NAMES:
         if name not in header:
             close = difflib.get_close_matches(name, unknown, n=1, cutoff=0.75)
-            faults.append(f"column '{name}' is missing" + (f" ('{close[0]}'?)" if close else ""))
+            hint = f" ('{one_line(close[0])}'?)" if close else ""
+            faults.append(f"column '{name}' is missing{hint}")
     return faults
+
+
+def other_delimiter(line: str) -> str | None:
+    """The delimiter of a header that has the log's columns, and no comma between them."""
+    for delimiter in (";", "\t", "|"):
+        if any(name.strip(' "') in NAMES for name in line.split(delimiter)):
+            return delimiter
+    return None
 
 
 def is_damaged_copy(header: Sequence[str]) -> bool:

@@ -132,19 +132,19 @@ def _fields(line: bytes, name: str) -> list[str]:
         text = line.decode("utf-8")
     except UnicodeDecodeError as wrong:
         raise DataError(_not_utf8(wrong, f"{name}, header")) from wrong
+    if delimiter := other_delimiter(text):
+        raise DataError(
+            f"{name}, header: found columns divided by {delimiter!r}, expected commas. Save the"
+            " file with commas; nothing was kept of it."
+        )
     try:
-        header = next(csv.reader([text], strict=True))
+        return next(csv.reader([text], strict=True))
     except csv.Error as error:
         raise DataError(
             f"{name}, header: found '{one_line(text)}', which cannot be read as CSV ({error});"
-            " expected the log's 36 columns on the first line. Correct the first line."
+            " expected the log's 36 columns on the first line. Correct that line; nothing was kept"
+            " of it."
         ) from error
-    if not set(header) & set(NAMES) and (delimiter := other_delimiter(text)):
-        raise DataError(
-            f"{name}, header: found columns divided by {delimiter!r}, expected commas. Save the"
-            " file with commas."
-        )
-    return header
 
 
 def parse_rows(
@@ -158,13 +158,8 @@ def parse_rows(
 
     Raises DataError for bytes that cannot be read as rows; `first_line` tells where they begin.
     """
-    if (place := content.find(b"\0")) >= 0:
-        line = content.count(b"\n", 0, place) + first_line()
-        raise DataError(
-            f"{name}, line {line}: found a NUL byte, expected text. The file is binary or was not"
-            " written to its end: fetch it again; nothing was kept of it."
-        )
-    raw, wrong = _read_rows(content, name, header, first_line)
+    _demand_text(content, name, first_line)
+    raw, wrong = _read_rows(content, name, header)
     faults = _Faults()
     faults.add(
         [row for row, _ in wrong],
@@ -217,8 +212,29 @@ def demand_rows(name: str, blocks: Iterable[ParsedRows]) -> None:
         raise DataError(f"{name}: has a header and no rows. Nothing was kept of it.")
 
 
+def _demand_text(content: bytes, name: str, first_line: Callable[[], int]) -> None:
+    """Raises DataError for bytes that are no UTF-8 text, naming their line.
+
+    Arrow would find most of them too, but prints a traceback for those in a row that has another
+    number of fields (seen with 26.0.1).
+    """
+    if (place := content.find(b"\0")) >= 0:
+        line = content.count(b"\n", 0, place) + first_line()
+        raise DataError(
+            f"{name}, line {line}: found a NUL byte, expected text. The file is binary or was not"
+            " written to its end: fetch it again; nothing was kept of it."
+        )
+    if content.isascii():
+        return
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        line = content.count(b"\n", 0, wrong.start) + first_line()
+        raise DataError(_not_utf8(wrong, f"{name}, line {line}")) from wrong
+
+
 def _read_rows(
-    content: bytes, name: str, header: list[str], first_line: Callable[[], int]
+    content: bytes, name: str, header: list[str]
 ) -> tuple[pa.Table, list[tuple[int, int]]]:
     """All columns as text, those to be typed dictionary-encoded, so that each distinct value is
     looked at once; and the rows that have another number of fields, with that number.
@@ -273,19 +289,10 @@ def _read_rows(
     except pa.ArrowException as error:
         if len(wrong) > MOST_WRONG_ROWS:
             return none, wrong
-        raise DataError(_unreadable(content, name, first_line, error)) from error
+        raise DataError(
+            f"{name}: cannot be read as CSV: {one_line(str(error))}. Nothing was kept of it."
+        ) from error
     return table, wrong
-
-
-def _unreadable(
-    content: bytes, name: str, first_line: Callable[[], int], error: pa.ArrowException
-) -> str:
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as wrong:
-        line = content.count(b"\n", 0, wrong.start) + first_line()
-        return _not_utf8(wrong, f"{name}, line {line}")
-    return f"{name}: cannot be read as CSV: {one_line(str(error))}. Nothing was kept of it."
 
 
 def _not_utf8(error: UnicodeDecodeError, place: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -151,10 +152,10 @@ def parse_block(place: CsvRange, name: str, header: list[str], path: Path) -> Pa
 
 def _amounts(table: pa.Table) -> dict[Day, Amount]:
     """What each day of a parsed block has, the days in their order."""
-    texts = [column for column in table.columns if pa.types.is_string(column.type)]
-    sizes = pa.array([8 * table.num_columns]).take(pa.array([0] * table.num_rows))
-    for column in texts:
-        sizes = pc.add(sizes, pc.fill_null(pc.binary_length(column), 0))
+    sizes = pa.array(np.full(table.num_rows, 8 * table.num_columns, np.int64))
+    for column in table.columns:
+        if pa.types.is_string(column.type):
+            sizes = pc.add(sizes, pc.fill_null(pc.binary_length(column), 0))
     by_day = pa.table({"day": table["day"], "bytes": sizes}).group_by("day")
     found = by_day.aggregate([("bytes", "sum"), ([], "count_all")]).sort_by("day").to_pylist()
     return {

@@ -103,9 +103,9 @@ def header_faults(header: Sequence[str]) -> list[str]:
 
 def other_delimiter(line: str) -> str | None:
     """The delimiter of a header that has the log's columns, and no comma between them."""
-    for delimiter in (";", "\t", "|"):
+    for delimiter in (",", ";", "\t", "|"):
         if any(name.strip(' "') in NAMES for name in line.split(delimiter)):
-            return delimiter
+            return None if delimiter == "," else delimiter
     return None
 
 

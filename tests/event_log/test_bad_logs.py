@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from tests.logs import csv_bytes
 from ticket_assets.errors import DataError, SourceError, TicketAssetsError
 from ticket_assets.event_log import DownloadLimits, open_log
-from ticket_assets.event_log.schema import ADDED, MOST_COLUMNS, NAMES
+from ticket_assets.event_log.schema import MOST_COLUMNS, NAMES, RESERVED
 
 # A traceback that a library prints is a fault, too: pytest makes a warning of it.
 pytestmark = pytest.mark.filterwarnings("error")
@@ -218,9 +218,9 @@ CSVS: dict[str, tuple[bytes, str]] = {
     **{
         f"a column named {name}": (
             header(lambda names, name=name: names.append(name)),  # type: ignore[misc]
-            f"header: 1 faults: column '{name}' has a name that is ours",
+            f"header: 1 faults: column '{name}' has a reserved name",
         )
-        for name in ADDED
+        for name in RESERVED
     },
     "too many columns": (
         header(lambda names: names.extend(f"x{n}" for n in range(MOST_COLUMNS - 35))),

@@ -4,13 +4,16 @@ import zipfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from tests.logs import csv_bytes
 from ticket_assets.errors import DataError
-from ticket_assets.event_log import archive, ingest, open_log
+from ticket_assets.event_log import archive, ingest, open_log, parsing, parts
+from ticket_assets.event_log.parsing import ParsedRows, parse_rows
+from ticket_assets.event_log.schema import NAMES
 
 SPREAD = [
     {"number": str(row), "closed_at": f"{(row * 7) % 5 + 1}/3/2016 12:00" if row % 11 else "?"}
@@ -91,3 +94,147 @@ def test_text_that_is_not_utf_8_is_named_by_its_line_in_the_log(
     rows[200] = {**rows[200], "location": "@@"}
     with pytest.raises(DataError, match=r"line 202: found the bytes b'\\xe9"):
         open_log(log(csv_bytes(rows).replace(b"@@", b"Caf\xe9")), cache=tmp_path / "cache")
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_the_last_day_of_the_calendar_is_a_day_and_no_day_is_none(
+    log: Callable[[bytes], str], tmp_path: Path, small_pieces: Callable[[], None], in_pieces: bool
+) -> None:
+    """Some systems write 31/12/9999 for "never"."""
+    never = [{"closed_at": "31/12/9999 00:00", "number": f"never {row}"} for row in range(20)]
+    unknown = [{"closed_at": "?", "number": f"unknown {row}"} for row in range(20)]
+    mixed = [row for pair in zip(unknown, never, strict=True) for row in pair]
+    if in_pieces:
+        small_pieces()
+    found = open_log(log(csv_bytes([*mixed, {}])), cache=tmp_path / "cache")
+    assert (found.identity.rows, found.rows_without_day) == (41, 20)
+    assert found.last_day == date.max
+    numbers = found.read(date.max, date.max)["number"].to_pylist()
+    assert numbers == [row["number"] for row in never]
+    files = [pq.read_table(found.path / part.file) for part in found.parts]
+    assert sum(table.num_rows for table in files) == 41
+    for part, table in zip(found.parts, files, strict=True):
+        days = [str(day) for day in table["day"].drop_null().to_pylist()] or [None]
+        assert (part.first_day, part.last_day) == (days[0], days[-1])
+
+
+def test_rows_that_did_not_get_into_a_file_are_noticed_and_nothing_is_published(
+    log: Callable[[bytes], str],
+    tmp_path: Path,
+    small_pieces: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small_pieces()
+    plan = ingest.plan_parts
+    monkeypatch.setattr(ingest, "plan_parts", lambda *args: list(plan(*args))[:-1])
+    with pytest.raises(DataError, match="has 300 rows, of which 298 were kept"):
+        open_log(log(csv_bytes(SPREAD)), cache=tmp_path / "cache")
+    assert files_in(tmp_path / "cache") == []
+
+
+def test_rows_that_the_parser_does_not_see_are_noticed(
+    log: Callable[[bytes], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_the_last(*args: Any) -> ParsedRows:
+        found = parse_rows(*args)
+        assert found.table
+        return ParsedRows(found.rows - 1, found.table.slice(0, found.rows - 1))
+
+    monkeypatch.setattr(parts, "parse_rows", without_the_last)
+    with pytest.raises(DataError, match="rows from line 2: read 299, expected 300"):
+        open_log(log(csv_bytes(SPREAD)), cache=tmp_path / "cache")
+    assert files_in(tmp_path / "cache") == []
+
+
+QUOTES = {
+    '5" screen': '5" screen',
+    '17"': '17"',
+    'a "b" c': 'a "b" c',
+    '"a ""b"" c"': 'a "b" c',
+    '"5"" screen"': '5" screen',
+    '"a, b"': "a, b",
+    '"two\nlines"': "two\nlines",
+    '"two\r\nlines, and ""more"""': 'two\r\nlines, and "more"',
+    '"closed" and on"': 'closed and on"',
+    '""': "",
+    '"' + "," * 40 + "\n" + "," * 40 + '"': "," * 40 + "\n" + "," * 40,
+}
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_quotes_mean_the_same_in_pieces_and_as_a_whole(
+    log: Callable[[bytes], str],
+    tmp_path: Path,
+    small_pieces: Callable[[], None],
+    in_pieces: bool,
+    newline: str,
+) -> None:
+    values = [*QUOTES.items()] * 20
+    rows = [{"location": text, "number": str(row)} for row, (text, _) in enumerate(values)]
+    if in_pieces:
+        small_pieces()
+    found = open_log(log(csv_bytes(rows, newline=newline)), cache=tmp_path / "cache")
+    table = found.read(FIRST, LAST)
+    assert table["location"].to_pylist() == [value for _, value in values]
+    assert table["number"].to_pylist() == [row["number"] for row in rows]
+
+
+def test_a_day_that_is_too_large_for_memory_goes_into_several_parts(
+    log: Callable[[bytes], str],
+    tmp_path: Path,
+    small_pieces: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Few rows, but long ones: no part has more bytes than it may, but for a single block's."""
+    small_pieces()
+    monkeypatch.setattr(ingest, "ROWS_PER_PART", 1000)
+    monkeypatch.setattr(parts, "PART_BYTES", 20_000)
+    rows = [{**row, "location": "x" * (place % 7 * 300)} for place, row in enumerate(SPREAD)]
+    found = open_log(log(csv_bytes(rows)), cache=tmp_path / "cache")
+    tables = [pq.read_table(found.path / part.file) for part in found.parts]
+    assert sum(table.num_rows for table in tables) == len(rows)
+    assert max(table.nbytes for table in tables) < 30_000
+    assert found.read(FIRST, LAST).num_rows + found.rows_without_day == len(rows)
+
+
+def test_more_days_than_a_log_has_are_refused(
+    log: Callable[[bytes], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "MOST_DAYS", 4)
+    with pytest.raises(DataError, match="5 different days from 2016-03-01 to 2016-03-05, expected"):
+        open_log(log(csv_bytes(SPREAD)), cache=tmp_path / "cache")
+    assert files_in(tmp_path / "cache") == []
+
+
+def test_reading_ends_at_the_block_in_which_nothing_fits(
+    log: Callable[[bytes], str],
+    tmp_path: Path,
+    small_pieces: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small_pieces()
+    monkeypatch.setattr(parsing, "MOST_WRONG_ROWS", 30)
+    blocks = 0
+
+    def counted(*args: Any) -> ParsedRows:
+        nonlocal blocks
+        blocks += 1
+        return parse_rows(*args)
+
+    monkeypatch.setattr(parts, "parse_rows", counted)
+    content = csv_bytes() + b"short\n" * 10_000
+    with pytest.raises(DataError, match=r"31 faults or more: row 2, has 1 fields.* and 26 more"):
+        open_log(log(content), cache=tmp_path / "cache")
+    assert blocks == 1
+
+
+def test_faults_of_fields_and_of_values_in_one_block_are_counted_together() -> None:
+    good, bad = csv_bytes([{}, {"active": "maybe"}]).splitlines(keepends=True)[1:]
+    found = parse_rows(b"x\n" + bad + b"y,z\n" + good + bad, "log", list(NAMES))
+    assert (found.rows, found.faults) == (5, 4)
+    assert [row for row, _ in found.first_faults] == [1, 2, 3, 5]

@@ -48,6 +48,18 @@ def test_a_quoted_value_may_hold_commas_and_lines() -> None:
     assert table["location"].to_pylist() == ["Room 1,\nfloor 2", None]
 
 
+@pytest.mark.parametrize("shift", [-1, 0, 1])
+def test_a_quoted_line_break_is_whole_wherever_arrow_would_cut(shift: int) -> None:
+    """Its blocks have a MiB, and one that ended between CR and LF lost the LF."""
+    line_break = {"location": '"' + "a\r\nb" * 60 + '"'}
+    good, broken = (csv_bytes([row], newline="\r\n").split(b"\n", 1)[1] for row in ({}, line_break))
+    before = (1 << 20) - 1 + shift - broken.index(b"\r\n")
+    count, padding = divmod(before, len(good))
+    rows = [{"number": ROW["number"] + "0" * padding}, *[{}] * (count - 1), *[line_break] * 99]
+    table = parse_csv(csv_bytes(rows, newline="\r\n"), "log.csv")
+    assert table["location"].to_pylist()[count:] == ["a\r\nb" * 60] * 99
+
+
 def test_an_open_incident_is_kept_and_has_no_day() -> None:
     table = parse_csv(csv_bytes([{"closed_at": "?"}, {}]), "log.csv")
     assert table["day"].null_count == 1

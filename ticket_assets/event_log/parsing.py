@@ -256,8 +256,8 @@ def _read_rows(
         quoted_strings_can_be_null=False,
     )
     quoted = b'"' in content
-    # With a carriage return within quotes, Arrow 26.0.1 now and then cuts its own blocks in the
-    # middle of a row: rows are lost or come apart. One block for all of it is never cut.
+    # Arrow loses the LF of a quoted line break, and may end a row there, where a block of its own
+    # ends between the CR and that LF (seen with 26.0.1). So rows with quotes are read as one block.
     block_size = max(ROW_BYTES, len(content)) if quoted else ROW_BYTES
     wrong: list[tuple[int, int]] = []
 

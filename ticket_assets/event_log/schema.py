@@ -10,8 +10,12 @@ Kind = Literal["text", "count", "flag", "time"]
 
 PRIORITIES = ("1 - Critical", "2 - High", "3 - Moderate", "4 - Low")
 MISSING = "?"
-# Columns that parsing adds.
-ADDED = ("day", "log_row")
+# The columns that parsing adds, and those that Arrow adds to every file that it reads: a second
+# column of such a name cannot be told from it.
+RESERVED = (
+    *("day", "log_row"),
+    *("__fragment_index", "__batch_index", "__last_in_fragment", "__filename"),
+)
 # ServiceNow's own incident table has fewer than 200; each costs time in every block of the log.
 MOST_COLUMNS = 1000
 SHOWN_LETTERS = 60
@@ -82,7 +86,7 @@ def one_line(text: str) -> str:
 def header_faults(header: Sequence[str]) -> list[str]:
     """Every fault of a header, in words; none for one that can be read.
 
-    Columns that the log does not have are no fault, unless parsing adds one of that name.
+    Columns that the log does not have are no fault, but for the RESERVED names.
     """
     if len(header) > MOST_COLUMNS:
         return [f"{len(header):,} columns, more than {MOST_COLUMNS:,}"]
@@ -91,7 +95,7 @@ def header_faults(header: Sequence[str]) -> list[str]:
         for name, count in Counter(header).items()
         if count > 1
     ]
-    faults += [f"column '{name}' has a name that is ours" for name in ADDED if name in header]
+    faults += [f"column '{name}' has a reserved name" for name in RESERVED if name in header]
     unknown = [name for name in header if name not in NAMES]
     for name in NAMES:
         if name not in header:

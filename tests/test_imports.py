@@ -12,6 +12,7 @@ ORCHESTRATORS = {"dagster", "dagster_dask", "prefect", "prefect_dask"}
 ROOMS = {
     "ticket_assets": (
         "errors",
+        "addresses",
         "days",
         "workers",
         "tables",

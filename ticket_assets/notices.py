@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
-from urllib.parse import urlsplit
+
+from ticket_assets.addresses import printable, requests_not_logged
 
 ATTEMPTS = 3
 WAIT_S = 1.0
@@ -54,14 +55,16 @@ def deliver(notice: Notice, url: str, warn: Callable[[str], None]) -> bool:
     """Whether the webhook took the notice. Where it did not, `warn` is told why, never more of
     the address than its host: the rest is a secret."""
     import requests  # 0.2 s, and only notices need it
+    from urllib3.exceptions import HTTPError
 
     reason = ""
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(WAIT_S * 2 ** (attempt - 1))
         try:
-            answer = requests.post(url, json=notice.as_message(), timeout=TIMEOUT_S)
-        except requests.RequestException as error:
+            with requests_not_logged():
+                answer = requests.post(url, json=notice.as_message(), timeout=TIMEOUT_S)
+        except (requests.RequestException, HTTPError, ValueError) as error:
             reason = type(error).__name__
             continue
         if answer.ok:
@@ -69,7 +72,7 @@ def deliver(notice: Notice, url: str, warn: Callable[[str], None]) -> bool:
         reason = f"HTTP status {answer.status_code}"
         if answer.status_code < 500 and answer.status_code != 429:
             break
-    host = urlsplit(url).hostname or "the webhook"
+    host = printable(url).split("/")[2]
     warn(f"The notice of {notice.job} {notice.days} was not delivered to {host}: {reason}.")
     return False
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from ticket_assets.addresses import holds_secret, printable
 from ticket_assets.errors import SettingError
 
 
@@ -14,7 +15,7 @@ from ticket_assets.errors import SettingError
 class Settings:
     """What a user may set; each field's variable and default stand in `from_environment`."""
 
-    event_log: str
+    event_log: str = field(repr=False)  # an address may hold a password or a token
     store: Path | str  # str where it is on S3
     cache: Path
     dask: str
@@ -44,7 +45,7 @@ class Settings:
             download_timeout_s=_positive(env, "TICKET_DOWNLOAD_TIMEOUT_S", "30"),
             download_attempts=int(_positive(env, "TICKET_DOWNLOAD_ATTEMPTS", "4")),
             download_limit_mb=int(_positive(env, "TICKET_DOWNLOAD_LIMIT_MB", "4096")),
-            dagster_url=_address(env, "TICKET_DAGSTER_URL", "http://127.0.0.1:3000"),
+            dagster_url=_shown_address(env, "TICKET_DAGSTER_URL", "http://127.0.0.1:3000"),
             webhook_url=_address(env, "TICKET_WEBHOOK_URL", ""),
         )
         if settings.first_day > settings.last_day:
@@ -63,8 +64,10 @@ class Settings:
 
 def _local_path(env: Mapping[str, str], name: str, default: str) -> Path:
     text = env.get(name, "").strip() or default
-    if "://" in text:
-        raise SettingError(f"{name} is '{text}'; expected a local path such as '{default}'.")
+    if re.match(r"[A-Za-z][\w+.-]*:/", text):
+        raise SettingError(
+            f"{name} is '{printable(text)}'; expected a local path such as '{default}'."
+        )
     return Path(text).expanduser().absolute()
 
 
@@ -74,21 +77,22 @@ def _store(env: Mapping[str, str]) -> Path | str:
         return _local_path(env, "TICKET_STORE", "var/store")
     # Not what s3fs would read as more than a name: user@, ?versionId, patterns.
     if not re.fullmatch(r"s3://[\w.-]+(/[^/?#@*\[\]\s]+)*/*", text):
-        # An address may hold a password.
-        shown = re.sub(r"//.*@", "//...@", text).partition("?")[0]
         raise SettingError(
-            f"TICKET_STORE is '{shown}'; expected a local path such as 'var/store', or"
-            " s3://bucket/prefix. Credentials come from AWS's own settings (AWS_PROFILE, ...)."
+            f"TICKET_STORE is '{printable(text)}'; expected a local path such as 'var/store', or"
+            " s3://bucket/prefix without a user, a query or a pattern. Credentials come from AWS's"
+            " own settings (AWS_PROFILE, ...)."
         )
     return text.rstrip("/")
 
 
 def _dask(env: Mapping[str, str]) -> str:
     text = env.get("TICKET_DASK", "").strip()
-    if text and not re.fullmatch(r"local(:[1-9]\d*)?|[a-z]+://\S+", text):
+    is_address = re.fullmatch(r"[a-z]+://\S+", text) and not holds_secret(text)
+    if text and not is_address and not re.fullmatch(r"local(:[1-9]\d*)?", text):
         raise SettingError(
-            f"TICKET_DASK is '{text}'; expected nothing (no Dask), local, local:4 for four"
-            " workers, or a scheduler's address such as tcp://10.0.0.1:8786."
+            f"TICKET_DASK is '{printable(text)}'; expected nothing (no Dask), local, local:4 for"
+            " four workers, or a scheduler's address such as tcp://10.0.0.1:8786, without user,"
+            " password or query."
         )
     return text
 
@@ -100,12 +104,25 @@ def _address(env: Mapping[str, str], name: str, default: str) -> str:
     return text.rstrip("/")
 
 
+def _shown_address(env: Mapping[str, str], name: str, default: str) -> str:
+    """An address for notices and artifacts, which must hold no secret."""
+    address = _address(env, name, default)
+    if holds_secret(address):
+        raise SettingError(
+            f"{name} is '{printable(address)}' with a user, password, query or fragment. It is"
+            " written into notices and artifacts: leave these out."
+        )
+    return address
+
+
 def _day(env: Mapping[str, str], name: str, default: str) -> date:
     text = env.get(name, "").strip() or default
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise SettingError(f"{name} is '{text}'; expected a day such as {default}.") from None
+        raise SettingError(
+            f"{name} is '{printable(text)}'; expected a day such as {default}."
+        ) from None
 
 
 def _positive(env: Mapping[str, str], name: str, default: str) -> float:
@@ -115,5 +132,7 @@ def _positive(env: Mapping[str, str], name: str, default: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise SettingError(f"{name} is '{text}'; expected a number above 0 such as {default}.")
+        raise SettingError(
+            f"{name} is '{printable(text)}'; expected a number above 0 such as {default}."
+        )
     return number

@@ -20,6 +20,7 @@ class FileServer:
     content: bytes = b""
     answers: list[Answer] = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -31,6 +32,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.state.requests.append(dict(self.headers))
+        self.state.paths.append(self.path)
         answers = self.state.answers
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         answer(self)

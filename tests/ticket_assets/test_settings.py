@@ -45,11 +45,36 @@ def test_a_store_on_s3_and_dask_are_refused_together() -> None:
         Settings.from_environment(environment)
 
 
-@pytest.mark.parametrize("text", ["s3://key:hunter2@bucket/p", "s3://bucket/p?secret=hunter2"])
-def test_a_password_in_the_address_is_refused_and_not_repeated(text: str) -> None:
-    with pytest.raises(SettingError, match="AWS_PROFILE") as refused:
-        Settings.from_environment({"TICKET_STORE": text})
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("TICKET_STORE", "s3://key:hunter2@bucket/p", "AWS_PROFILE"),
+        ("TICKET_STORE", "s3://bucket/p?secret=hunter2", "AWS_PROFILE"),
+        ("TICKET_STORE", "s3:/key:hunter2@bucket/p", "expected a local path"),
+        ("TICKET_CACHE", "https://user:hunter2@host/cache", "expected a local path"),
+        ("TICKET_DASK", "tls://user:hunter2@host:8786", "without user, password or query"),
+        ("TICKET_DASK", "gateway://host:8786?token=hunter2", "without user, password or query"),
+        ("TICKET_DAGSTER_URL", "https://user:hunter2@host", "written into notices"),
+        ("TICKET_DAGSTER_URL", "https://host/?token=hunter2", "written into notices"),
+        ("TICKET_WEBHOOK_URL", "host/services/hunter2", "Correct or unset it"),
+        ("TICKET_FIRST_DAY", "https://user:hunter2@host", "expected a day"),
+        ("TICKET_DOWNLOAD_ATTEMPTS", "https://user:hunter2@host", "expected a number"),
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_refused_and_not_repeated(
+    name: str, value: str, words: str
+) -> None:
+    with pytest.raises(SettingError, match=words) as refused:
+        Settings.from_environment({name: value})
+    assert name in str(refused.value)
     assert "hunter2" not in str(refused.value)
+
+
+def test_the_settings_never_show_the_secret_of_the_log_s_address() -> None:
+    address = "https://user:hunter2@host/log.zip?token=hunter2"
+    settings = Settings.from_environment({"TICKET_EVENT_LOG": address})
+    assert settings.event_log == address
+    assert "hunter2" not in repr(settings)
 
 
 def test_every_setting_stands_in_the_readme_and_in_the_example(root: Path) -> None:

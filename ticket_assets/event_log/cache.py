@@ -24,7 +24,10 @@ KEYS = ("day", "log_row")
 
 @dataclass(frozen=True)
 class LogIdentity:
-    """Which log this is: the source as it was asked for, where it lies, the CSV's sha256."""
+    """Which log this is: the source as it was asked for, where it lies, the CSV's sha256.
+
+    Neither source nor location holds a secret of an address.
+    """
 
     source: str
     location: str
@@ -112,10 +115,10 @@ def open_log(
         # Told by content, never by name or time: a file that was replaced is parsed anew.
         file_sha256 = sha256_of(file.path)
         index = folder / "files" / f"{file_sha256}.json"
-        found = _from_cache(source, file, folder, index)
+        found = _from_cache(file, folder, index)
         if found is None:
             path = parse_log(file, file_sha256, folder, limits.limit_mb, dask)
-            found = _opened(source, file, path)
+            found = _opened(file, path)
             write_json({"csv_sha256": found.identity.sha256}, index)
             log(f"parsed {found.identity.rows:,} rows of {file.location} into {found.path}")
             if found.extra_columns:
@@ -129,19 +132,19 @@ def open_log(
         ) from error
 
 
-def _from_cache(source: str, file: LocalFile, folder: Path, index: Path) -> ParsedLog | None:
+def _from_cache(file: LocalFile, folder: Path, index: Path) -> ParsedLog | None:
     """The parsed log, if this very file was parsed before; damaged cache files count as none."""
     try:
         csv_sha256: str = json.loads(index.read_bytes())["csv_sha256"]
-        return _opened(source, file, parsed_path(folder, csv_sha256))
+        return _opened(file, parsed_path(folder, csv_sha256))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _opened(source: str, file: LocalFile, path: Path) -> ParsedLog:
+def _opened(file: LocalFile, path: Path) -> ParsedLog:
     facts = read_facts(path)
     return ParsedLog(
-        LogIdentity(source, file.location, facts["sha256"], facts["rows"]),
+        LogIdentity(file.source, file.location, facts["sha256"], facts["rows"]),
         path,
         date.fromisoformat(facts["first_day"]),
         date.fromisoformat(facts["last_day"]),

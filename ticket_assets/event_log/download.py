@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
+from ticket_assets.addresses import printable, requests_not_logged
 from ticket_assets.errors import SourceError
 
 MIB = 1 << 20
@@ -53,7 +54,7 @@ def fetch(url: str, folder: Path, limits: DownloadLimits, log: Callable[[str], N
     path, facts_path, part = (folder / f"{name}{end}" for end in (".download", ".json", ".part"))
     if _is_whole(path, facts_path):
         return path
-    shown = without_credentials(url)
+    shown = printable(url)
     for attempt in range(1, limits.attempts + 1):
         try:
             log(f"fetching {shown} (attempt {attempt} of {limits.attempts})")
@@ -67,12 +68,6 @@ def fetch(url: str, folder: Path, limits: DownloadLimits, log: Callable[[str], N
         f"{shown}: could not be fetched in {limits.attempts} attempts; last: {reason}. Try again"
         " later, or set TICKET_EVENT_LOG to a local file."
     )
-
-
-def without_credentials(url: str) -> str:
-    """The address without user, password and query, for logs and metadata."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def sha256_of(path: Path) -> str:
@@ -123,10 +118,15 @@ def _etag_path(part: Path) -> Path:
 def _fetch_http(url: str, part: Path, limits: DownloadLimits) -> str | None:
     """Adds to `part` until it is whole; returns the ETag."""
     import requests  # 0.2 s, and only downloads need it
+    from urllib3.exceptions import HTTPError
 
     start, headers = _where_to_resume(part)
+    fault: Exception | None = None
     try:
-        with requests.get(url, stream=True, timeout=limits.timeout_s, headers=headers) as response:
+        with (
+            requests_not_logged(),
+            requests.get(url, stream=True, timeout=limits.timeout_s, headers=headers) as response,
+        ):
             _demand_data(url, response)
             if response.status_code != 206:
                 start = 0
@@ -136,15 +136,34 @@ def _fetch_http(url: str, part: Path, limits: DownloadLimits) -> str | None:
             _demand_size(url, expected or 0, limits)
             _append(part, start, response.iter_content(CHUNK), url, limits)
     except (requests.ConnectionError, requests.Timeout) as error:
-        raise _Passing(f"{type(error).__name__}: {error}") from error
-    except requests.RequestException as error:
-        if isinstance(error, requests.exceptions.ChunkedEncodingError):
-            raise _Passing(f"the connection broke: {error}") from error
-        raise SourceError(f"{without_credentials(url)}: {error}") from error
+        fault = _Passing(_reason(error))
+    except requests.exceptions.ChunkedEncodingError as error:
+        fault = _Passing(f"the connection broke: {_reason(error)}")
+    except (requests.RequestException, HTTPError, ValueError) as error:
+        fault = SourceError(
+            f"{printable(url)}: cannot be fetched: {_reason(error)}. Check the address in"
+            " TICKET_EVENT_LOG, and where the server redirects it to."
+        )
+    if fault:
+        raise fault  # here, so that its traceback has no text of the libraries
     found = part.stat().st_size
     if expected is not None and found != expected:
         raise _Passing(f"the connection ended after {found:,} of {expected:,} bytes")
     return etag
+
+
+def _reason(error: BaseException) -> str:
+    """The error's kind and what the operating system says of it.
+
+    Not its text: requests, urllib3 and s3fs repeat the address with password and query in theirs,
+    also that of a redirect, which nobody here has seen before.
+    """
+    kind, said = type(error).__name__, ""
+    inner: BaseException | None = error
+    while inner is not None:
+        said = (isinstance(inner, OSError) and inner.strerror) or type(inner).__name__
+        inner = inner.__cause__ or inner.__context__
+    return kind if said == kind else f"{kind} ({said})"
 
 
 def _where_to_resume(part: Path) -> tuple[int, dict[str, str]]:
@@ -160,7 +179,7 @@ def _where_to_resume(part: Path) -> tuple[int, dict[str, str]]:
 
 
 def _demand_data(url: str, response: Any) -> None:
-    shown, status = without_credentials(url), response.status_code
+    shown, status = printable(url), response.status_code
     if status in RETRIED_STATUS:
         wait = response.headers.get("Retry-After", "")
         raise _Passing(f"HTTP status {status}", float(wait) if wait.isdigit() else None)
@@ -168,11 +187,19 @@ def _demand_data(url: str, response: Any) -> None:
         raise _Passing("the server refused to resume")
     if status not in (200, 206):
         raise SourceError(
-            f"{shown}: HTTP status {status} {response.reason}. Check the address in"
+            f"{shown}: HTTP status {status}{_phrase(status)}. Check the address in"
             " TICKET_EVENT_LOG."
         )
     if "text/html" in response.headers.get("Content-Type", ""):
         raise SourceError(_html(shown))
+
+
+def _phrase(status: int) -> str:
+    """The status in the standard's words: those of the server may repeat the request."""
+    try:
+        return f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        return ""
 
 
 def _html(shown: str) -> str:
@@ -192,7 +219,7 @@ def _announced_size(response: Any, start: int) -> int | None:
 def _demand_size(url: str, size: int, limits: DownloadLimits) -> None:
     if size > limits.limit_mb * MIB:
         raise SourceError(
-            f"{without_credentials(url)}: is larger than {limits.limit_mb} MiB. If that is right,"
+            f"{printable(url)}: is larger than {limits.limit_mb} MiB. If that is right,"
             " raise TICKET_DOWNLOAD_LIMIT_MB."
         )
 
@@ -205,7 +232,7 @@ def _append(
         file.seek(start)
         for piece in pieces:
             if size == 0 and piece.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
-                raise SourceError(_html(without_credentials(url)))
+                raise SourceError(_html(printable(url)))
             size += len(piece)
             try:
                 _demand_size(url, size, limits)
@@ -218,22 +245,42 @@ def _append(
 
 def _fetch_s3(url: str, part: Path, limits: DownloadLimits) -> str | None:
     """The object, with the usual chain of credentials (environment, profile, role)."""
+    shown = printable(url)
+    if "@" in url.removeprefix("s3://").partition("/")[0]:
+        raise SourceError(
+            f"{shown}: an s3:// address takes no user and password. Leave them out of"
+            " TICKET_EVENT_LOG; credentials come from AWS's own settings (AWS_PROFILE, ...)."
+        )
     try:
         import fsspec
+        from aiohttp import ClientError
         from botocore.exceptions import BotoCoreError, NoCredentialsError
+        from botocore.parsers import ResponseParserError
 
         files = fsspec.filesystem(
             "s3", config_kwargs={"read_timeout": limits.timeout_s}, skip_instance_cache=True
         )
     except ImportError as error:
-        raise SourceError(f"{url}: needs the extra: pip install 'ticket-assets[s3]'.") from error
+        raise SourceError(f"{shown}: needs the extra: pip install 'ticket-assets[s3]'.") from error
+    fault: Exception
     try:
         facts = files.info(url)
         _demand_size(url, int(facts["size"]), limits)
         with files.open(url, "rb") as source:
             _append(part, 0, iter(lambda: source.read(CHUNK), b""), url, limits)
-    except (FileNotFoundError, PermissionError, NoCredentialsError) as error:
-        raise SourceError(f"{url}: {error}. Check the address and the credentials.") from error
-    except (OSError, BotoCoreError) as error:
-        raise _Passing(f"{type(error).__name__}: {error}") from error
-    return str(facts.get("ETag", ""))
+        return str(facts.get("ETag", ""))
+    except (FileNotFoundError, PermissionError, NoCredentialsError, ValueError) as error:
+        fault = SourceError(
+            f"{shown}: cannot be fetched: {_s3_reason(error)}. Check the address in"
+            " TICKET_EVENT_LOG, and the credentials."
+        )
+    except (OSError, BotoCoreError, ResponseParserError, ClientError) as error:
+        fault = _Passing(_s3_reason(error))
+    raise fault  # here, so that its traceback has no text of the libraries
+
+
+def _s3_reason(error: Exception) -> str:
+    """The error's kind and S3's own word for it, such as `NoSuchBucket`."""
+    answer = getattr(error.__cause__, "response", {})
+    code = str(answer.get("Error", {}).get("Code", ""))
+    return f"{type(error).__name__} ({code})" if code else _reason(error)

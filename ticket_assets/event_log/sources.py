@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ticket_assets.addresses import printable
 from ticket_assets.errors import SourceError
-from ticket_assets.event_log.download import DownloadLimits, fetch, without_credentials
+from ticket_assets.event_log.download import DownloadLimits, fetch
 from ticket_assets.event_log.synthetic import SAMPLE_NAME, write_sample
 
 UCI_URL = (
@@ -19,9 +20,11 @@ ACCEPTED = "sample, uci, an http(s):// or s3:// address, or the path of a .zip o
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A source's file: where it lies, what to call it, and the CSV's sha256 where it is known."""
+    """A source's file: where it lies, the source as it may be shown, what to call the file, and the
+    CSV's sha256 where it is known."""
 
     path: Path
+    source: str
     location: str
     csv_sha256: str | None = None
 
@@ -39,23 +42,25 @@ def locate(
         if not path.exists():
             log(f"generating the synthetic sample log into {path}")
             write_sample(path)
-        return LocalFile(path, "sample")
+        return LocalFile(path, source, "sample")
     if source == "uci":
         path = fetch(UCI_URL, folder / "downloads", limits, log)
-        return LocalFile(path, UCI_URL, UCI_CSV_SHA256)
+        return LocalFile(path, source, UCI_URL, UCI_CSV_SHA256)
     if source.startswith(("http://", "https://", "s3://")):
         path = fetch(source, folder / "downloads", limits, log)
-        return LocalFile(path, without_credentials(source))
+        return LocalFile(path, printable(source), printable(source))
     return _local(source)
 
 
 def _local(source: str) -> LocalFile:
-    path = Path(source).expanduser()
+    path, shown = Path(source).expanduser(), printable(source)
     if "://" in source or path.suffix.lower() not in (".zip", ".csv"):
-        raise SourceError(f"TICKET_EVENT_LOG is '{source}'; expected {ACCEPTED}.")
+        raise SourceError(f"TICKET_EVENT_LOG is '{shown}'; expected {ACCEPTED}.")
     if not path.is_file():
+        # It may be an address without its scheme, so its folder is shown as carefully.
+        folder = Path(shown).expanduser().absolute().parent
         raise SourceError(
-            f"TICKET_EVENT_LOG is '{source}', where there is no file (looked in"
-            f" {path.absolute().parent}). Expected {ACCEPTED}."
+            f"TICKET_EVENT_LOG is '{shown}', where there is no file (looked in {folder}). Expected"
+            f" {ACCEPTED}."
         )
-    return LocalFile(path, str(path.absolute()))
+    return LocalFile(path, source, str(path.absolute()))

@@ -22,7 +22,8 @@ from benchmarks.measuring import ROOT, UCI_ARCHIVE, Timings, report, take_turns
 from prefect_compat.parity.comparison import SIDES
 from prefect_compat.parity.side import SideTask, run_side
 from prefect_compat.project import Project
-from ticket_assets.assets import DAYS
+from ticket_assets.addresses import printable
+from ticket_assets.days import daily_partitions
 from ticket_assets.event_log.cache import open_log
 from ticket_assets.settings import Settings
 
@@ -118,11 +119,12 @@ def main() -> None:
         },
         options.rounds,
     )
-    days = [key for key in DAYS.get_partition_keys() if first <= key <= last]
+    of_log = daily_partitions(settings.first_day, settings.last_day).get_partition_keys()
+    days = [key for key in of_log if first <= key <= last]
     a_day = one_run_a_day(days[:3])
     name = f"Dagster, {len(days)} runs, default executor"
     timings[name] = Timings(name, tuple(seconds * len(days) for seconds in a_day))
-    source = "the UCI log" if settings.event_log.endswith(".zip") else settings.event_log
+    source = "the UCI log" if settings.event_log.endswith(".zip") else printable(settings.event_log)
     report("the_year", timings, "plain Python", f"{partition} of {source}")
 
 

@@ -11,8 +11,7 @@ import time
 import dagster as dg
 
 from prefect_compat.partitions import run_tags
-from ticket_assets.assets import DAYS
-from ticket_assets.definitions import defs
+from ticket_assets.definitions import DAYS, defs
 
 
 def main() -> None:

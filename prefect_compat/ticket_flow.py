@@ -16,9 +16,8 @@ from prefect.utilities.urls import url_for
 
 from prefect_compat.errors import StepError
 from prefect_compat.flow import FlowResult, as_flow
-from ticket_assets.assets import DAYS, SETTINGS
 from ticket_assets.automation import DAYS_PER_TICK
-from ticket_assets.definitions import defs
+from ticket_assets.definitions import DAYS, SETTINGS, defs
 from ticket_assets.notices import Notice, deliver, headline
 from ticket_assets.places import place_at
 

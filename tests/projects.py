@@ -7,8 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from ticket_assets.assets import SETTINGS
-from ticket_assets.definitions import build_definitions
+from ticket_assets.definitions import SETTINGS, build_definitions
 
 JOB = "ticket_model_evaluation"
 REPORT_JOB = "ticket_performance_report"

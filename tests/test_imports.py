@@ -33,6 +33,7 @@ ROOMS = {
         "storage",
         "previews",
         "catalog",
+        "recipes",
         "assets",
         "checks",
         "notices",

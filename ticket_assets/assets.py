@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, SecretStr
 
 from ticket_assets import evaluation, previews
+from ticket_assets.addresses import holds_secret, printable
 from ticket_assets.catalog import (
     column_lineage,
     column_schema,
@@ -25,17 +26,16 @@ from ticket_assets.catalog import (
     metric_facts,
     table_facts,
 )
-from ticket_assets.days import daily_partitions, days_of_run, to_keys
-from ticket_assets.errors import PartitionError, TicketAssetsError
+from ticket_assets.days import days_of_run, to_keys
+from ticket_assets.errors import PartitionError, SourceError, TicketAssetsError
 from ticket_assets.evaluation import PriorityHours, Provenance
 from ticket_assets.event_log import DownloadLimits, ParsedLog, open_log
 from ticket_assets.event_log.schema import COLUMNS
+from ticket_assets.recipes import Recipe, declared
 from ticket_assets.settings import Settings
 from ticket_assets.storage import content_digests, provenance_of, with_provenance
 from ticket_assets.tables import LargeTable, Table, to_frame
 
-SETTINGS = Settings.from_environment()
-DAYS = daily_partitions(SETTINGS.first_day, SETTINGS.last_day)
 OWNERS = ["team:service-desk-analytics"]
 if TYPE_CHECKING:
     LogTable = Table
@@ -47,7 +47,12 @@ PREVIEW_COLUMNS = ["number", "incident_state", "priority", "sys_updated_at", "cl
 class EventLog(dg.ConfigurableResource["EventLog"]):
     """The incident event log: fetched once, parsed once, read by day."""
 
+    # Dagster records a resource's configuration, shows it, and makes each run's copy of the
+    # resource from it; private attributes do not reach the copy (1.13). So `source` is the address
+    # without its secrets, and `address` the whole: a dependency, which the copy gets as it is and
+    # Dagster writes nowhere. A `source` from a run's configuration takes the place of both.
     source: str = Field(description="sample, uci, an http(s):// or s3:// address, or a path")
+    address: dg.ResourceDependency[SecretStr]
     cache: str = Field(description="folder of the downloads and the parsed log")
     dask: str = Field(default="", description="where a large log is parsed; see TICKET_DASK")
     timeout_s: float = 30.0
@@ -56,6 +61,31 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
 
     _opened: ParsedLog | None = PrivateAttr(default=None)
 
+    @classmethod
+    def of(cls, settings: Settings) -> "EventLog":
+        """The log that the settings name."""
+        return cls(
+            source=printable(settings.event_log),
+            address=SecretStr(settings.event_log),
+            cache=str(settings.cache),
+            dask=settings.dask,
+            timeout_s=settings.download_timeout_s,
+            attempts=settings.download_attempts,
+            limit_mb=settings.download_limit_mb,
+        )
+
+    def _real_address(self) -> str:
+        known = self.address.get_secret_value()
+        if self.source == printable(known):
+            return known
+        if "://" in self.source and holds_secret(self.source):
+            raise SourceError(
+                f"The run's configuration of event_log.source is {printable(self.source)} with a"
+                " user, a password or a query. Dagster records a run's configuration: set"
+                " TICKET_EVENT_LOG to this address instead, and renew its secret."
+            )
+        return self.source
+
     def open(self, log: dg.DagsterLogManager) -> ParsedLog:
         """The parsed log, opened at the first call of the run."""
         if self._opened is None:
@@ -63,7 +93,11 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
                 timeout_s=self.timeout_s, attempts=self.attempts, limit_mb=self.limit_mb
             )
             self._opened = open_log(
-                self.source, cache=Path(self.cache), limits=limits, log=log.info, dask=self.dask
+                self._real_address(),
+                cache=Path(self.cache),
+                limits=limits,
+                log=log.info,
+                dask=self.dask,
             )
         return self._opened
 
@@ -116,7 +150,9 @@ def refusals_are_final() -> Iterator[None]:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
-@dg.observable_source_asset(
+@declared(
+    dg.observable_source_asset,  # type: ignore[arg-type]  # its overloads
+    is_daily=False,
     group_name="source",
     description="The incident event log: one row per update of an incident. Its data version is"
     " the sha256 of the CSV. `sample` is synthetic; `uci` is UCI data set 498.",
@@ -126,21 +162,23 @@ def event_log(context: dg.OpExecutionContext, event_log: EventLog) -> dg.DataVer
     return dg.DataVersion(event_log.open(context.log).identity.sha256)
 
 
-def daily_asset(**options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+def daily_asset(
+    **options: Any,
+) -> Callable[[Callable[..., Any]], Recipe[dg.AssetsDefinition]]:
     """`dagster.asset` with what all daily products have in common: a run of many days is one
     call of the function."""
-    decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
-        partitions_def=DAYS,
+    return declared(
+        dg.asset,
+        is_daily=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="ticket_evaluation",
         owners=OWNERS,
         **options,
     )
-    return decorate
 
 
 @daily_asset(
-    deps=[event_log],
+    deps=["event_log"],
     kinds={"pandas", "parquet"},
     code_version="1",
     metadata={
@@ -300,7 +338,9 @@ def trial_summary(
 ALL_DAYS = {"allow_missing_partitions": True}
 
 
-@dg.asset(
+@declared(
+    dg.asset,
+    is_daily=False,
     ins={
         "metrics": dg.AssetIn(metadata=ALL_DAYS),
         "targets": dg.AssetIn(metadata=ALL_DAYS),

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from ticket_assets.assets import DAILY_ASSETS, DAYS, metrics, performance_report, trial_summary
+from ticket_assets.assets import DAILY_ASSETS, metrics, performance_report, trial_summary
 from ticket_assets.notices import Notice, deliver, headline
 from ticket_assets.settings import Settings
 
@@ -17,31 +17,47 @@ RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_ra
 
 ticket_model_evaluation = dg.define_asset_job(
     "ticket_model_evaluation",
-    selection=dg.AssetSelection.assets(*DAILY_ASSETS),
+    selection=dg.AssetSelection.assets(*(asset.name for asset in DAILY_ASSETS)),
     description="Evaluates the closing-time prediction for a day or a range of days.",
 )
 
 ticket_performance_report = dg.define_asset_job(
     "ticket_performance_report",
-    selection=dg.AssetSelection.assets(performance_report),
+    selection=dg.AssetSelection.assets(performance_report.name),
     description="Draws the trend over all days evaluated so far.",
 )
 
 
-@dg.schedule(
-    job=ticket_model_evaluation,
-    cron_schedule="0 6 * * *",
-    description="Every morning at 6:00 UTC: evaluates the oldest days that have no trial summary"
-    f" yet, at most {DAYS_PER_TICK}, so that a scheduler that stood still catches up.",
-)
-def oldest_day_first(
-    context: dg.ScheduleEvaluationContext,
-) -> list[dg.RunRequest] | dg.SkipReason:
-    """A run for each of the oldest days without a trial summary, or why there is none."""
-    evaluated = context.instance.get_materialized_partitions(trial_summary.key)
+def oldest_day_first(days: dg.PartitionsDefinition[str]) -> dg.ScheduleDefinition:
+    """The schedule that catches up on these days."""
+
+    @dg.schedule(
+        name="oldest_day_first",
+        job=ticket_model_evaluation,
+        cron_schedule="0 6 * * *",
+        description="Every morning at 6:00 UTC: evaluates the oldest days that have no trial"
+        f" summary yet, at most {DAYS_PER_TICK}, so that a scheduler that stood still catches up.",
+    )
+    def tick(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        waiting = _days_to_run(context.instance, days)
+        if not waiting:
+            return dg.SkipReason("Every day of the log is evaluated.")
+        # With the tick in its key, so that a day that failed is asked for again at the next.
+        time = context.scheduled_execution_time.isoformat()
+        return [
+            dg.RunRequest(run_key=f"{day} at {time}", partition_key=day)
+            for day in waiting[:DAYS_PER_TICK]
+        ]
+
+    return tick
+
+
+def _days_to_run(instance: dg.DagsterInstance, days: dg.PartitionsDefinition[str]) -> list[str]:
+    """The days without a trial summary, oldest first, but for those that a run is at."""
+    evaluated = instance.get_materialized_partitions(dg.AssetKey(trial_summary.name))
     running = {
         run.tags.get(PARTITION_TAG)
-        for run in context.instance.get_runs(
+        for run in instance.get_runs(
             dg.RunsFilter(
                 job_name=ticket_model_evaluation.name,
                 statuses=[
@@ -52,15 +68,7 @@ def oldest_day_first(
             )
         )
     }
-    waiting = [day for day in DAYS.get_partition_keys() if day not in evaluated | running]
-    if not waiting:
-        return dg.SkipReason("Every day of the log is evaluated.")
-    # With the tick in its key, so that a day that failed is asked for again at the next.
-    tick = context.scheduled_execution_time.isoformat()
-    return [
-        dg.RunRequest(run_key=f"{day} at {tick}", partition_key=day)
-        for day in waiting[:DAYS_PER_TICK]
-    ]
+    return [day for day in days.get_partition_keys() if day not in evaluated | running]
 
 
 def notice_sensors(
@@ -119,7 +127,7 @@ def _metrics_of(instance: dg.DagsterInstance, run_id: str) -> dict[str, dict[str
     found: dict[str, dict[str, Any]] = {}
     for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
         made = event.asset_materialization
-        if made and made.asset_key == metrics.key and made.partition:
+        if made and made.asset_key == dg.AssetKey(metrics.name) and made.partition:
             found[made.partition] = {name: value.value for name, value in made.metadata.items()}
     return found
 

@@ -5,7 +5,7 @@ of several days it is also recorded for each of them, so that Dagster shows whic
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,18 +16,10 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from ticket_assets import evaluation
-from ticket_assets.assets import (
-    DAYS,
-    LogTable,
-    metrics,
-    performance_report,
-    predictions,
-    raw_log,
-    sampled_batch,
-    targets,
-)
+from ticket_assets.assets import LogTable
 from ticket_assets.days import days_of_run, to_days, to_keys
 from ticket_assets.event_log.schema import COLUMNS, NAMES, PRIORITIES
+from ticket_assets.recipes import Recipe, declared
 from ticket_assets.storage import provenance_of
 from ticket_assets.tables import map_parts, no_rows_of
 
@@ -121,7 +113,14 @@ def _targets(
     }
 
 
-@dg.asset_check(asset=raw_log, blocking=True, partitions_def=DAYS)
+def daily_check(
+    **options: Any,
+) -> Callable[[Callable[..., Any]], Recipe[dg.AssetChecksDefinition]]:
+    """`dagster.asset_check` of each day of a daily asset."""
+    return declared(dg.asset_check, is_daily=True, **options)
+
+
+@daily_check(asset="raw_log", blocking=True)
 def raw_log_schema(
     context: dg.AssetCheckExecutionContext, raw_log: LogTable
 ) -> dg.AssetCheckResult:
@@ -152,7 +151,7 @@ def _schema_faults(part: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(faults, columns=names).astype({"day": "datetime64[s]"})
 
 
-@dg.asset_check(asset=raw_log, partitions_def=DAYS)
+@daily_check(asset="raw_log")
 def known_priorities(
     context: dg.AssetCheckExecutionContext, raw_log: LogTable
 ) -> dg.AssetCheckResult:
@@ -173,10 +172,9 @@ def _unknown_priorities(part: pd.DataFrame) -> pd.DataFrame:
     return days.agg(rows="size", first_log_row="min").reset_index()
 
 
-@dg.asset_check(
-    asset=sampled_batch,
+@daily_check(
+    asset="sampled_batch",
     additional_ins={"raw_log": dg.AssetIn(metadata={"columns": evaluation.KEY_COLUMNS})},
-    partitions_def=DAYS,
 )
 def sample_is_of_the_log(
     context: dg.AssetCheckExecutionContext, sampled_batch: pd.DataFrame, raw_log: LogTable
@@ -216,7 +214,7 @@ def _rows_of_both(log: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:
     return log.merge(drawn.drop_duplicates(), on=evaluation.KEY_COLUMNS)
 
 
-@dg.asset_check(asset=targets, blocking=True, partitions_def=DAYS)
+@daily_check(asset="targets", blocking=True)
 def no_negative_target(
     context: dg.AssetCheckExecutionContext, targets: pd.DataFrame
 ) -> dg.AssetCheckResult:
@@ -225,7 +223,7 @@ def no_negative_target(
     return _verdict(context, negative, "closed_at is not before sys_updated_at.", rows=len(targets))
 
 
-@dg.asset_check(asset=predictions, partitions_def=DAYS)
+@daily_check(asset="predictions")
 def predictions_are_positive(
     context: dg.AssetCheckExecutionContext, predictions: pd.DataFrame
 ) -> dg.AssetCheckResult:
@@ -239,7 +237,7 @@ def predictions_are_positive(
     )
 
 
-@dg.asset_check(asset=metrics, partitions_def=DAYS)
+@daily_check(asset="metrics")
 def metrics_are_finite(
     context: dg.AssetCheckExecutionContext, metrics: pd.DataFrame
 ) -> dg.AssetCheckResult:
@@ -257,7 +255,7 @@ def metrics_are_finite(
     )
 
 
-@dg.asset_check(asset=performance_report)
+@declared(dg.asset_check, is_daily=False, asset="performance_report")
 def no_drift(performance_report: dict[str, Any]) -> dg.AssetCheckResult:
     """The median daily MAE of the last 28 days is at most 1.5 times that of the days before."""
     ratio = performance_report["drift"]["ratio"]

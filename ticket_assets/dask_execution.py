@@ -9,8 +9,9 @@
 - A step's retry policy is not honoured: it is, on the worker.
 - Dask cannot tell the size of the events and warns at each step (issue 33771): they come as bytes.
 
-All of it is in what upstream calls `dask.distributed`. `tests/ticket_assets/test_dask.py` has a
-test that fails once upstream runs a partitioned job itself: then this module can go.
+All of it is in what upstream calls `dask.distributed`, which `dask_executor` replaces.
+`tests/ticket_assets/test_dask.py` has a test that fails once upstream runs a partitioned job
+itself: then this module can go.
 """
 
 import pickle
@@ -82,14 +83,12 @@ def _as_completed(futures: Any, with_results: bool) -> Iterator[tuple[Any, Any]]
         yield future, pickle.loads(events)
 
 
-upstream: Any = dagster_dask.executor
-upstream.dask = SimpleNamespace(
-    distributed=SimpleNamespace(Client=_Client, as_completed=_as_completed)
-)
-
-
 def dask_executor(cluster: dict[str, Any]) -> dg.Executor:
     """The executor for `{"existing": {"address": ...}}` or `{"local": {...}}`."""
+    upstream: Any = dagster_dask.executor
+    upstream.dask = SimpleNamespace(
+        distributed=SimpleNamespace(Client=_Client, as_completed=_as_completed)
+    )
     dask.config.set(NO_PROFILE)  # for the workers of a local cluster
     ((kind, settings),) = cluster.items()
     executor: dg.Executor = upstream.DaskExecutor(kind, settings or {})

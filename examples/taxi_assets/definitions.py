@@ -8,8 +8,8 @@ import dagster as dg
 from examples.files import TemplatedIOManager
 from examples.taxi_assets.assets import ASSETS, TripFiles, most_generous_trip_of_hour
 from examples.taxi_assets.cluster import DaskCluster
-from ticket_assets.assets import SETTINGS
 from ticket_assets.automation import notice_sensors
+from ticket_assets.settings import Settings
 
 STORE = Path(os.environ.get("TAXI_STORE", "var/taxi/store"))
 
@@ -28,7 +28,7 @@ generous_hours = dg.define_asset_job(
 defs = dg.Definitions(
     assets=ASSETS,
     jobs=[taxi, generous_hours],
-    sensors=notice_sensors(SETTINGS, [taxi, generous_hours]),
+    sensors=notice_sensors(Settings.from_environment(), [taxi, generous_hours]),
     resources={
         "source": TripFiles(
             pattern=os.environ.get("TAXI_TRIPS", ""),

@@ -12,6 +12,9 @@ from dagster._core.definitions.observe import observe
 
 from tests.logs import write_log
 from tests.projects import JOB, REPORT_JOB, failure, files, project, run_dagster
+from ticket_assets import checks
+from ticket_assets.checks import CHECKS
+from ticket_assets.definitions import DAYS
 from ticket_assets.storage import content_digests
 
 DAILY = ["metrics", "predictions", "raw_log", "sampled_batch", "targets", "trial_summary"]
@@ -229,10 +232,11 @@ class TestBadInput:
 
 def check_states(instance: dg.DagsterInstance) -> dict[tuple[str, str], list[str]]:
     """The days of each check by status, as Dagster's UI shows them."""
-    from ticket_assets.assets import DAYS
-    from ticket_assets.checks import CHECKS, no_drift
-
-    keys = [(key, DAYS) for check in CHECKS if check is not no_drift for key in check.check_keys]
+    keys = [
+        (dg.AssetCheckKey(dg.AssetKey(check.options["asset"]), check.name), DAYS)
+        for check in CHECKS
+        if check.is_daily
+    ]
     states = instance.event_log_storage.get_asset_check_state(keys)
     return {
         (key.name, status.name): sorted(days)
@@ -243,6 +247,10 @@ def check_states(instance: dg.DagsterInstance) -> dict[tuple[str, str], list[str
 
 
 CONTEXT = dg.build_asset_check_context()
+raw_log_schema = checks.raw_log_schema(DAYS)
+sample_is_of_the_log = checks.sample_is_of_the_log(DAYS)
+predictions_are_positive = checks.predictions_are_positive(DAYS)
+no_drift = checks.no_drift(DAYS)
 
 
 class TestChecksFindPlantedFaults:
@@ -256,16 +264,12 @@ class TestChecksFindPlantedFaults:
         }
 
     def test_a_column_of_the_wrong_type(self, products: dict[str, pd.DataFrame]) -> None:
-        from ticket_assets.checks import raw_log_schema
-
         found = raw_log_schema(CONTEXT, products["raw_log"].astype({"sys_mod_count": "float64"}))
         assert not found.passed
         assert "column sys_mod_count, expected int64, found float64" in str(found.description)
         assert not raw_log_schema(CONTEXT, products["raw_log"].drop(columns="vendor")).passed
 
     def test_a_sample_of_other_rows_or_of_too_few(self, products: dict[str, pd.DataFrame]) -> None:
-        from ticket_assets.checks import sample_is_of_the_log
-
         batch, log = products["sampled_batch"], products["raw_log"]
         assert sample_is_of_the_log(CONTEXT, batch, log).passed
         stray = batch.assign(log_row=batch["log_row"].where(batch.index > 0, 10**9))
@@ -275,8 +279,6 @@ class TestChecksFindPlantedFaults:
             assert not sample_is_of_the_log(CONTEXT, wrong, log).passed
 
     def test_a_prediction_that_is_none(self, products: dict[str, pd.DataFrame]) -> None:
-        from ticket_assets.checks import predictions_are_positive
-
         predictions = products["predictions"]
         assert predictions_are_positive(CONTEXT, predictions).passed
         broken = predictions.assign(
@@ -286,8 +288,6 @@ class TestChecksFindPlantedFaults:
 
     @pytest.mark.parametrize(("ratio", "passes"), [(None, True), (1.2, True), (1.8, False)])
     def test_drift(self, ratio: float | None, passes: bool) -> None:
-        from ticket_assets.checks import no_drift
-
         found = no_drift({"drift": {"ratio": ratio}})
         assert found.passed is passes
         assert found.severity is dg.AssetCheckSeverity.WARN

@@ -13,9 +13,8 @@ import pytest
 from tests.logs import write_log
 from tests.projects import JOB, partition_tags, run_dagster
 from tests.webhook import Webhook
-from ticket_assets.assets import DAYS, SETTINGS
 from ticket_assets.automation import DAYS_PER_TICK, oldest_day_first
-from ticket_assets.definitions import build_definitions
+from ticket_assets.definitions import DAYS, SETTINGS, build_definitions
 from ticket_assets.notices import Notice, deliver, headline
 from ticket_assets.settings import Settings
 
@@ -114,7 +113,7 @@ def test_a_webhook_that_refuses_is_said_without_its_secret(webhook: Webhook, sta
 def test_a_webhook_that_is_down_is_said_without_its_secret(webhook: Webhook) -> None:
     warnings: list[str] = []
     assert not deliver(NOTICE, "http://127.0.0.1:9/services/SECRET", warnings.append)
-    assert "127.0.0.1: ConnectionError" in warnings[0]
+    assert "127.0.0.1:9: ConnectionError" in warnings[0]
     assert "SECRET" not in warnings[0]
 
 
@@ -146,7 +145,7 @@ class TestTheSchedule:
             scheduled_execution_time=now,
             repository_def=build_definitions(SETTINGS).get_repository_def(),
         )
-        found = oldest_day_first.evaluate_tick(context)
+        found = oldest_day_first(DAYS).evaluate_tick(context)
         self.skip_message = found.skip_message
         return [str(request.partition_key) for request in found.run_requests or ()]
 

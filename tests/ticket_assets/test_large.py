@@ -15,8 +15,8 @@ import pytest
 from tests.logs import write_log
 from tests.projects import failure, files, run_dagster
 from ticket_assets import checks, evaluation, storage
-from ticket_assets.assets import SETTINGS
-from ticket_assets.definitions import build_definitions
+from ticket_assets.definitions import DAYS as PARTITIONS
+from ticket_assets.definitions import SETTINGS, build_definitions
 from ticket_assets.errors import StoreError
 from ticket_assets.event_log import ingest
 from ticket_assets.storage import DailyStore, content_digests, provenance_of, with_provenance
@@ -132,23 +132,25 @@ class TestPlantedFaults:
     """The checks find in any part what they find in a table in memory."""
 
     context = dg.build_asset_check_context()
+    known_priorities = checks.known_priorities(PARTITIONS)
+    raw_log_schema = checks.raw_log_schema(PARTITIONS)
 
     def table(self, faulty: str) -> LargeTable:
         return LargeTable.of(_part, [""] * 3 + [faulty] + [""] * 3, _part("").head(0), DASK)
 
     def test_an_unknown_priority(self) -> None:
-        found = checks.known_priorities(self.context, self.table("priority"))
+        found = self.known_priorities(self.context, self.table("priority"))
         assert not found.passed
         assert "rows 2, first_log_row 1" in (found.description or "")
-        assert checks.known_priorities(self.context, self.table("")).passed
+        assert self.known_priorities(self.context, self.table("")).passed
 
     def test_a_gap(self) -> None:
-        found = checks.raw_log_schema(self.context, self.table("number"))
+        found = self.raw_log_schema(self.context, self.table("number"))
         assert "day 2016-03-05, column number, expected no gaps, found gaps, rows 1" in str(found)
 
     def test_a_column_of_another_type_in_one_part(self) -> None:
         assert "expected bool, found str" in str(
-            checks.raw_log_schema(self.context, self.table("active"))
+            self.raw_log_schema(self.context, self.table("active"))
         )
 
 

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from tests.logs import write_log
-from tests.projects import JOB, partition_tags, run_dagster
+from tests.projects import JOB, partition_tags, run_dagster, told
 from tests.webhook import Webhook
 from ticket_assets.automation import DAYS_PER_TICK, oldest_day_first
 from ticket_assets.definitions import DAYS, SETTINGS, build_definitions
@@ -31,23 +31,6 @@ def settings(tmp_path: Path, url: str, event_log: str = "sample") -> Settings:
     return replace(
         SETTINGS, store=tmp_path / "store", webhook_url=url, event_log=event_log, cache=cache
     )
-
-
-def told(found: Settings, partition: str, instance: dg.DagsterInstance) -> dg.SkipReason:
-    """Runs the job, then has the sensor for its outcome look at the run."""
-    defs = build_definitions(found)
-    result = run_dagster(defs, partition, instance)
-    name = "notice_of_success" if result.success else "notice_of_failure"
-    sensor = next(sensor for sensor in defs.sensors or () if sensor.name == name)
-    kind = dg.DagsterEventType.RUN_SUCCESS if result.success else dg.DagsterEventType.RUN_FAILURE
-    (entry,) = instance.all_logs(result.run_id, of_type=kind)
-    run = instance.get_run_by_id(result.run_id)
-    assert run is not None
-    event = entry.get_dagster_event()
-    context = dg.build_run_status_sensor_context(name, event, instance, run)
-    skipped = sensor(context)
-    assert isinstance(skipped, dg.SkipReason)
-    return skipped
 
 
 def test_a_run_that_succeeds_is_told_with_its_day_figures_and_link(

@@ -146,7 +146,10 @@ def test_no_address_that_leads_nowhere_says_the_secret(
     address: str,
 ) -> None:
     secret = secret_address(address) if "://" in address else f"{address}?token={SECRET}"
-    for source in (secret, secret.replace("://", ":/"), secret.partition("://")[2] or secret):
+    sources = {secret, secret.replace("://", ":/"), secret.partition("://")[2] or secret}
+    # Typed without its scheme it is taken for a path; without the query its end is a file's.
+    sources |= {source.partition("?")[0] for source in sources if not source.startswith("http:/")}
+    for source in sources:
         with pytest.raises(SourceError) as refused:
             open_log(source, cache=tmp_path, limits=limits, log=logging.info)
         assert SECRET not in whole_text(refused.value)

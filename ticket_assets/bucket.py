@@ -1,6 +1,6 @@
 """A folder of an object store: the files below `s3://bucket/prefix`."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cached_property
@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from ticket_assets.errors import StoreError
+from ticket_assets.errors import StoreError, partly_written
 
 Result = TypeVar("Result")
 
@@ -56,11 +56,16 @@ class Bucket:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return list(pool.map(function, names))
 
-    def publish(self, files: Mapping[str, Callable[[IO[bytes]], object]]) -> None:
+    def publish(
+        self,
+        files: Mapping[str, Callable[[IO[bytes]], object]],
+        ready: Callable[[], object] = lambda: None,
+    ) -> None:
         """All are made in memory before the first is sent. Where one cannot be sent no more are,
         and the StoreError says which have been."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
             contents = list(pool.map(_in_memory, files.values()))
+            ready()
             sent: dict[str, Future[None]] = {}
             try:
                 for name, content in zip(files, contents, strict=True):
@@ -68,19 +73,15 @@ class Bucket:
                 wait(sent.values(), return_when=FIRST_EXCEPTION)
             finally:
                 pool.shutdown(cancel_futures=True)
-        faults = [call.exception() for call in sent.values() if not call.cancelled()]
-        fault = next((fault for fault in faults if fault), None)
+        faults = {name: call.exception() for name, call in sent.items() if not call.cancelled()}
+        fault = next((fault for fault in faults.values() if fault), None)
         if fault is None:
             return
         if not isinstance(fault, StoreError):
             raise fault
-        written = [name for name, call in sent.items() if _succeeded(call)]
-        others = [name for name in files if name not in written]
-        raise StoreError(
-            f"{fault} Of {len(files)} files {len(written)} are written: {_some(written)};"
-            f" {len(others)} are not, or were not confirmed: {_some(others)}. None is there in"
-            " part. Then run the same days again: each file is replaced."
-        ) from None
+        written = [name for name, found in faults.items() if found is None]
+        unconfirmed = [name for name, found in faults.items() if found]
+        raise partly_written(str(fault), files, written, unconfirmed) from None
 
     def _send(self, name: str, content: bytes) -> None:
         with self._faults_said():
@@ -179,15 +180,6 @@ def _code(error: BaseException) -> str:
 
 def _sentence(error: OSError) -> str:
     return (error.strerror or str(error)).rstrip(".")
-
-
-def _succeeded(call: "Future[None]") -> bool:
-    return not call.cancelled() and call.exception() is None
-
-
-def _some(names: Sequence[str], shown: int = 5) -> str:
-    more = len(names) - shown
-    return (", ".join(names[:shown]) or "none") + (f" and {more} more" if more > 0 else "")
 
 
 def _in_memory(write: Callable[[IO[bytes]], object]) -> bytes:

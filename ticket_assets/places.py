@@ -1,21 +1,25 @@
 """Where a store's files lie: in a local folder, or below a prefix of a bucket."""
 
-import fcntl
+import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol, TypeVar
 
 from ticket_assets.bucket import Bucket
-from ticket_assets.errors import StoreError
+from ticket_assets.errors import StoreError, partly_written
+from ticket_assets.locks import is_at, lock_file, unlock
+from ticket_assets.staging import stage
 
 Result = TypeVar("Result")
 Write = Callable[[IO[bytes]], object]
+Ready = Callable[[], object]
 
 
 class Place(Protocol):
@@ -41,8 +45,12 @@ class Place(Protocol):
     def each(self, function: Callable[[str], Result], names: Iterable[str]) -> list[Result]:
         """What the function returns for each name, many at a time, in their order."""
 
-    def publish(self, files: Mapping[str, Write]) -> None:
-        """Writes the files, in place of those of the same names. Raises StoreError."""
+    def publish(self, files: Mapping[str, Write], ready: Ready = lambda: None) -> None:
+        """Writes the files, in place of those of the same names, each whole.
+
+        Calls `ready` when all are made, before the first takes its place; what it raises leaves
+        every file as it was. Raises StoreError, which names the files that were replaced.
+        """
 
 
 def place_at(root: str | Path) -> Place:
@@ -81,25 +89,92 @@ class LocalFolder:
         with ThreadPoolExecutor(4) as pool:
             return list(pool.map(function, names))
 
-    def publish(self, files: Mapping[str, Write]) -> None:
-        """All the files or none: each under a temporary name, flushed, then renamed."""
-        own = f"{os.getpid()}-{threading.get_ident()}"
-        staged = {
-            path: path.with_name(f".{path.name}.{own}.tmp")
-            for path in (self.folder / name for name in files)
-        }
+    def publish(self, files: Mapping[str, Write], ready: Ready = lambda: None) -> None:
+        with self.replacing(files, ready) as staged, ThreadPoolExecutor(8) as pool:
+            list(pool.map(write_file, staged.values(), files.values()))
+
+    @contextmanager
+    def replacing(self, names: Iterable[str], ready: Ready) -> Iterator[dict[str, Path]]:
+        """Yields a path for each name; the files written there then replace those of the names.
+
+        The paths lie in a folder that others use for nothing, so that pieces may lie there too.
+        Whatever can fail is done before the first file is replaced; they are replaced one after
+        the other. A failure in between leaves some new and some old, and the StoreError says
+        which; so does a kill, without a word. The new ones survive a power cut once this returns.
+        """
+        targets = {name: self.folder / name for name in names}
+        folders = sorted({target.parent for target in targets.values()})
         try:
-            for folder in {path.parent for path in staged}:
-                folder.mkdir(parents=True, exist_ok=True)
-            with ThreadPoolExecutor(8) as pool:
-                list(pool.map(write_file, staged.values(), files.values()))
-            for path, temporary in staged.items():
-                temporary.replace(path)
+            for folder in folders:
+                _make_folder(folder)
+            _demand_replaceable(targets.values(), folders)
+            with stage(Path(os.path.commonpath(folders))) as own:
+                staged = {
+                    name: own / f"{number}-{target.name}"
+                    for number, (name, target) in enumerate(targets.items())
+                }
+                yield staged
+                ready()
+                _replace(targets, staged)
         except OSError as error:
-            raise unwritable(next(iter(staged)), error) from error
-        finally:
-            for temporary in staged.values():
-                _discard(temporary)
+            ready()  # where the store was deleted, that is the better explanation
+            raise unwritable(next(iter(targets.values())), error) from error
+        _confirm(targets, folders)
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes the folder and those above it, to last through a power cut."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        _sync(path.parent)
+
+
+def _demand_replaceable(targets: Collection[Path], folders: Iterable[Path]) -> None:
+    """Raises for what would fail in the middle of the replacing."""
+    taken = [str(target) for target in targets if target.is_dir()]
+    if taken:
+        raise StoreError(
+            f"{', '.join(taken)}: found a folder, expected a file or nothing. No file was changed."
+            " Move the folder away, then run again."
+        )
+    for folder in folders:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _replace(targets: Mapping[str, Path], staged: Mapping[str, Path]) -> None:
+    written: list[str] = []
+    for name, target in targets.items():
+        try:
+            os.replace(staged[name], target)
+        except OSError as error:
+            fault = f"{target} cannot be replaced: {error.strerror or error}."
+            raise partly_written(fault, targets, written) from error
+        written.append(name)
+
+
+def _confirm(targets: Mapping[str, Path], folders: Iterable[Path]) -> None:
+    """Brings the new names to the disk."""
+    for folder in folders:
+        try:
+            _sync(folder)
+        except OSError as error:
+            fault = f"{folder} cannot be brought to the disk: {error.strerror or error}."
+            raise partly_written(fault, targets, (), unconfirmed=targets) from error
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some network file systems cannot do it for a folder and say EINVAL: their servers see to
+        # it, and a store there must not fail.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(handle)
 
 
 def write_file(path: Path, write: Write) -> None:
@@ -119,17 +194,11 @@ def unwritable(path: Path, error: OSError) -> StoreError:
     )
 
 
-def _discard(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return  # its folder could not even be made, so neither could the file
-
-
 class DayLocks:
     """Days held for writing by one run, each an advisory lock on a file of its own.
 
-    The operating system lets a lock go when its process ends, however it ends.
+    The operating system lets a lock go when its process ends, however it ends. One whose file was
+    deleted holds nothing any more: another run can take the day.
     """
 
     def __init__(self, folder: Path, wait_s: float) -> None:
@@ -141,34 +210,47 @@ class DayLocks:
     def acquire(self, keys: Iterable[str]) -> None:
         """Holds the days until `release`. Raises StoreError if another run keeps one longer
         than the waiting time. In ascending order, so that two runs cannot wait for each other."""
+        self.demand_held()
         with self._guard:
             for key in sorted(set(keys) - set(self._held)):
                 self._held[key] = self._lock(key)
 
+    def demand_held(self) -> None:
+        """Raises StoreError if the file of a held day was deleted or replaced since."""
+        with self._guard:
+            lost = [
+                key for key, file in sorted(self._held.items()) if not is_at(file, self._path(key))
+            ]
+        if lost:
+            raise StoreError(
+                f"{self._path(lost[0])} is not the file any more that this run locked: the store"
+                f" was deleted or replaced while this run wrote it ({len(lost)} of"
+                f" {len(self._held)} days, first: {lost[0]}). Nothing of these days was written"
+                " now. Leave the store in place, and run them again."
+            )
+
     def release(self) -> None:
         with self._guard:
             for file in self._held.values():
-                file.close()
+                unlock(file)
             self._held.clear()
 
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.lock"
+
     def _lock(self, key: str) -> BinaryIO:
-        path = self._folder / f"{key}.lock"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            file = path.open("ab")
-        except OSError as error:
-            raise unwritable(path, error) from error
+        path = self._path(key)
         give_up = time.monotonic() + self._wait_s
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return file
+                return lock_file(path)
             except BlockingIOError:
                 if time.monotonic() >= give_up:
-                    file.close()
                     raise StoreError(
                         f"{key} is being written by another run (waited {self._wait_s:g} s for"
                         f" {path}). Nothing of this day was written. Run it again when that run"
                         " has ended."
                     ) from None
                 time.sleep(0.05)
+            except OSError as error:
+                raise unwritable(path, error) from error

@@ -1,9 +1,8 @@
-"""One file per asset and day: tables as Parquet, documents as JSON, whole or not at all."""
+"""One file per asset and day: tables as Parquet, documents as JSON, each whole."""
 
 import hashlib
 import json
 import os
-import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,9 +24,9 @@ from ticket_assets.places import (
     DayLocks,
     LocalFolder,
     Place,
+    Ready,
     Write,
     place_at,
-    unwritable,
     write_file,
 )
 from ticket_assets.tables import (
@@ -131,9 +130,17 @@ class DailyStore(dg.ConfigurableIOManager):
     """Keeps each asset's days as `<root>/<asset>/<day>.parquet`, documents as `.json`.
 
     A table covers the days of a run and is split by its `day` column; a day without rows is a
-    file without rows. All files of an output are written under temporary names and flushed
-    before the first takes its name. From a run's first write of a day until its end no other
-    run can write that day, so the day's files are of one run.
+    file without rows.
+
+    The promise is: each file is whole. All files of an output are written in a stage and flushed
+    before the first takes its name, then they take their names one by one. A failure in between
+    raises StoreError naming the files that were replaced and those that were not. A kill in
+    between leaves each day's file old or new, never torn; run the days again. What a killed run
+    left in its stage is removed when the asset is next written.
+
+    From a run's first write of a day until its end no other run can write that day. Where the
+    store or a lock is deleted meanwhile, the run writes nothing more. What has no days, such as
+    a report, is not locked: a lock while writing would not tell which run read the later days.
 
     `root` is a local folder or `s3://bucket/prefix`. There each file is an object, whole or as it
     was, but no day is held: do not run the same day twice at once. See `bucket.py`.
@@ -167,14 +174,15 @@ class DailyStore(dg.ConfigurableIOManager):
         keys = context.asset_partition_keys
         if self._locks:
             self._locks.acquire(keys)
+        ready = self._locks.demand_held if self._locks else _nothing_to_check
         if isinstance(obj, LargeTable):
-            _publish_large(self._local.folder / name, obj, keys)
+            _publish_large(self._local, name, obj, keys, ready)
         elif isinstance(obj, pd.DataFrame):
             parts = _split(obj, keys)
-            place.publish({f"{name}/{key}.parquet": _writer(parts[key]) for key in keys})
+            place.publish({f"{name}/{key}.parquet": _writer(parts[key]) for key in keys}, ready)
         else:
             documents = {key: _json_bytes(obj[key], indent=2) for key in keys}
-            place.publish({f"{name}/{key}.json": _writer(documents[key]) for key in keys})
+            place.publish({f"{name}/{key}.json": _writer(documents[key]) for key in keys}, ready)
         context.add_output_metadata({"path": dg.MetadataValue.path(place.address(name))})
 
     def load_input(self, context: dg.InputContext) -> Table | Documents | dict[str, Any]:
@@ -215,6 +223,10 @@ class DailyStore(dg.ConfigurableIOManager):
         return self._place
 
 
+def _nothing_to_check() -> None:
+    """Of a place without locks."""
+
+
 def _name(key: dg.AssetKey) -> str:
     return "/".join(key.path)
 
@@ -252,12 +264,14 @@ def _split(table: pd.DataFrame, keys: Sequence[str]) -> dict[str, pa.Table]:
     }
 
 
-def _publish_large(folder: Path, table: LargeTable, keys: Sequence[str]) -> None:
-    """Writes a file a day or none: pieces of days by the workers, then joined, then renamed."""
-    stage = folder / f".{uuid.uuid4().hex}.tmp"
+def _publish_large(
+    folder: LocalFolder, name: str, table: LargeTable, keys: Sequence[str], ready: Ready
+) -> None:
+    """Publishes a file a day: pieces of days written by the workers, then joined."""
     origins = provenance_of(table)
-    try:
-        stage.mkdir(parents=True)
+    names = {key: f"{name}/{key}.parquet" for key in keys}
+    with folder.replacing(names.values(), ready) as staged:
+        stage = staged[names[keys[0]]].parent
         pieces: dict[str, list[Path]] = {key: [] for key in keys}
         write = partial(_write_pieces, stage=stage, keys=keys, origins=origins)
         for written in map_parts(write, table):
@@ -266,18 +280,12 @@ def _publish_large(folder: Path, table: LargeTable, keys: Sequence[str]) -> None
         empty = with_attrs(no_rows_of(table), table.attrs)
         for key, nothing in _split(empty, keys).items():
             if not pieces[key]:
-                write_file(stage / key, _writer(nothing))
-                pieces[key] = [stage / key]
-        cut_up = {key: paths for key, paths in pieces.items() if len(paths) > 1}
-        calls = ((paths, stage / f"{key}.whole") for key, paths in cut_up.items())
-        for key, whole in zip(cut_up, run_all(_joined, calls, table.dask), strict=True):
-            pieces[key] = [whole]
-        for key, (whole,) in pieces.items():
-            whole.replace(folder / f"{key}.parquet")
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+                write_file(staged[names[key]], _writer(nothing))
+            elif len(pieces[key]) == 1:
+                pieces[key][0].rename(staged[names[key]])
+        calls = [(paths, staged[names[key]]) for key, paths in pieces.items() if len(paths) > 1]
+        for _ in run_all(_joined, calls, table.dask):
+            pass  # each returns when its file is whole
 
 
 def _write_pieces(

@@ -1,3 +1,7 @@
+import importlib
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 from datetime import date
@@ -80,12 +84,69 @@ def test_a_cache_that_cannot_be_written_is_named(source: str, tmp_path: Path) ->
         open_log(source, cache=tmp_path / "cache")
 
 
-def test_two_processes_may_open_the_same_log_at_once(source: str, tmp_path: Path) -> None:
+def test_processes_that_open_one_log_at_once_all_succeed_and_one_parses(tmp_path: Path) -> None:
+    source = str(write_log(tmp_path / "log.csv", THREE_DAYS * 5000))
     code = (
         "import sys; from pathlib import Path; from ticket_assets.event_log import open_log;"
-        "print(open_log(sys.argv[1], cache=Path(sys.argv[2])).identity.rows)"
+        "log = open_log(sys.argv[1], cache=Path(sys.argv[2]), log=lambda line: print(line[:6]));"
+        "print(log.identity.rows)"
     )
     command = [sys.executable, "-c", code, source, str(tmp_path / "cache")]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]
-    assert [process.communicate()[0].strip() for process in running] == [b"5"] * 3
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate()[0].split() for process in running]
+    assert [words[-1] for words in said] == ["25000"] * 3
+    assert [word for words in said for word in words if word == "parsed"] == ["parsed"]
     assert len(list((tmp_path / "cache" / "event_log").glob("**/*.parquet"))) == 1
+
+
+def _left_in(cache: Path) -> list[str]:
+    """Every file and folder, hidden or not."""
+    return sorted(str(path.relative_to(cache)) for path in cache.rglob("*"))
+
+
+def _open_and_die_in(name: str, source: str, cache: Path) -> None:
+    def die(*args: object, **named: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    module, _, function = name.rpartition(".")
+    setattr(importlib.import_module(f"ticket_assets.event_log.{module}"), function, die)
+    open_log(source, cache=cache)
+
+
+@pytest.mark.parametrize(
+    "function",
+    ["ingest.write_part", "ingest.write_json", "ingest._published", "cache.write_json"],
+)
+def test_what_a_killed_process_left_goes_with_the_next_that_opens_any_log(
+    source: str, tmp_path: Path, function: str
+) -> None:
+    other = str(write_log(tmp_path / "other.csv", THREE_DAYS[:2]))
+    cache = tmp_path / "cache"
+    open_log(other, cache=cache)
+    before = _left_in(cache)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_open_and_die_in, args=(function, source, cache)
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert _left_in(cache) != before
+    open_log(other, cache=cache)
+    if function != "cache.write_json":  # there the parsed log is whole already
+        assert _left_in(cache) == before
+    open_log(source, cache=cache)
+    whole = tmp_path / "whole"
+    for wanted in (other, source):
+        open_log(wanted, cache=whole)
+    assert _left_in(cache) == _left_in(whole)
+
+
+def test_what_a_killed_generation_of_the_sample_left_goes_too(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(
+        target=_open_and_die_in, args=("synthetic._rows", "sample", tmp_path / "cache")
+    )
+    process.start()
+    process.join()
+    assert any(path.startswith("event_log/.staging/") for path in _left_in(tmp_path / "cache"))
+    open_log(str(write_log(tmp_path / "log.csv")), cache=tmp_path / "cache")
+    assert not any("staging" in path or "sample" in path for path in _left_in(tmp_path / "cache"))

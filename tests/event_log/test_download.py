@@ -1,8 +1,12 @@
+import hashlib
 import json
+import multiprocessing
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +14,11 @@ from tests.event_log.conftest import FileServer, Handler, cut_off, status, whole
 from tests.logs import csv_bytes
 from ticket_assets.errors import SourceError
 from ticket_assets.event_log import DownloadLimits, open_log
+from ticket_assets.event_log.download import CHUNK, fetch
 
 ROWS = [{"number": f"INC{n:07}"} for n in range(2000)]
+# No attempt ends because the machine is busy.
+LIMITS = DownloadLimits(timeout_s=600, attempts=3, wait_s=0.01)
 
 
 def test_a_log_is_fetched_once_and_its_sha256_kept(
@@ -153,6 +160,141 @@ def test_credentials_of_an_address_appear_nowhere(
 def test_nobody_listening_is_said(limits: DownloadLimits, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="ConnectionError"):
         open_log("http://127.0.0.1:9/log.csv", cache=tmp_path, limits=limits)
+
+
+def _fetch_all(urls: list[str], folder: Path, start: "threading.Barrier", found: Any) -> None:
+    """At the same moment as another process, each."""
+    for url in urls:
+        start.wait()
+        try:
+            found.put(fetch(url, folder, LIMITS, lambda line: None).read_bytes())
+        except Exception as error:
+            found.put(str(error))
+
+
+def _fetch_one(url: str, folder: Path) -> None:
+    fetch(url, folder, LIMITS, lambda line: None)
+
+
+class TestTwoProcessesThatFetchOneAddress:
+    def test_at_once_both_get_it_and_one_asks_for_it(
+        self, server: FileServer, tmp_path: Path
+    ) -> None:
+        rounds = 6
+        server.content, server.answers = csv_bytes(ROWS), [whole]
+        urls = [f"{server.address}/{number}.csv" for number in range(rounds)]
+        context = multiprocessing.get_context("spawn")
+        start, found = context.Barrier(2), context.Queue()
+        running = [
+            context.Process(target=_fetch_all, args=(urls, tmp_path, start, found))
+            for _ in range(2)
+        ]
+        for process in running:
+            process.start()
+        contents = [found.get() for _ in range(2 * rounds)]
+        for process in running:
+            process.join()
+        assert [content == server.content or content for content in contents] == [True] * 12
+        assert len(server.requests) == rounds
+        assert {path.suffix for path in tmp_path.iterdir()} == {".download", ".json"}
+
+    def test_the_second_says_that_it_waits_and_goes_on_where_the_first_was_killed(
+        self, server: FileServer, tmp_path: Path
+    ) -> None:
+        half_sent, end = threading.Event(), threading.Event()
+
+        def hang(handler: Handler) -> None:
+            content = handler.state.content
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(content)))
+            handler.send_header("ETag", '"1"')
+            handler.end_headers()
+            handler.wfile.write(content[: 2 * CHUNK])
+            handler.wfile.flush()
+            half_sent.set()
+            end.wait()
+
+        server.content, server.answers = csv_bytes(ROWS), [hang, whole]
+        first = multiprocessing.get_context("spawn").Process(
+            target=_fetch_one, args=(server.url, tmp_path)
+        )
+        first.start()
+        half_sent.wait()
+        lines: list[str] = []
+
+        def log(line: str) -> None:
+            lines.append(line)
+            if line.startswith("waiting"):
+                first.kill()
+
+        assert fetch(server.url, tmp_path, LIMITS, log).read_bytes() == server.content
+        end.set()
+        first.join()
+        assert lines == [
+            f"waiting for another process that fetches {server.url}",
+            f"fetching {server.url} (attempt 1 of 3)",
+        ]
+        assert len(server.requests) == 2
+        assert {path.suffix for path in tmp_path.iterdir()} == {".download", ".json"}
+
+    def test_the_second_goes_on_where_the_first_failed(
+        self, server: FileServer, tmp_path: Path
+    ) -> None:
+        asked, waits = threading.Event(), threading.Event()
+
+        def refuse(handler: Handler) -> None:
+            asked.set()
+            waits.wait()
+            handler.send(404, b"no")
+
+        server.content, server.answers = csv_bytes(ROWS), [refuse, whole]
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(fetch, server.url, tmp_path, LIMITS, lambda line: None)
+            asked.wait()
+            path = fetch(server.url, tmp_path, LIMITS, lambda line: waits.set())
+            assert isinstance(first.exception(), SourceError)
+        assert path.read_bytes() == server.content
+
+
+def test_a_whole_part_of_a_process_that_was_killed_is_not_refused_for_ever(
+    server: FileServer, tmp_path: Path
+) -> None:
+    """Nothing follows it, so a server answers 416 to each attempt that would continue it."""
+
+    def nothing_follows(handler: Handler) -> None:
+        if "Range" in handler.headers:
+            handler.send(416, b"")
+        else:
+            whole(handler)
+
+    server.content, server.answers = csv_bytes(ROWS), [nothing_follows]
+    name = hashlib.sha256(server.url.encode()).hexdigest()
+    (tmp_path / f"{name}.part").write_bytes(server.content)
+    (tmp_path / f"{name}.etag").write_text('"1"')
+    assert fetch(server.url, tmp_path, LIMITS, lambda line: None).read_bytes() == server.content
+    assert len(server.requests) == 2
+
+
+def test_a_part_of_an_older_file_is_gone_before_the_new_file_s_etag_is_kept(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process killed in between would leave the old bytes to be continued as the new file's."""
+    server.content = csv_bytes(ROWS)
+    server.answers = [lambda handler: handler.send(200, server.content, ETag='"2"')]
+    name = hashlib.sha256(server.url.encode()).hexdigest()
+    part = tmp_path / f"{name}.part"
+    part.write_bytes(b"old")
+    part.with_suffix(".etag").write_text('"1"')
+    there: list[bool] = []
+
+    def write_text(path: Path, text: str, **options: str) -> None:
+        there.append(part.exists())
+        path.write_bytes(text.encode())
+
+    with monkeypatch.context() as traced:
+        traced.setattr(Path, "write_text", write_text)
+        fetch(server.url, tmp_path, LIMITS, lambda line: None)
+    assert there == [False, False]
 
 
 class TestS3:

@@ -1,6 +1,7 @@
 """The job with the log as a Dask collection: the same products as in pandas, by every digest."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 
 from tests.logs import write_log
 from tests.projects import failure, files, run_dagster
-from ticket_assets import checks, evaluation, storage
+from ticket_assets import checks, evaluation, places, storage
 from ticket_assets.definitions import DAYS as PARTITIONS
 from ticket_assets.definitions import SETTINGS, build_definitions
 from ticket_assets.errors import StoreError
@@ -87,7 +88,7 @@ def test_the_products_and_all_that_is_shown_of_them_are_the_same(
         else:
             left, right = (pd.read_parquet(tmp_path / end / path) for end in ("plain", "large"))
             pd.testing.assert_frame_equal(left, right)
-    assert not list((tmp_path / "large").rglob("*.tmp"))
+    assert not list((tmp_path / "large").rglob(".staging"))
 
 
 def test_the_log_itself_is_a_dask_dataframe_of_its_days(tmp_path: Path) -> None:
@@ -218,7 +219,22 @@ def test_a_store_that_cannot_be_written_keeps_what_it_had(
     result = run_dagster(defs, "2016-03-08", instance, {"sampled_batch": {"seed": 1}})
     assert "No space left on device. No file was changed" in failure(result)
     assert files(tmp_path / "store") == before
-    assert not list((tmp_path / "store").rglob("*.tmp"))
+    assert not list((tmp_path / "store").rglob(".staging"))
+
+
+def test_a_store_whose_locks_are_deleted_meanwhile_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+) -> None:
+    source = write_log(tmp_path / "log.csv")
+    defs = large(tmp_path / "store", tmp_path / "cache", str(source))
+    assert run_dagster(defs, "2016-03-05", instance).success
+    before = files(tmp_path / "store")
+    monkeypatch.setattr(
+        places, "_demand_replaceable", lambda *_: shutil.rmtree(tmp_path / "store" / ".locks")
+    )
+    result = run_dagster(defs, "2016-03-05", instance, {"sampled_batch": {"seed": 1}})
+    assert "deleted or replaced while this run wrote it" in failure(result)
+    assert files(tmp_path / "store") == before
 
 
 def test_only_an_asset_that_says_so_is_loaded_as_a_large_table(tmp_path: Path) -> None:

@@ -1,15 +1,18 @@
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import threading
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
 
+from ticket_assets import places
 from ticket_assets.days import daily_partitions, to_days
 from ticket_assets.errors import DataError, StoreError
 from ticket_assets.storage import (
@@ -200,6 +203,23 @@ class TestTwoRunsOfOneDay:
         end.start()
         second.handle_output(output_context(KEYS[0], KEYS[0]), table((1, 0, 0)))
         assert len(second.load_input(input_context(KEYS[0], KEYS[0]))) == 1
+
+    @pytest.mark.parametrize("made", [table((2, 0, 0)), {KEYS[0]: {"id": 1}}])
+    def test_of_a_store_that_is_deleted_meanwhile_the_first_writes_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Any
+    ) -> None:
+        store, other = opened(tmp_path), opened(tmp_path)
+
+        def deleted_meanwhile(targets: object, folders: object) -> None:
+            shutil.rmtree(tmp_path / ".locks")
+            monkeypatch.undo()
+            other.handle_output(output_context(KEYS[0], KEYS[0]), table((1, 0, 0)))
+
+        monkeypatch.setattr(places, "_demand_replaceable", deleted_meanwhile)
+        with pytest.raises(StoreError, match="deleted or replaced while this run wrote it"):
+            store.handle_output(output_context(KEYS[0], KEYS[0]), made)
+        assert files(tmp_path) == [f"thing/{KEYS[0]}.parquet"]
+        assert len(other.load_input(input_context(KEYS[0], KEYS[0]))) == 1
 
     def test_a_run_that_was_killed_holds_nothing(self, tmp_path: Path) -> None:
         process = multiprocessing.get_context("spawn").Process(

@@ -17,6 +17,7 @@ from ticket_assets.event_log.ingest import parse_log, parsed_path, read_facts, w
 from ticket_assets.event_log.parts import LogPart
 from ticket_assets.event_log.schema import NAMES
 from ticket_assets.event_log.sources import LocalFile, locate
+from ticket_assets.staging import stage, sweep
 from ticket_assets.tables import LargeTable, to_frame
 
 KEYS = ("day", "log_row")
@@ -111,19 +112,29 @@ def open_log(
     folder = cache / "event_log"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
         file = locate(source, folder, limits, log)
         # Told by content, never by name or time: a file that was replaced is parsed anew.
         file_sha256 = sha256_of(file.path)
         index = folder / "files" / f"{file_sha256}.json"
         found = _from_cache(file, folder, index)
         if found is None:
-            path = parse_log(file, file_sha256, folder, limits.limit_mb, dask)
-            found = _opened(file, path)
-            write_json({"csv_sha256": found.identity.sha256}, index)
-            log(f"parsed {found.identity.rows:,} rows of {file.location} into {found.path}")
-            if found.extra_columns:
-                columns = list(found.extra_columns)
-                log(f"columns that the log usually does not have, kept: {columns}")
+            # Of one log one process at a time. Not on Dask: a step that waits on a worker would
+            # keep it from the blocks that it waits for. There both parse, and one result is kept.
+            sole = None if dask else file_sha256
+            waiting = f"waiting for another process that parses {file.location}"
+            with stage(folder, sole, lambda: log(waiting)) as work:
+                found = _from_cache(file, folder, index)
+                if found is None:
+                    path = parse_log(file, file_sha256, folder, limits.limit_mb, dask)
+                    found = _opened(file, path)
+                    write_json({"csv_sha256": found.identity.sha256}, work / index.name)
+                    index.parent.mkdir(exist_ok=True)
+                    (work / index.name).replace(index)
+                    log(f"parsed {found.identity.rows:,} rows of {file.location} into {found.path}")
+                    if found.extra_columns:
+                        columns = list(found.extra_columns)
+                        log(f"columns that the log usually does not have, kept: {columns}")
         return found
     except OSError as error:
         raise StoreError(

@@ -14,6 +14,7 @@ from typing import Any
 
 from ticket_assets.addresses import printable, requests_not_logged
 from ticket_assets.errors import SourceError
+from ticket_assets.staging import stage, sweep
 
 MIB = 1 << 20
 # What a broken connection can lose of what it had sent.
@@ -50,16 +51,27 @@ def fetch(url: str, folder: Path, limits: DownloadLimits, log: Callable[[str], N
     SourceError saying what was tried; a part that was fetched stays for the next attempt.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     name = hashlib.sha256(url.encode()).hexdigest()
-    path, facts_path, part = (folder / f"{name}{end}" for end in (".download", ".json", ".part"))
-    if _is_whole(path, facts_path):
+    path = folder / f"{name}.download"
+    if _is_whole(path):
         return path
-    shown = printable(url)
+    waiting = f"waiting for another process that fetches {printable(url)}"
+    # Of one address one process at a time: two that write to one part would mix their bytes.
+    with stage(folder, name, lambda: log(waiting)) as work:
+        return path if _is_whole(path) else _fetched(url, path, work, limits, log)
+
+
+def _fetched(
+    url: str, path: Path, work: Path, limits: DownloadLimits, log: Callable[[str], None]
+) -> Path:
+    """The file, fetched into the part beside it, which stays when this fails or is killed."""
+    shown, part = printable(url), path.with_suffix(".part")
     for attempt in range(1, limits.attempts + 1):
         try:
             log(f"fetching {shown} (attempt {attempt} of {limits.attempts})")
             etag = (_fetch_s3 if url.startswith("s3://") else _fetch_http)(url, part, limits)
-            return _keep(part, path, facts_path, {"url": shown, "etag": etag})
+            return _keep(part, path, work, {"url": shown, "etag": etag})
         except _Passing as fault:
             reason = str(fault)
             if attempt < limits.attempts:
@@ -87,15 +99,15 @@ def _pause(fault: _Passing, attempt: int, limits: DownloadLimits) -> float:
     return min(fault.wait_s if fault.wait_s is not None else own, LONGEST_WAIT_S)
 
 
-def _is_whole(path: Path, facts_path: Path) -> bool:
+def _is_whole(path: Path) -> bool:
     try:
-        expected: str = json.loads(facts_path.read_bytes())["sha256"]
+        expected: str = json.loads(_facts_path(path).read_bytes())["sha256"]
         return sha256_of(path) == expected
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _keep(part: Path, path: Path, facts_path: Path, facts: dict[str, Any]) -> Path:
+def _keep(part: Path, path: Path, work: Path, facts: dict[str, Any]) -> Path:
     with part.open("rb") as file:
         os.fsync(file.fileno())
     facts |= {
@@ -105,10 +117,14 @@ def _keep(part: Path, path: Path, facts_path: Path, facts: dict[str, Any]) -> Pa
     }
     part.replace(path)
     _etag_path(part).unlink(missing_ok=True)
-    temporary = facts_path.with_suffix(f".{os.getpid()}.tmp")
+    temporary = work / "facts.json"
     temporary.write_text(json.dumps(facts, indent=2), encoding="utf-8")
-    temporary.replace(facts_path)
+    temporary.replace(_facts_path(path))
     return path
+
+
+def _facts_path(path: Path) -> Path:
+    return path.with_suffix(".json")
 
 
 def _etag_path(part: Path) -> Path:
@@ -127,8 +143,15 @@ def _fetch_http(url: str, part: Path, limits: DownloadLimits) -> str | None:
             requests_not_logged(),
             requests.get(url, stream=True, timeout=limits.timeout_s, headers=headers) as response,
         ):
+            if response.status_code == 416:
+                # Nothing follows the part: it is whole, of a process that was killed before it
+                # could say so, or of another file. Kept, it would be refused for ever.
+                part.unlink(missing_ok=True)
             _demand_data(url, response)
             if response.status_code != 206:
+                # Before the new ETag is written: killed in between, the next process would add
+                # to the old file's part what belongs to the new one.
+                part.unlink(missing_ok=True)
                 start = 0
             etag = response.headers.get("ETag")
             _etag_path(part).write_text(etag or "", encoding="utf-8")

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +27,7 @@ from ticket_assets.event_log.parts import (
 )
 from ticket_assets.event_log.schema import NAMES
 from ticket_assets.event_log.sources import LocalFile
+from ticket_assets.staging import stage
 from ticket_assets.tables import ROWS_PER_PART
 from ticket_assets.workers import run_all
 
@@ -56,9 +55,7 @@ def parse_log(file: LocalFile, file_sha256: str, folder: Path, limit_mb: int, da
 
     Raises SourceError or DataError where it is not what it should be.
     """
-    work = folder / f".{uuid.uuid4().hex}.tmp"
-    work.mkdir()
-    try:
+    with stage(folder) as work:
         reading = _Reading(file, file_sha256, work, limit_mb)
         blocks: list[ParsedBlock] = []
         for block in run_all(parse_block, reading.calls(), dask):
@@ -77,9 +74,7 @@ def parse_log(file: LocalFile, file_sha256: str, folder: Path, limit_mb: int, da
         facts |= _write_parts(blocks, done, dask)
         _demand_all_rows(file.location, reading.rows, done, facts["parts"])
         write_json(facts, done / FACTS)
-        return _published(done, parsed_path(folder, reading.sha256))
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        return _published(done, parsed_path(folder, reading.sha256), work / "damaged")
 
 
 class _Reading:
@@ -180,28 +175,23 @@ def _write_parts(blocks: Sequence[ParsedBlock], folder: Path, dask: str) -> dict
     }
 
 
-def _published(done: Path, path: Path) -> Path:
+def _published(done: Path, path: Path, away: Path) -> Path:
     """Another process may have made the same folder meanwhile: it is as good. A damaged one gives
-    way."""
+    way, to `away`."""
     try:
         done.rename(path)
     except OSError:
         try:
             read_facts(path)
         except (OSError, ValueError, KeyError):
-            shutil.rmtree(path, ignore_errors=True)
+            path.rename(away)
             done.rename(path)
     return path
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
-    """Writes the file, whole or not at all."""
-    path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(json.dumps(content), encoding="utf-8")
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Writes the file and flushes it."""
+    with path.open("wb") as file:
+        file.write(json.dumps(content).encode())
+        file.flush()
+        os.fsync(file.fileno())

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from ticket_assets.event_log.schema import MISSING, NAMES, PRIORITIES
+from ticket_assets.staging import stage
 
 VERSION = 1
 SAMPLE_NAME = f"sample-{VERSION}.csv"
@@ -48,11 +49,11 @@ class Shape:
 
 
 def write_sample(path: Path, shape: Shape | None = None) -> None:
-    """Writes the log as CSV, in bounded memory, under a temporary name that is then renamed."""
+    """Writes the log as CSV, in bounded memory, whole or not at all."""
     shape = shape or Shape()
     closing_day = _closing_days(shape)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with stage(path.parent) as work:
+        temporary = work / path.name
         with temporary.open("wb") as file:
             file.write((",".join(NAMES) + "\n").encode())
             for chunk, start in enumerate(range(0, len(closing_day), INCIDENTS_PER_CHUNK)):
@@ -66,8 +67,6 @@ def write_sample(path: Path, shape: Shape | None = None) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _closing_days(shape: Shape) -> Ints:

@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo demo-iris demo-taxi dev test check bench conformance docs screenshots lock clean
+.PHONY: install demo demo-iris demo-taxi dev test check bench conformance kills docs screenshots lock clean
 .DEFAULT_GOAL := demo
 
 install: .venv/installed $(DAGSTER_HOME)/dagster.yaml
@@ -79,6 +79,12 @@ bench: install
 
 conformance: install
 	$(BIN)/python -m tests.conformance
+
+# 200 kills at random moments, and what they leave: KILLS=40 for fewer.
+KILLS ?= 200
+
+kills: install
+	$(BIN)/python -m tests.kills --kills $(KILLS)
 
 # The site in var/site; a link that leads nowhere fails it.
 docs: install

@@ -4,14 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.logs import write_log
 from ticket_assets.errors import DataError, StoreError
-from ticket_assets.event_log import open_log
+from ticket_assets.event_log import cache, open_log
 
 THREE_DAYS = [
     {"closed_at": "5/3/2016 12:00", "number": "a"},
@@ -99,18 +102,47 @@ def test_processes_that_open_one_log_at_once_all_succeed_and_one_parses(tmp_path
     assert len(list((tmp_path / "cache" / "event_log").glob("**/*.parquet"))) == 1
 
 
-def _left_in(cache: Path) -> list[str]:
+def test_the_second_that_opens_a_log_says_that_it_waits_and_parses_nothing(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsing, second = threading.Event(), threading.Event()
+    parsed: list[str] = []
+    parse_log = cache.parse_log
+
+    def parse(*arguments: Any) -> Path:
+        parsed.append("parsed")
+        if parsing.is_set():
+            second.set()  # it has not waited
+        parsing.set()
+        second.wait()
+        return parse_log(*arguments)
+
+    def log(line: str) -> None:
+        lines.append(line)
+        second.set()
+
+    lines: list[str] = []
+    monkeypatch.setattr(cache, "parse_log", parse)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(open_log, source, cache=tmp_path / "cache")
+        parsing.wait()
+        assert open_log(source, cache=tmp_path / "cache", log=log) == first.result()
+    assert lines == [f"waiting for another process that parses {source}"]
+    assert parsed == ["parsed"]
+
+
+def _left_in(folder: Path) -> list[str]:
     """Every file and folder, hidden or not."""
-    return sorted(str(path.relative_to(cache)) for path in cache.rglob("*"))
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def _open_and_die_in(name: str, source: str, cache: Path) -> None:
+def _open_and_die_in(name: str, source: str, folder: Path) -> None:
     def die(*args: object, **named: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     module, _, function = name.rpartition(".")
     setattr(importlib.import_module(f"ticket_assets.event_log.{module}"), function, die)
-    open_log(source, cache=cache)
+    open_log(source, cache=folder)
 
 
 @pytest.mark.parametrize(
@@ -121,24 +153,24 @@ def test_what_a_killed_process_left_goes_with_the_next_that_opens_any_log(
     source: str, tmp_path: Path, function: str
 ) -> None:
     other = str(write_log(tmp_path / "other.csv", THREE_DAYS[:2]))
-    cache = tmp_path / "cache"
-    open_log(other, cache=cache)
-    before = _left_in(cache)
+    folder = tmp_path / "cache"
+    open_log(other, cache=folder)
+    before = _left_in(folder)
     process = multiprocessing.get_context("spawn").Process(
-        target=_open_and_die_in, args=(function, source, cache)
+        target=_open_and_die_in, args=(function, source, folder)
     )
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    assert _left_in(cache) != before
-    open_log(other, cache=cache)
+    assert _left_in(folder) != before
+    open_log(other, cache=folder)
     if function != "cache.write_json":  # there the parsed log is whole already
-        assert _left_in(cache) == before
-    open_log(source, cache=cache)
+        assert _left_in(folder) == before
+    open_log(source, cache=folder)
     whole = tmp_path / "whole"
     for wanted in (other, source):
         open_log(wanted, cache=whole)
-    assert _left_in(cache) == _left_in(whole)
+    assert _left_in(folder) == _left_in(whole)
 
 
 def test_what_a_killed_generation_of_the_sample_left_goes_too(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ class TestTwoProcessesThatFetchOneAddress:
         context = multiprocessing.get_context("spawn")
         start, found = context.Barrier(2), context.Queue()
         running = [
-            context.Process(target=_fetch_all, args=(urls, tmp_path, start, found))
+            context.Process(target=_fetch_all, args=(urls, tmp_path, start, found), daemon=True)
             for _ in range(2)
         ]
         for process in running:
@@ -216,7 +216,7 @@ class TestTwoProcessesThatFetchOneAddress:
 
         server.content, server.answers = csv_bytes(ROWS), [hang, whole]
         first = multiprocessing.get_context("spawn").Process(
-            target=_fetch_one, args=(server.url, tmp_path)
+            target=_fetch_one, args=(server.url, tmp_path), daemon=True
         )
         first.start()
         half_sent.wait()

@@ -26,7 +26,9 @@ class Writer:
     def __init__(self, folder: Path, name: str | None = None) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, other = context.Pipe()
-        self._process = context.Process(target=_write_and_wait, args=(folder, name, other))
+        self._process = context.Process(
+            target=_write_and_wait, args=(folder, name, other), daemon=True
+        )
         self._process.start()
         self._connection.recv()
 

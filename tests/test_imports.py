@@ -14,6 +14,8 @@ ROOMS = {
         "errors",
         "addresses",
         "days",
+        "locks",
+        "staging",
         "workers",
         "tables",
         "event_log.schema",

@@ -1,9 +1,11 @@
 """Values as rows of exact text, in which two can be laid side by side."""
 
-from collections import deque
+import re
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prefect_compat.parity.fingerprint import DEEPEST, taken_apart
-from prefect_compat.parity.plain import NotComparable, Parts
+from prefect_compat.parity.fingerprint import DEEPEST
+from prefect_compat.parity.known import Known, known
+from prefect_compat.parity.plain import NotComparable, Part, Parts, qualified
 
 HEX_LINE = 32  # bytes
 LONGEST = 1000  # bits of an int in decimal; Python refuses to write the very long ones
 RESERVED = frozenset({"NA", "NaN", "NaT", "None", "<NA>"})
+NOTHING = "nothing"  # what stands for a cell that there is not, here and in `rows`
+CELLS = (NoneType, str, bytes, bool, int, float)
+AXES = ("index", "columns", "schema")
 LISTS = (list, tuple, deque)
 TABLES = (pd.DataFrame, pa.Table, pa.RecordBatch)
 COLUMNS = (
@@ -37,15 +43,42 @@ def text_rows(value: Any) -> pd.DataFrame:
     bytes and files a row for each 32 bytes, in hexadecimal by offset; else one row. Floats read
     as `repr`, missing values as NA, NaN, NaT or None; text is quoted where it could be mistaken
     for another cell.
+
+    A class that is not one of those known by their kind has a row ` type`, and what a value
+    carries beside (`attrs`, names of an index, attributes) one by its place; with a table these
+    are columns with a text in the first row.
     """
-    if isinstance(value, pd.Series):
-        value = value.to_frame(value.name)
-    if isinstance(value, TABLES):
-        names, columns = zip(*[*_levels(value), *_columns(value)], strict=True)
-        table = pd.concat([pd.Series(column, dtype="str") for column in columns], axis=1)
-        return table.set_axis(pd.Index(names, dtype="str"), axis=1)
-    rows = list(_leaves(value, "", ()))
+    if isinstance(value, (pd.Series, *TABLES)):
+        return _table_rows(value)
+    rows = _told_apart((_root(place), text) for place, text in _leaves(value, "", ()))
     return pd.DataFrame(rows, columns=["place", "value"], dtype="str")
+
+
+def _table_rows(value: Any) -> pd.DataFrame:
+    beside = [leaf for step, entry in _beside(value) for leaf in _leaves(entry, step, ())]
+    if isinstance(value, pd.Series):
+        beside = [leaf for leaf in beside if leaf[0] != ".name"]  # which names the column
+        value = value.to_frame(value.name)
+    columns = [*_levels(value), *_columns(value)]
+    rows = len(columns[0][1]) if columns else 0
+    for place, text in beside:
+        columns.append((_root(place), [text, *[NOTHING] * (rows - 1)][:rows]))
+    table = pd.concat([pd.Series(column, dtype="str") for _, column in columns], axis=1)
+    return table.set_axis(pd.Index([name for name, _ in columns], dtype="str"), axis=1)
+
+
+def _root(place: str) -> str:
+    return place.removeprefix(" ")
+
+
+def _told_apart(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Each place once: two bases of a value can show the same one."""
+    counted = Counter[str]()
+    found = []
+    for place, text in rows:
+        counted[place] += 1
+        found.append((place if counted[place] == 1 else f"{place} ({counted[place]})", text))
+    return found
 
 
 def _levels(table: Any) -> Iterator[tuple[str, list[str]]]:
@@ -91,11 +124,11 @@ def _typed(cell: Any) -> str:
 
 def _cell(cell: Any) -> str:
     """One text for a whole value; a container's leaves behind one another."""
-    if isinstance(cell, float):
-        return "NaN" if cell != cell else repr(float(cell))
-    if isinstance(cell, int) and cell.bit_length() > LONGEST:
+    if type(cell) is float:
+        return "NaN" if cell != cell else repr(cell)
+    if type(cell) is int and cell.bit_length() > LONGEST:
         return hex(cell)
-    if cell is None or isinstance(cell, (str, bytes, int)):
+    if type(cell) in CELLS:
         return repr(cell)
     if cell is pd.NA or cell is pd.NaT:
         return "NA" if cell is pd.NA else "NaT"
@@ -106,18 +139,20 @@ def _cell(cell: Any) -> str:
 
 
 def _leaves(value: Any, place: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
-    if isinstance(value, (bytes, bytearray)) and not above:
+    if type(value) in (bytes, bytearray) and not above:
         yield from _hex(bytes(value), place)
         return
     if isinstance(value, Path) and value.exists():
         yield from _files(value, place)
+        for step, entry in _beside(value):
+            yield from _leaves(entry, place + step, (*above, id(value)))
         return
     if id(value) in above or len(above) >= DEEPEST:
         yield place, f"{type(value).__name__} nested without end"
         return
     entries = _entries(value)
     if entries is None:
-        yield place, _cell(value) if _is_cell(value) else repr(value)
+        yield place, _cell(value) if _is_cell(value) else _whole(value)
         return
     is_empty = True
     for step, entry in entries:
@@ -128,41 +163,104 @@ def _leaves(value: Any, place: str, above: tuple[int, ...]) -> Iterator[tuple[st
 
 
 def _is_cell(value: Any) -> bool:
-    return value is None or value is pd.NA or isinstance(value, (str, bytes, int, float))
+    return value is pd.NA or type(value) in CELLS
+
+
+def _whole(value: Any) -> str:
+    """Its `repr`, without the address in memory, which no two processes share."""
+    return value.text if type(value) is _Shown else re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def _entries(value: Any) -> Iterable[tuple[str, Any]] | None:
     """What lies one step below, and the step; None for what is shown whole."""
     if isinstance(value, np.ndarray) and value.ndim != 1:
         flat = zip(np.ndindex(value.shape), _cells(value.ravel()), strict=True)
-        return ((f"[{', '.join(map(str, at))}]", _Shown(text)) for at, text in flat)
-    if isinstance(value, COLUMNS):
-        return ((f"[{row}]", _Shown(text)) for row, text in enumerate(_cells(value)))
-    if isinstance(value, TABLES):
-        return (
+        cells = ((f"[{', '.join(map(str, at))}]", _Shown(text)) for at, text in flat)
+    elif isinstance(value, COLUMNS):
+        cells = ((f"[{row}]", _Shown(text)) for row, text in enumerate(_cells(value)))
+    elif isinstance(value, TABLES):
+        cells = (
             (f"[{name!r}][{row}]", _Shown(text))
             for name, column in [*_levels(value), *_columns(value)]
             for row, text in enumerate(column)
         )
-    return _plain_entries(value)
+    else:
+        return _plain_entries(value)
+    return chain(cells, _beside(value))
+
+
+def _beside(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a table, a column or a whole value carries beside its cells or its text."""
+    try:
+        rules = known(type(value))
+        content, added = rules.content_and_added(value) if rules else (value, [])
+    except NotComparable:
+        return
+    if rules is not None:
+        yield from _type(rules, value)
+    if isinstance(value, (*TABLES, *COLUMNS)):
+        yield from _axes(value)
+        bases = [content, *(part.value for part in added if part.is_itself)]
+        for plain in bases:
+            yield from _labels(plain)
+    for part in added:
+        if not part.is_itself:
+            yield _step(part), part.value
+        elif rules is not None and rules.is_whole:
+            yield f" {part.name}", part.value
+
+
+def _axes(value: Any) -> Iterator[tuple[str, Any]]:
+    """The names of the axes of a pandas object, if there are any."""
+    for axis in ("index", "columns"):
+        names = list(getattr(getattr(value, axis, None), "names", []))
+        if any(name is not None for name in names):
+            yield f".{axis}.names", names
+
+
+def _labels(plain: Any) -> Iterator[tuple[str, Any]]:
+    """What has a place of its own, but for the cells and what is as usual."""
+    for part in plain.entries if type(plain) is Parts else ():
+        is_cells = part.name in AXES or not part.place.startswith(".")
+        is_usual = part.value is None or (part.name == "attrs" and not part.value)
+        if not is_cells and not is_usual and not part.place.startswith(".levels"):
+            yield part.place, part.value
+
+
+def _type(rules: Known, value: Any) -> Iterator[tuple[str, Any]]:
+    if rules.kind == qualified(type(value)):
+        yield " type", _Shown(rules.kind)
+
+
+def _step(part: Part) -> str:
+    return "" if part.is_itself else part.place or f".{part.name}"
 
 
 def _plain_entries(value: Any) -> Iterable[tuple[str, Any]] | None:
     try:
-        rule, plain = taken_apart(value)
+        rules = known(type(value))
+        plain = rules.taken_apart(value) if rules else value
     except NotComparable:
         return None
-    if rule is not None and rule.is_whole:
-        return None
+    if rules is not None:
+        if rules.is_whole:
+            beside = list(_beside(value))
+            return [("", _Shown(_whole(value))), *beside] if beside else None
+        entries = (
+            [(_step(part), part.value) for part in plain.entries]
+            if isinstance(plain, Parts)
+            else [("", plain)]
+        )
+        return [*_type(rules, value), *entries]
     if isinstance(plain, Parts):
-        return [(part.place or f".{part.name}", part.value) for part in plain.entries]
+        return [(_step(part), part.value) for part in plain.entries]
     if isinstance(plain, dict):
         return sorted(((f"[{_cell(key)}]", entry) for key, entry in plain.items()), key=_place)
     if isinstance(plain, (set, frozenset)):
         return [(f"{{{text}}}", _Shown(text)) for text in sorted(map(_cell, plain))]
     if isinstance(plain, LISTS):
         return zip((f"[{position}]" for position in count()), plain, strict=False)
-    return None if rule is None else [("", plain)]
+    return None
 
 
 def _place(entry: tuple[str, Any]) -> str:
@@ -174,9 +272,6 @@ class _Shown:
 
     def __init__(self, text: str) -> None:
         self.text = text
-
-    def __repr__(self) -> str:
-        return self.text
 
 
 def _files(path: Path, place: str) -> Iterator[tuple[str, str]]:

@@ -9,14 +9,82 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prefect_compat.parity.objects import zone_name
-from prefect_compat.parity.plain import Buffer, NotComparable, Part, Parts, Rule, inner
+from prefect_compat.parity.plain import (
+    Buffer,
+    NotComparable,
+    Part,
+    Parts,
+    Rule,
+    inner,
+    package,
+    qualified,
+)
+from prefect_compat.parity.zones import zone_name
 
 VOLATILE = ("creator", "pandas_version")  # in Arrow's b"pandas" metadata: who wrote, not what
 
 
+# Attributes in which pandas and NumPy themselves keep what the rules below read.
+OF_TABLE = frozenset(
+    {
+        *("_mgr", "_attrs", "_flags", "_name", "_typ", "_cache", "_item_cache", "_cacher"),
+        *("_is_copy", "_metadata"),
+    }
+)
+OF_INDEX = frozenset(
+    {
+        *("_data", "_name", "_names", "_cache", "_id", "_references", "_freq", "_range"),
+        *("_levels", "_codes", "sortorder", "_no_setting_name"),
+    }
+)
+OF_COLUMN = frozenset(
+    {
+        *("_data", "_mask", "_dtype", "_pa_array", "_cache", "_readonly", "_ndarray", "_freq"),
+        *("_sparse_index", "_sparse_values", "_left", "_right"),
+    }
+)
+OF_DTYPE = frozenset(
+    {
+        *("_categories", "_ordered", "_storage", "storage", "_na_value", "_unit", "_tz", "_freq"),
+        *("_subtype", "_closed", "_dtype", "_fill_value", "pyarrow_dtype", "_cache_dtypes"),
+        *("numpy_dtype", "kind", "itemsize", "type"),
+    }
+)
+OF_MASKED = frozenset(
+    {
+        *("_mask", "_fill_value", "_hardmask", "_sharedmask", "_isfield", "_baseclass"),
+        *("_optinfo", "_basedict"),
+    }
+)
+
+
 def _array(array: npt.NDArray[Any]) -> Any:
     """Byte order, strides and NaN payload are no content; `datetime64`'s unit is."""
+    array = np.asarray(array)
+    described = _described(array.dtype)
+    if not described:
+        return _content(array)
+    return Parts((Part("dtype", described, ".dtype"), Part("array", _content(array))))
+
+
+def _described(dtype: np.dtype[Any]) -> dict[str, Any]:
+    """What a dtype says beside the form of its cells."""
+    found: dict[str, Any] = {}
+    if dtype.metadata:
+        found["metadata"] = dict(dtype.metadata)
+    if dtype.kind == "T":
+        if hasattr(dtype, "na_object"):
+            found["missing"] = dtype.na_object
+        if not getattr(dtype, "coerce", True):
+            found["coerce"] = False
+    elif dtype.type is np.record or package(dtype.type) != "numpy":
+        found["cells"] = qualified(dtype.type)
+    if dtype.fields and len(dtype.fields) != len(dtype.names or ()):
+        found["titles"] = [dtype.fields[name][2:] for name in dtype.names or ()]
+    return found
+
+
+def _content(array: npt.NDArray[Any]) -> Any:
     dtype = array.dtype
     if dtype.names is not None:
         fields = (Part(name, array[name], f"[{name!r}]") for name in dtype.names)
@@ -48,12 +116,29 @@ def _cells(array: npt.NDArray[Any]) -> Part:
 
 def _masked(array: np.ma.MaskedArray[Any, Any]) -> Parts:
     mask = np.ma.getmaskarray(array)
-    return inner(missing=mask, present=array.data[~mask], fill=array.fill_value)
+    cells = np.ma.getdata(array, subok=False)
+    more = (
+        Part("hard", array.hardmask or None, ".hardmask"),
+        Part("info", vars(array)["_optinfo"] or None, "._optinfo"),
+        Part("of", None if array.baseclass is np.ndarray else array.baseclass, ".baseclass"),
+    )
+    # A record's fields are masked one by one.
+    present = cells[~mask] if mask.dtype.names is None else _fields(cells, mask)
+    usual = inner(missing=mask, present=present, fill=array.fill_value)
+    return Parts((*usual.entries, *(part for part in more if part.value is not None)))
+
+
+def _fields(cells: npt.NDArray[Any], mask: npt.NDArray[Any]) -> Any:
+    if mask.dtype.names is None:
+        return cells[~mask]
+    return {name: _fields(cells[name], mask[name]) for name in mask.dtype.names}
 
 
 def _column(array: Any) -> Any:
     """What lies behind a missing value is no content; nor is a text's storage."""
     dtype = array.dtype
+    if package(type(dtype)) not in ("pandas", "numpy"):
+        raise NotComparable(f"no content is known of a column of {qualified(type(dtype))}")
     match dtype:
         case pd.CategoricalDtype():
             codes = array.codes.astype("<i8")
@@ -96,37 +181,50 @@ def _index(index: pd.Index) -> Parts:
 
 
 def _series(series: Any) -> Parts:
+    plain = series if type(series) is pd.Series else pd.Series(series)
     return Parts(
         (
-            Part("name", series.name, ".name"),
-            Part("attrs", series.attrs, ".attrs"),
-            Part("index", series.index, ".index"),
-            Part("values", series.array, "", str(series.dtype)),
+            Part("name", plain.name, ".name"),
+            Part("attrs", vars(series).get("_attrs", {}), ".attrs"),
+            Part("index", plain.index, ".index"),
+            Part("values", plain.array, "", _dtype_text(plain.dtype)),
             *_extras(series, set(pd.Series._metadata)),
         )
     )
 
 
 def _table(table: pd.DataFrame) -> Parts:
+    plain = table if type(table) is pd.DataFrame else pd.DataFrame(table)
     columns = (
-        Part(str(name), table.iloc[:, position].array, f"[{name!r}]", str(dtype))
-        for position, (name, dtype) in enumerate(zip(table.columns, table.dtypes, strict=True))
+        Part(str(name), plain.iloc[:, position].array, f"[{name!r}]", _dtype_text(dtype))
+        for position, (name, dtype) in enumerate(zip(plain.columns, plain.dtypes, strict=True))
     )
     return Parts(
         (
-            Part("attrs", table.attrs, ".attrs"),
-            Part("columns", table.columns, ".columns"),
-            Part("index", table.index, ".index"),
+            Part("attrs", vars(table).get("_attrs", {}), ".attrs"),
+            Part("columns", plain.columns, ".columns"),
+            Part("index", plain.index, ".index"),
             *_extras(table, set()),
             *columns,
         )
     )
 
 
+def _dtype_text(dtype: Any) -> str:
+    """The dtype as it is shown, with a zone's name instead of the file it was read from."""
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return f"datetime64[{dtype.unit}, {zone_name(dtype.tz)}]"
+    return str(dtype)
+
+
 def _extras(value: Any, usual: set[str]) -> list[Part]:
-    """What a subclass carries along, as pandas' `_metadata` names it."""
+    """What a subclass carries along, as pandas' `_metadata` names it, and flags that are not the
+    usual ones."""
     names = [name for name in value._metadata if name not in usual]
-    return [Part(name, getattr(value, name, None), f".{name}") for name in names]
+    named = [Part(name, getattr(value, name, None), f".{name}") for name in names]
+    if value.flags.allows_duplicate_labels:
+        return named
+    return [*named, Part("allows_duplicate_labels", False, ".flags.allows_duplicate_labels")]
 
 
 def _arrow_table(table: Any) -> Parts:
@@ -164,7 +262,8 @@ def _type(kind: pa.DataType) -> Parts:
     """The type's text says all but the metadata of the fields inside."""
     serialized = getattr(kind, "__arrow_ext_serialize__", bytes)()
     fields = [kind.field(position) for position in range(kind.num_fields)]
-    return inner(text=str(kind), fields=fields, serialized=serialized)
+    more = {"storage": kind.storage_type} if isinstance(kind, pa.BaseExtensionType) else {}
+    return inner(text=str(kind), fields=fields, serialized=serialized, **more)
 
 
 def _arrow_array(array: Any) -> Parts:
@@ -253,27 +352,37 @@ def _bytes(array: Any) -> Buffer:
     return Buffer("bytes", (lengths, data[int(offsets[0]) : int(offsets[-1])].to_pybytes()))
 
 
+def _dtype(dtype: np.dtype[Any]) -> Any:
+    text, described = str(dtype.newbyteorder("<")), _described(dtype)
+    return inner(dtype=described, text=text) if described else text
+
+
 RULES: dict[type, Rule] = {
-    np.ndarray: Rule(_array, "array"),
-    np.memmap: Rule(_array, "array"),
-    np.ma.MaskedArray: Rule(_masked, "masked array"),
-    np.generic: Rule(lambda scalar: np.asarray(scalar), "scalar", True, is_whole=True),
-    np.str_: Rule(lambda scalar: np.asarray(scalar), "scalar", True, is_whole=True),
-    np.bytes_: Rule(lambda scalar: np.asarray(scalar), "scalar", True, is_whole=True),
-    np.dtype: Rule(lambda dtype: str(dtype.newbyteorder("<")), "dtype", True, is_whole=True),
-    pd.api.extensions.ExtensionDtype: Rule(
-        lambda dtype: pd.array([], dtype=dtype), "column dtype", True, is_whole=True
+    np.ndarray: Rule(_array, "array", covers=frozenset()),
+    np.memmap: Rule(_array, "array", covers=frozenset({"_mmap", "filename", "offset", "mode"})),
+    np.matrix: Rule(_array, covers=frozenset({"_getitem"})),
+    np.ma.MaskedArray: Rule(_masked, "masked array", covers=OF_MASKED),
+    **dict.fromkeys(
+        (np.generic, np.str_, np.bytes_), Rule(np.asarray, "scalar", ("numpy",), is_whole=True)
     ),
-    pd.api.extensions.ExtensionArray: Rule(_column, "column", has_one_kind=True),
-    pd.Index: Rule(_index, "index", has_one_kind=True),
-    pd.Series: Rule(_series, "series"),
-    pd.DataFrame: Rule(_table, "table"),
+    np.dtype: Rule(_dtype, "dtype", ("numpy",), is_whole=True),
+    pd.api.extensions.ExtensionDtype: Rule(
+        lambda dtype: pd.array([], dtype=dtype),
+        "column dtype",
+        ("pandas",),
+        is_whole=True,
+        covers=OF_DTYPE,
+    ),
+    pd.api.extensions.ExtensionArray: Rule(_column, "column", ("pandas",), covers=OF_COLUMN),
+    pd.Index: Rule(_index, "index", ("pandas",), covers=OF_INDEX),
+    pd.Series: Rule(_series, "series", covers=OF_TABLE),
+    pd.DataFrame: Rule(_table, "table", covers=OF_TABLE),
     pa.Table: Rule(_arrow_table, "arrow table"),
     pa.RecordBatch: Rule(_arrow_table, "arrow table"),
-    pa.Array: Rule(_arrow_array, "arrow array", has_one_kind=True),
-    pa.ChunkedArray: Rule(_arrow_array, "arrow array", has_one_kind=True),
-    pa.Scalar: Rule(lambda scalar: pa.repeat(scalar, 1), "arrow scalar", True, is_whole=True),
+    pa.Array: Rule(_arrow_array, "arrow array", ("pyarrow",)),
+    pa.ChunkedArray: Rule(_arrow_array, "arrow array", ("pyarrow",)),
+    pa.Scalar: Rule(lambda scalar: pa.repeat(scalar, 1), "arrow scalar", ("pyarrow",), True),
     pa.Schema: Rule(_schema, "arrow schema", is_whole=True),
     pa.Field: Rule(_field, "arrow field", is_whole=True),
-    pa.DataType: Rule(_type, "arrow type", True, is_whole=True),
+    pa.DataType: Rule(_type, "arrow type", ("pyarrow",), is_whole=True),
 }

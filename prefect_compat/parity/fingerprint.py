@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from prefect_compat.errors import DefinitionError
-from prefect_compat.parity import columns, objects
-from prefect_compat.parity.plain import Buffer, NotComparable, Part, Parts, Rule, inner, qualified
+from prefect_compat.parity.known import PLAIN, SETS, known, set_rule
+from prefect_compat.parity.plain import Buffer, NotComparable, Part, Parts, Rule, qualified
 
 UNKNOWN = "unknown"
 DEEPEST = 100  # levels; a deeper value would exhaust Python's stack before it is digested
@@ -45,17 +45,20 @@ def fingerprint(value: Any) -> Fingerprint:
     """The fingerprint of a value: tables, arrays, records, models, files, Python's own values.
 
     Content: types and dtypes, names, order of rows and columns, floats to the last bit and the
-    sign of zero, `attrs`. No content: layout in memory, chunks, byte order, the order of a
-    dict's or a set's entries, NaN's payload, where a file lies. Anything else is of unknown
-    kind until `register` says what stands for it.
+    sign of zero, `attrs`; of a class that extends a known one its name and every attribute and
+    slot, cached properties too, since these can be assigned. No content: layout in memory,
+    chunks, byte order, the order of a dict's or a set's entries, NaN's payload, where a file
+    lies, what stands in a class rather than its instance. Anything else is of unknown kind until
+    `register` says what stands for it.
     """
     try:
-        rule, kind = _rule(type(value))
-        plain = _taken_apart(rule, value) if rule else value
+        rules = known(type(value))
+        plain = rules.taken_apart(value) if rules else value
+        kind = rules.kind if rules else type(value).__name__
         members = list(_members(plain, (id(value), id(plain)))) if _has_names(plain) else []
         digest = _combined(plain, members) if members else _digest(plain, ())
         return Fingerprint(
-            kind=kind if rule else _shown_kind(value),
+            kind=kind if rules else _shown_kind(value),
             digest=_hash(kind, digest).hex(),
             shape=_shape(value),
             parts=_named(plain, members),
@@ -67,25 +70,17 @@ def fingerprint(value: Any) -> Fingerprint:
 def register(type_: type, as_plain: Callable[[Any], Any]) -> None:
     """`as_plain(value)`, of kinds known here, stands for the values of a type from now on.
 
-    Subclasses are covered; the nearest class of a value's MRO wins, and an earlier rule of the
-    same class is replaced. Each goes by its class's qualified name, which is content. Raises
-    DefinitionError for `object`, for Python's plain types, and for what is not a class.
+    Subclasses are covered, with all that they add; the nearest class of a value's MRO wins, and
+    an earlier rule of the same class is replaced. Each goes by its class's qualified name, which
+    is content. Raises DefinitionError for `object`, for Python's plain types, and for what is
+    not a class.
     """
-    if not isinstance(type_, type) or type_ is object or type_ in _PLAIN:
+    if not isinstance(type_, type) or type_ is object or type_ in PLAIN:
         raise DefinitionError(
             f"register: found {type_!r}, expected a class other than `object` and Python's own "
             "plain types. Register the class of the values; nothing was registered."
         )
-    _RULES[type_] = Rule(as_plain)
-
-
-def taken_apart(value: Any) -> tuple[Rule | None, Any]:
-    """The rule for a value and what then stands for it; for a plain value none, and itself.
-
-    Raises NotComparable if nothing is known of it.
-    """
-    rule, _ = _rule(type(value))
-    return rule, _taken_apart(rule, value) if rule else value
+    set_rule(type_, Rule(as_plain, is_final=True))
 
 
 def _float(value: float) -> bytes:
@@ -102,43 +97,6 @@ _LEAVES: dict[type, Callable[[Any], bytes]] = {
     bytes: bytes,
     bytearray: bytes,
 }
-_SEQUENCES = (list, tuple, deque)
-_SETS = (set, frozenset)
-_PLAIN = frozenset({*_LEAVES, *_SEQUENCES, *_SETS, dict, Parts, Buffer})
-_RULES: dict[type, Rule] = {**columns.RULES, **objects.RULES}
-
-
-def _rule(kind: type) -> tuple[Rule | None, str]:
-    """The rule of the nearest class, and the kind's name; no rule for a plain type."""
-    if kind in _PLAIN:
-        return None, kind.__name__
-    for base in kind.__mro__:
-        rule = _RULES.get(base) or objects.RULES_BY_NAME.get(qualified(base))
-        rule = rule or objects.rule_of_form(base)
-        if rule is not None:
-            is_named = rule.kind is not None and (rule.has_one_kind or base is kind)
-            return rule, str(rule.kind) if is_named else qualified(kind)
-        if base in _PLAIN:
-            return Rule(_extended(base)), qualified(kind)
-    raise NotComparable(
-        f"of unknown type {qualified(kind)}; `register` says how it becomes plain values"
-    )
-
-
-def _extended(base: type) -> Callable[[Any], Parts]:
-    """A subclass of a plain type: that, and what its attributes add."""
-    return lambda value: inner(value=base(value), state=object.__getstate__(value))
-
-
-def _taken_apart(rule: Rule, value: Any) -> Any:
-    try:
-        return rule.as_plain(value)
-    except NotComparable:
-        raise
-    except Exception as error:  # a user's own code, or properties of a user's class
-        raise NotComparable(
-            f"{qualified(type(value))} cannot be taken apart: {type(error).__name__}: {error}"
-        ) from error
 
 
 def _digest(value: Any, above: tuple[int, ...]) -> bytes:
@@ -153,9 +111,9 @@ def _digest(value: Any, above: tuple[int, ...]) -> bytes:
     if len(above) >= DEEPEST:
         raise NotComparable(f"nested deeper than {DEEPEST} levels")
     below = (*above, id(value))
-    rule, kind = _rule(type(value))
-    if rule is not None:
-        return _hash(kind, _digest(_taken_apart(rule, value), below))
+    rules = known(type(value))
+    if rules is not None:
+        return _hash(rules.kind, _digest(rules.taken_apart(value), below))
     return _combined(value, list(_members(value, below)))
 
 
@@ -177,7 +135,7 @@ def _members(value: Any, above: tuple[int, ...]) -> Iterator[tuple[Any, bytes]]:
             try:
                 yield position, _digest(entry, above)
             except NotComparable as error:
-                place = "{element}" if isinstance(value, _SETS) else f"[{position}]"
+                place = "{element}" if isinstance(value, SETS) else f"[{position}]"
                 raise error.below(place) from None
 
 
@@ -198,9 +156,11 @@ def _label(key: Any, digest: bytes, quoted: bool = False) -> str:
 
 def _combined(value: Any, members: list[tuple[Any, bytes]]) -> bytes:
     digests = [digest for _, digest in members]
-    if isinstance(value, (dict, *_SETS)):
+    if isinstance(value, (dict, *SETS)):
         digests.sort()
-    return _hash(type(value).__name__, *digests)
+    is_bounded = isinstance(value, deque) and value.maxlen is not None
+    bound = f" of {value.maxlen} at most" if is_bounded else ""
+    return _hash(type(value).__name__ + bound, *digests)
 
 
 def _hash(kind: str, *data: bytes) -> bytes:

@@ -19,12 +19,16 @@ class NotComparable(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a value: how it is reached from there (`.index`), and its dtype if a column."""
+    """A part of a value: how it is reached from there (`.index`), and its dtype if a column.
+
+    `is_itself`: no step below the value, but the value as one of its bases sees it.
+    """
 
     name: str
     value: Any
     place: str = ""
     dtype: str = ""
+    is_itself: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,25 @@ class Buffer:
 class Rule:
     """How the values of a type become plain values.
 
-    `kind` names the exact type; a subclass, or a rule without `kind`, goes by the class's own
-    name. `has_one_kind`: subclasses are mere layouts. `is_whole`: shown as one text.
+    `kind` names the exact type, and its subclasses in the packages `layouts` ("*": all), which
+    are mere layouts; any other class goes by its own name. `is_whole`: shown as one text.
+
+    `as_plain` stands for all that an instance of the exact type can carry; with `covers`, for
+    the attributes named there (of a class: by a function) and those that it returns, and any
+    other is content too. What a subclass adds is content, unless the rule `is_final`.
     """
 
     as_plain: Callable[[Any], Any]
     kind: str | None = None
-    has_one_kind: bool = False
+    layouts: tuple[str, ...] = ()
     is_whole: bool = False
+    covers: frozenset[str] | Callable[[type], frozenset[str]] | None = None
+    is_final: bool = False
+
+
+def package(kind: type) -> str:
+    """The package that a class belongs to: `pandas`."""
+    return str(kind.__module__).partition(".")[0]
 
 
 def qualified(kind: type) -> str:

@@ -50,7 +50,8 @@ def test_one_changed_cell_is_the_one_that_differs(column: str, cell: Any) -> Non
 def test_all_is_text_and_the_index_comes_first() -> None:
     index = pd.MultiIndex.from_tuples([("a", 1), ("b", 2), ("c", 3)])
     shown = text_rows(table().set_axis(index))
-    assert list(shown.columns) == ["index 0", "index 1", *table().columns]
+    attrs = ".attrs['provenance']['seed']"
+    assert list(shown.columns) == ["index 0", "index 1", *table().columns, attrs]
     assert {str(dtype) for dtype in shown.dtypes} == {"str"}
     assert not shown.isna().any(axis=None)
     assert shown["index 1"].tolist() == ["1", "2", "3"]
@@ -86,6 +87,7 @@ def test_an_arrow_table_shows_its_columns() -> None:
 def test_containers_and_records_show_a_leaf_a_row() -> None:
     value = {"b": [1, {"x": None}], "a": Trial(0.1, {"k": "v"}), 3: {"q"}, "e": []}
     assert places(value) == {
+        "['a'] type": "tests.prefect_compat.parity.values.Trial",
         "['a'].notes['k']": "'v'",
         "['a'].score": "0.1",
         "['b'][0]": "1",

@@ -155,7 +155,7 @@ FAULTS: dict[str, tuple[Shop, D, str]] = {
         f"document[{DAY}]",
     ),
     "what cannot be compared": (
-        replace(GOOD, document=lambda d: {**d, "how": open}),
+        replace(GOOD, document=lambda d: {**d, "how": object()}),
         D.NOT_COMPARABLE,
         f"document[{DAY}]",
     ),

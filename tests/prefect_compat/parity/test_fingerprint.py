@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_compat.errors import DefinitionError
-from prefect_compat.parity import fingerprint as module
+from prefect_compat.parity import known as module
 from prefect_compat.parity.fingerprint import fingerprint, register
 
 
@@ -165,6 +165,9 @@ def mixed(cell: Any) -> pd.DataFrame:
     return pd.DataFrame({"ok": [1, 2], "odd": pd.Series([1, cell], dtype=object)})
 
 
+LAMBDA = lambda: 1  # noqa: E731
+
+
 def generator() -> Iterator[int]:
     yield 1
 
@@ -174,20 +177,21 @@ def generator() -> Iterator[int]:
     [
         (object(), "builtins.object: of unknown type builtins.object"),
         (generator(), "builtins.generator: of unknown type"),
-        (len, "builtins.builtin_function_or_method: of unknown type"),
+        (LAMBDA, "builtins.function: of unknown type builtins.function: <function <lambda>"),
+        ([].append, "builtins.builtin_function_or_method: of unknown type"),
         (threading.Lock(), "_thread.lock: of unknown type"),
         (
             {"model": Holder([1, threading.Lock()])},
             "builtins.dict: ['model'].steps[1]: of unknown type _thread.lock",
         ),
         ({object(): 1}, "builtins.dict: {key}: of unknown type"),
-        ({1, len}, "builtins.set: {element}: of unknown type"),
+        ({1, LAMBDA}, "builtins.set: {element}: of unknown type"),
         (cycle(), "builtins.list: [1]['self']: contains itself"),
         (deep(5000), "builtins.list: [0][0]"),
-        (mixed(len), "pandas.DataFrame: ['odd'][1]: of unknown type"),
-        (np.array([[1, len]], object), "numpy.ndarray: [1]: of unknown type"),
-        (Holder(table().assign(x=[len] * 3)), f"{__name__}.Holder: .steps['x'][0]: of unknown"),
-        (table().set_axis([len, 1, 2]), "pandas.DataFrame: .index[0]: of unknown type"),
+        (mixed(LAMBDA), "pandas.DataFrame: ['odd'][1]: of unknown type"),
+        (np.array([[1, LAMBDA]], object), "numpy.ndarray: [1]: of unknown type"),
+        (Holder(table().assign(x=[LAMBDA] * 3)), f"{__name__}.Holder: .steps['x'][0]: of unknown"),
+        (table().set_axis([LAMBDA, 1, 2]), "pandas.DataFrame: .index[0]: of unknown type"),
     ],
 )
 def test_what_is_unknown_equals_nothing_not_even_itself(value: Any, start: str) -> None:
@@ -215,8 +219,10 @@ class Puppy(Dog):
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(module, "_RULES", dict(module._RULES))
+    yield
+    module.forget()
 
 
 @pytest.mark.usefixtures("registry")
@@ -236,7 +242,7 @@ def test_a_registered_class_covers_its_subclasses_and_the_nearest_wins() -> None
 def test_what_is_registered_is_known_inside_others_and_unknown_where_its_plain_is() -> None:
     register(Animal, lambda animal: {"name": animal.name})
     assert fingerprint({"pets": [Animal("a")]}).is_comparable
-    found = fingerprint({"pets": [Animal(len)]})
+    found = fingerprint({"pets": [Animal(LAMBDA)]})
     assert found.digest.startswith("builtins.dict: ['pets'][0]['name']: of unknown type")
 
 

@@ -12,6 +12,7 @@ import click
 
 from prefect_compat.errors import ConfigError, PrefectCompatError
 from prefect_compat.project import Project
+from prefect_compat.signals import ending_on_signals
 
 PARITY_DIFFERS = REFUSED = 1
 COULD_NOT_RUN = 2
@@ -51,11 +52,17 @@ def project_options(command: Callable[..., None]) -> Callable[..., None]:
 job_option = click.option("-j", "--job", required=True, help="name of the job")
 
 
-@click.group()
+class InterruptibleGroup(click.Group):
+    """Commands that end on Ctrl-C and on SIGTERM: see `ending_on_signals`."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with ending_on_signals():
+            return super().invoke(ctx)
+
+
+@click.group(cls=InterruptibleGroup)
 def main() -> None:
     """A Dagster job as a native Prefect flow, and the comparison of the two."""
-    # The first start of an ephemeral server takes up to 15 s, close to Prefect's limit of 20.
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 
 
 @main.command()
@@ -89,6 +96,7 @@ def run(
     from prefect_compat.partitions import run_keys
     from prefect_compat.plan import resolve_job
     from prefect_compat.runners import named_task_runner
+    from prefect_compat.server import validate_server
 
     with _errors_said():
         run_config = read_run_config(config) if config else {}
@@ -97,6 +105,7 @@ def run(
         task_runner = named_task_runner(runner, workers, address)
         flow = as_flow(defs, job=job, run_config=run_config, task_runner=task_runner)
         parameters = {"partition": partition} if partition is not None else {}
+        validate_server()
         try:
             result = flow(**parameters)
         except (ParameterTypeError, ParameterBindError) as error:
@@ -123,7 +132,8 @@ def serve(project: Project, job: str, name: str, cron: str | None) -> None:
     from prefect.settings import get_current_settings
 
     from prefect_compat.plan import read_plan, resolve_job
-    from prefect_compat.project import SERVED, as_served
+    from prefect_compat.project import SERVED, SERVING_PID, as_served
+    from prefect_compat.server import validate_server
 
     with _errors_said():
         found = read_plan(resolve_job(project.load(), job))
@@ -137,7 +147,9 @@ def serve(project: Project, job: str, name: str, cron: str | None) -> None:
                 "PREFECT_API_URL is not set. Start a server (`prefect server start`) and name it,"
                 " for instance http://127.0.0.1:4200/api."
             )
+        validate_server()
         os.environ[SERVED] = as_served(project, job)
+        os.environ[SERVING_PID] = str(os.getpid())
         deployment = RunnerDeployment.from_entrypoint(
             "prefect_compat.served.flow",
             name=name,

@@ -25,5 +25,9 @@ class StepError(PrefectCompatError):
     result: Any = None  # a FlowResult: errors know nothing of flows
 
 
+class ServerError(PrefectCompatError):
+    """Prefect's API cannot be reached, refuses, or does not start."""
+
+
 class ComparisonError(PrefectCompatError):
     """One side of a comparison could not be run or read."""

@@ -1,14 +1,16 @@
 """A Dagster job as a native Prefect flow: one task a step, ordered and recorded by Prefect."""
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cached_property
 from typing import Any
 
 import dagster as dg
 import prefect
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
+from prefect.exceptions import TerminationSignal
 from prefect.futures import PrefectFuture, PrefectWrappedFuture
 from prefect.states import Crashed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -28,6 +30,7 @@ from prefect_compat.parameters import (
 )
 from prefect_compat.partitions import RANGE, chunks, run_keys, run_tags
 from prefect_compat.plan import Edge, Plan, Step, read_edges, read_plan
+from prefect_compat.server import prefect_api
 from prefect_compat.source import JobSource
 from prefect_compat.tasks import DYNAMIC, TaskOptions
 from prefect_compat.wiring import WiredStep, Wiring
@@ -115,13 +118,27 @@ def as_flow(
     run.__name__ = run.__qualname__ = plan.name
     run.__doc__ = docstring(source, plan)
     set_signature(run, flow_parameters(source, plan, base))
-    return prefect.Flow(
+    return DerivedFlow(
         run,
         name=plan.name.replace("_", "-"),
         description=job_def.description,
         flow_run_name=f"{plan.name} {{{PARTITION}}}" if plan.is_partitioned else plan.name,
         task_runner=task_runner,
     )
+
+
+class DerivedFlow(prefect.Flow[..., FlowResult]):
+    """A Prefect flow that is called with our temporary server where no server is named."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        with prefect_api():
+            return super().__call__(*arguments, **named)
+
+    def with_options(self, **options: Any) -> "DerivedFlow":
+        # Prefect makes a flow of its own class of it.
+        flow = super().with_options(**options)
+        flow.__class__ = DerivedFlow
+        return flow  # type: ignore[return-value]  # it has just become one
 
 
 class _Build:
@@ -172,7 +189,7 @@ def run_graph(execution: Execution, wiring: Wiring, source: JobSource | None) ->
 
     Steps that do not depend on the failed one run on; those that do never start.
     """
-    with _submission(execution, wiring, source) as submission:
+    with _crash_recorded(), _submission(execution, wiring, source) as submission:
         submission.submit_all()
         futures = submission.futures
         for future in futures.values():
@@ -195,6 +212,30 @@ def run_graph(execution: Execution, wiring: Wiring, source: JobSource | None) ->
         error.result = _result(execution, futures)
         raise error from (cause if isinstance(cause, BaseException) else None)
     return _result(execution, futures)
+
+
+@contextmanager
+def _crash_recorded() -> Iterator[None]:
+    """Records the flow run as crashed as soon as it is interrupted.
+
+    Prefect does so too, but only once the steps that are running have ended: threads cannot be
+    interrupted. Where the process ends before, the run would stay Running. One that is being
+    cancelled is left to Prefect.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, TerminationSignal) as interruption:
+        context = FlowRunContext.get()
+        if context is not None and context.flow_run is not None:
+            run_id = context.flow_run.id
+            with suppress(Exception), get_client(sync_client=True) as client:
+                state = client.read_flow_run(run_id).state
+                if state is not None and state.is_running():
+                    crashed: State[Any] = Crashed(
+                        message=f"Interrupted: {type(interruption).__name__}."
+                    )
+                    client.set_flow_run_state(run_id, crashed, force=True)
+        raise
 
 
 def _result(execution: Execution, futures: Mapping[str, PrefectFuture[StepResult]]) -> FlowResult:

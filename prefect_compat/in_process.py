@@ -21,6 +21,7 @@ from prefect_compat.errors import StepError
 from prefect_compat.execution import Execution, RunRequest, open_execution
 from prefect_compat.flow import run_graph
 from prefect_compat.plan import read_plan
+from prefect_compat.server import prefect_api
 from prefect_compat.wiring import Wiring
 
 Assets = Sequence[dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset]
@@ -177,7 +178,8 @@ def _run_flow(request: RunRequest, instance: dg.DagsterInstance, raise_on_error:
     flow: prefect.Flow[[], None] = prefect.Flow(
         run, name=request.job.name, flow_run_name=request.job.name, task_runner=one_at_a_time
     )
-    flow(return_state=True)
+    with prefect_api():
+        flow(return_state=True)
     if errors and not (opened and isinstance(errors[0], StepError)):
         raise errors[0]
     execution = opened[0]

@@ -20,6 +20,8 @@ from prefect_compat.errors import DefinitionError
 
 # The environment variable that tells `prefect_compat.served` which job's flow to build.
 SERVED = "PREFECT_COMPAT_SERVED"
+# And the one with the process that serves it: a flow run's process ends with it.
+SERVING_PID = "PREFECT_COMPAT_SERVING_PID"
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ import json
 import os
 import platform
 import resource
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -19,7 +21,10 @@ from prefect_compat.parity.files import STORE
 from prefect_compat.parity.injection import Fault, injected
 from prefect_compat.parity.record import Cost, Record
 from prefect_compat.project import Project
+from prefect_compat.signals import GRACE_S, end_with_parent, end_with_tree, ending_on_signals
 
+# The environment variable with the process of the comparison: a side ends with it.
+COMPARING_PID = "PREFECT_COMPAT_COMPARING_PID"
 QUIET_DAGSTER = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
@@ -74,14 +79,24 @@ def start_side(module: str, task: SideTask, store_variables: tuple[str, ...]) ->
 def start_process(module: str, task: str, home: Path, store_variables: tuple[str, ...]) -> int:
     """Runs a module on its task in the environment of one side; what it prints is logged there."""
     home.mkdir(parents=True, exist_ok=True)
+    environment = side_environment(os.environ, home, store_variables)
     with (home / "log.txt").open("ab") as log:
-        return subprocess.run(
+        side = subprocess.Popen(
             [sys.executable, "-m", module, task],
-            env=side_environment(os.environ, home, store_variables),
+            env={**environment, COMPARING_PID: str(os.getpid())},
             stdout=log,
             stderr=subprocess.STDOUT,
-            check=False,
-        ).returncode
+            # Ctrl-C in a terminal reaches the comparison alone, which then ends its side in order.
+            start_new_session=True,
+        )
+    try:
+        return side.wait()
+    finally:
+        if side.poll() is None:
+            end_with_tree(side.pid, GRACE_S + 1)
+            side.wait()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(side.pid, signal.SIGKILL)  # what it has left behind in its session
 
 
 def end_left_behind(home: Path) -> None:
@@ -109,8 +124,6 @@ def side_environment(
         **kept,
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        # The first start of an ephemeral server takes up to 15 s, close to its default limit.
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "DO_NOT_TRACK": "1",
         **{name: str(home / STORE) for name in store_variables},
         # Each side's own in any case; Dagster's default IO manager stores below it.
@@ -121,8 +134,10 @@ def side_environment(
 def main(run: Callable[[SideTask], Record]) -> None:
     """The body of a side's process: runs the task given on the command line."""
     task = SideTask.from_json(sys.argv[1])
+    if COMPARING_PID in os.environ:
+        end_with_parent(int(os.environ[COMPARING_PID]))
     try:
-        with injected(task.fault):
+        with ending_on_signals(), injected(task.fault):
             record = run(task)
     except PrefectCompatError as error:
         sys.exit(str(error))

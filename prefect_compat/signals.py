@@ -1,0 +1,196 @@
+"""How a command ends on Ctrl-C or SIGTERM: soon, and with all its processes."""
+
+import atexit
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from types import FrameType, TracebackType
+from typing import Any
+
+import psutil
+
+# What a step that is running has left to end. An orderly end and then this stay below 10 s.
+GRACE_S = 4.0
+EXIT_FUNCTIONS_S = 2.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Processes that this one's exit functions end: the temporary server, after the last log lines.
+ended_at_exit: set[int] = set()
+
+
+class InterruptedBySignal(KeyboardInterrupt):
+    """SIGINT or SIGTERM, raised in the main thread."""
+
+
+class ending_on_signals:
+    """Ends the process with exit code 130 on SIGINT and 143 on SIGTERM.
+
+    The first signal is raised in the main thread, so that the flow run is recorded as crashed and
+    context managers close. What has not ended `grace_s` later is ended without asking: a thread
+    cannot be interrupted, and neither can its step. A second signal does the same at once.
+
+    Python's handlers alone do not do: Prefect and Dagster put their own in their place while a run
+    is open, and a main thread in C code runs none. The wake-up descriptor tells of every signal.
+    """
+
+    def __init__(self, grace_s: float = GRACE_S) -> None:
+        self._grace_s = grace_s
+        self._signal: signal.Signals | None = None
+        self._is_noticed = threading.Event()
+        self._has_raised = False
+        self._has_said = False
+
+    def __enter__(self) -> None:
+        self._is_active = threading.current_thread() is threading.main_thread()
+        if not self._is_active:
+            return  # only the main thread can handle signals
+        self._previous = {number: signal.signal(number, self._raise) for number in SIGNALS}
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._previous_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, name="signals", daemon=True).start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self._is_active:
+            return
+        if error is not None and not isinstance(error, Exception | SystemExit):
+            self._is_noticed.wait(1)  # what was raised may be here before the other thread is
+        if self._signal is None:
+            signal.set_wakeup_fd(self._previous_fd)
+            for number, handler in self._previous.items():
+                signal.signal(number, handler)
+            self._writer.close()  # ends the thread
+            return
+        # The thread goes on: ending the interpreter waits for the threads of steps.
+        end_processes(_children(), self._grace_s)
+        self._say()
+        sys.exit(128 + self._signal)
+
+    def _raise(self, number: int, frame: FrameType | None) -> None:
+        self._notice(number)
+        if not self._has_raised:
+            self._has_raised = True
+            raise InterruptedBySignal
+
+    def _notice(self, number: int) -> None:
+        if self._signal is None:
+            self._signal = signal.Signals(number)
+        self._is_noticed.set()
+
+    def _watch(self) -> None:
+        first = self._next_signal(None)
+        if first is None:
+            self._reader.close()
+            return
+        self._notice(first)
+        self._next_signal(self._grace_s)
+        self._end_now()
+
+    def _next_signal(self, wait_s: float | None) -> int | None:
+        """The next SIGINT or SIGTERM; None when there was none in time, or none can come."""
+        until = None if wait_s is None else time.monotonic() + wait_s
+        while True:
+            left = None if until is None else max(until - time.monotonic(), 0.001)
+            self._reader.settimeout(left)
+            try:
+                found = self._reader.recv(1)
+            except TimeoutError:
+                return None
+            if not found:
+                return None
+            if found[0] in SIGNALS:
+                return found[0]
+
+    def _end_now(self) -> None:
+        assert self._signal is not None
+        end_processes(_children(), 0)
+        # Temporary folders are removed in exit functions, which `os._exit` leaves out.
+        removing = threading.Thread(target=_run_exit_functions, daemon=True)
+        removing.start()
+        removing.join(EXIT_FUNCTIONS_S)
+        end_processes(psutil.Process().children(recursive=True), 0)
+        self._say()
+        os._exit(128 + self._signal)
+
+    def _say(self) -> None:
+        if self._has_said or self._signal is None:
+            return
+        self._has_said = True
+        with contextlib.suppress(OSError, ValueError):  # whoever read it may be gone
+            sys.stdout.flush()
+            sys.stderr.write(f"Ended by {self._signal.name}.\n")
+            sys.stderr.flush()
+
+
+def _run_exit_functions() -> None:
+    run: Any = getattr(atexit, "_run_exitfuncs", None)  # CPython's; elsewhere they are left out
+    if run is not None:
+        with contextlib.suppress(Exception):
+            run()
+
+
+def _children() -> list[psutil.Process]:
+    found = psutil.Process().children(recursive=True)
+    last = [child for child in found if child.pid in ended_at_exit]
+    kept = ended_at_exit.union(*({each.pid for each in _below(child)} for child in last))
+    return [child for child in found if child.pid not in kept]
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        found: list[psutil.Process] = process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    return found
+
+
+def end_processes(processes: Iterable[psutil.Process], wait_s: float) -> None:
+    """Asks each process to end, and kills what is left after `wait_s` seconds."""
+    left = list(processes)
+    if wait_s > 0:
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.terminate()
+        left = psutil.wait_procs(left, wait_s)[1]
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, 2)
+
+
+def end_with_tree(pid: int, wait_s: float) -> None:
+    """Asks a process to end; kills it and all that it started `wait_s` seconds later."""
+    try:
+        process = psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return
+    below = _below(process)
+    end_processes([process], wait_s)
+    end_processes(below, 0)
+
+
+def end_with_parent(parent: int, grace_s: float = GRACE_S) -> None:
+    """Ends this process soon after its parent, the process `parent`, has ended, however it did.
+
+    By the parent's id, not by a pipe that closes: a process that the project forks would hold the
+    pipe open, and Prefect starts a deployment's runs without one.
+    """
+    threading.Thread(target=_follow, args=(parent, grace_s), name="parent", daemon=True).start()
+
+
+def _follow(parent: int, grace_s: float) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(grace_s)
+    end_processes(psutil.Process().children(recursive=True), 0)
+    os._exit(128 + signal.SIGTERM)

@@ -206,7 +206,7 @@ def validate_server() -> None:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__
         raise ServerError(
-            f"No Prefect server answers at {API_URL}={url} ({reason}).\n"
+            f"No Prefect server answers at {API_URL}={_shown(url)} ({reason}).\n"
             f"Start it (`prefect server start`), or name a running one in {API_URL}."
         ) from error
     except ValueError as error:  # no JSON, or another's
@@ -217,13 +217,13 @@ def _refusal(url: str, response: httpx.Response) -> str:
     found = f"{response.status_code} {response.reason_phrase}"
     if response.status_code in (401, 403):
         return (
-            f"The Prefect server at {API_URL}={url} refuses the credentials ({found}).\n"
+            f"The Prefect server at {API_URL}={_shown(url)} refuses the credentials ({found}).\n"
             "Set PREFECT_API_AUTH_STRING to its user:password, or PREFECT_API_KEY for Prefect"
             " Cloud."
         )
     if response.status_code >= 500:
         return (
-            f"The Prefect server at {API_URL}={url} cannot answer ({found}).\n"
+            f"The Prefect server at {API_URL}={_shown(url)} cannot answer ({found}).\n"
             "See its log, or name another server."
         )
     return _no_api(url, found)
@@ -231,7 +231,14 @@ def _refusal(url: str, response: httpx.Response) -> str:
 
 def _no_api(url: str, found: str) -> str:
     return (
-        f"What answers at {API_URL}={url} is not Prefect's API ({found}).\n"
+        f"What answers at {API_URL}={_shown(url)} is not Prefect's API ({found}).\n"
         "Correct the address; that of a server of your own ends in /api, such as"
         " http://127.0.0.1:4200/api."
     )
+
+
+def _shown(url: str) -> str:
+    """The address without user and password."""
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"

@@ -6,6 +6,7 @@ ops; a blocking and a warning check; an observation, and a ledger kept elsewhere
 """
 
 import time
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,38 @@ class Files(dg.ConfigurableIOManager):
 
 def same(value: Any) -> Any:
     return value
+
+
+@dataclass
+class Payment:
+    euro: int
+
+
+class LatePayment(Payment):
+    """What it adds to a payment is no field."""
+
+    days: int = 0
+
+
+@dataclass
+class Basket(dict[str, int]):
+    owner: str
+
+    def __reduce__(self) -> Any:
+        return Basket, (self.owner,), None, None, iter(self.items())
+
+
+class Shelf(namedtuple("Shelf", "row column")):
+    label: str = ""
+
+
+def records() -> dict[str, Any]:
+    """Records that carry something besides their fields."""
+    late, basket, shelf = LatePayment(5), Basket("a customer"), Shelf(1, 2)
+    late.days = 3
+    basket["pen"] = 2
+    shelf.label = "pens"
+    return {"paid": Payment(5), "late": late, "basket": basket, "shelf": shelf}
 
 
 @dataclass(frozen=True)
@@ -143,7 +176,10 @@ def build(root: Path, shop: Shop) -> dg.Definitions:
     @dg.asset(partitions_def=DAYS, output_required=not shop.skips)
     def document(score: Any) -> Any:
         if not shop.skips:
-            yield dg.Output(shop.document({"id": 1, "score": {"mean": float(score[0]), "n": 2}}))
+            mean = float(score[0])
+            yield dg.Output(
+                shop.document({"id": 1, "score": {"mean": mean, "n": 2}, "records": records()})
+            )
 
     @dg.asset(
         partitions_def=DAYS,

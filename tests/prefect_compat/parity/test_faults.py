@@ -63,6 +63,23 @@ def last_bit(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(price=price)
 
 
+def with_record(name: str, **attributes: Any) -> Callable[[dict[str, Any]], Any]:
+    """The document, something added to one of its records."""
+
+    def changed(document: dict[str, Any]) -> dict[str, Any]:
+        record = document["records"][name]
+        for attribute, value in attributes.items():
+            setattr(record, attribute, value)
+        return document
+
+    return changed
+
+
+def fuller(document: dict[str, Any]) -> dict[str, Any]:
+    document["records"]["basket"]["pen"] = 3
+    return document
+
+
 def first_missing(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(price=table["price"].mask(table.index == 0))
 
@@ -153,6 +170,26 @@ FAULTS: dict[str, tuple[Shop, D, str]] = {
         replace(GOOD, document=lambda d: {**d, "comment": None}),
         D.CONTENT,
         f"document[{DAY}]",
+    ),
+    "an attribute that is no field of a dataclass": (
+        replace(GOOD, document=with_record("paid", tip=1)),
+        D.CONTENT,
+        f"document[{DAY}], records",
+    ),
+    "an attribute of a dataclass's subclass": (
+        replace(GOOD, document=with_record("late", days=4)),
+        D.CONTENT,
+        f"document[{DAY}], records",
+    ),
+    "an entry of a dataclass that is a dict": (
+        replace(GOOD, document=fuller),
+        D.CONTENT,
+        f"document[{DAY}], records",
+    ),
+    "an attribute of a named tuple": (
+        replace(GOOD, document=with_record("shelf", label="ink")),
+        D.CONTENT,
+        f"document[{DAY}], records",
     ),
     "what cannot be compared": (
         replace(GOOD, document=lambda d: {**d, "how": object()}),
@@ -334,9 +371,7 @@ HARMLESS: dict[str, Shop] = {
     "a copy": replace(GOOD, log=lambda t: t.copy(deep=True)),
     "a view": replace(GOOD, sample=lambda t: pd.concat([t, t]).iloc[:10]),
     "an index as a range or as numbers": replace(GOOD, sample=lambda t: t.set_axis(np.arange(10))),
-    "the order of a document's keys": replace(
-        GOOD, document=lambda d: {"score": dict(reversed(d["score"].items())), "id": d["id"]}
-    ),
+    "the order of a document's keys": replace(GOOD, document=lambda d: dict(reversed(d.items()))),
     "the order of metadata": replace(GOOD, metadata=lambda: {"unit": "euro", "rows": 50}),
     "metadata of the run": replace(
         GOOD,

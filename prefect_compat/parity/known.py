@@ -92,13 +92,16 @@ class Known:
             for claim in self.claims[1:]
             if not (isinstance(value, Enum) and _is_its_value(value, claim.base))
         ]
+        stored = state.stored(self.layout, value, self.ignored)
+        if not stored:  # by far the most values
+            return content, others
         shown = [
             part
             for plain in (content, *(other.value for other in others))
             if type(plain) is Parts
             for part in plain.entries
         ]
-        return content, [*others, *state.parts(self.layout, value, shown, self.ignored)]
+        return content, [*others, *state.parts(stored, shown)]
 
 
 _KNOWN: dict[type, Known | None] = {}

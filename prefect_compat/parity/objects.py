@@ -299,7 +299,12 @@ RULES: dict[type, Rule] = {
         is_whole=True,
         covers=frozenset(),
     ),
-    pd.Period: Rule(lambda value: (value.ordinal, value.freqstr), "period", is_whole=True),
+    pd.Period: Rule(
+        lambda value: (value.ordinal, value.freqstr),
+        "period",
+        is_whole=True,
+        covers=frozenset(),
+    ),
     pd.Interval: Rule(
         lambda value: (value.left, value.right, value.closed), "interval", is_whole=True
     ),

@@ -28,6 +28,9 @@ class Layout:
     fault: str = ""
 
 
+Stored = tuple[str, Any, str]  # name, value, and where it lies: `__slots__` or `__dict__`
+
+
 def layout(kind: type, known: Iterable[type]) -> Layout:
     """The layout of a class whose bases `known` are digested on their own."""
     known = (*known, object)
@@ -47,35 +50,43 @@ def layout(kind: type, known: Iterable[type]) -> Layout:
     return Layout(tuple(slots), attributes, fault)
 
 
-def parts(layout: Layout, value: Any, shown: Iterable[Part], ignored: frozenset[str]) -> list[Part]:
-    """The state as parts by name, without `ignored` and what `shown` has as the same attribute."""
+def stored(layout: Layout, value: Any, ignored: frozenset[str]) -> list[Stored]:
+    """The state of an instance, without the names in `ignored`. Raises NotComparable."""
     if layout.fault:
         raise NotComparable(
             f"of unknown type {qualified(type(value))}: {layout.fault}; `register` says how it "
             "becomes plain values"
         )
-    taken = {part.place: part.value for part in shown}
-    found = []
-    for name, place, entry in _stored(layout, value):
-        if name in ignored or taken.get(f".{name}", NOTHING) is entry:
-            continue
-        step = place if f".{name}" in taken else f".{name}"
-        taken[step] = entry
-        found.append(Part(step, entry, step))
-    return sorted(found, key=lambda part: part.name)
-
-
-def _stored(layout: Layout, value: Any) -> Iterator[tuple[str, str, Any]]:
-    """Name, place where the plain name is another's, and value."""
+    found: list[Stored] = []
     for name, read in layout.slots:
         try:
-            yield name, f".__slots__[{name!r}]", read(value)
+            entry = read(value)
         except AttributeError:  # never set
             continue
-    for name, entry in (layout.attributes(value) if layout.attributes else {}).items():
-        if type(name) is not str:
-            raise NotComparable(f"found an attribute {name!r}, expected its name to be text")
-        yield name, f".__dict__[{name!r}]", entry
+        if name not in ignored:
+            found.append((name, entry, "__slots__"))
+    if layout.attributes is not None:
+        for name, entry in layout.attributes(value).items():
+            if type(name) is not str:
+                raise NotComparable(f"found an attribute {name!r}, expected its name to be text")
+            if name not in ignored:
+                found.append((name, entry, "__dict__"))
+    return found
+
+
+def parts(stored: Iterable[Stored], shown: Iterable[Part]) -> list[Part]:
+    """The state as parts by name, without what `shown` has as the same attribute."""
+    taken = {part.place: part.value for part in shown}
+    found = []
+    for name, value, where in stored:
+        place = f".{name}"
+        if taken.get(place, NOTHING) is value:
+            continue
+        if place in taken:
+            place = f".{where}[{name!r}]"
+        taken[place] = value
+        found.append(Part(place, value, place))
+    return sorted(found, key=lambda part: part.name)
 
 
 def _slots(kind: type) -> Iterator[tuple[str, Callable[[Any], Any]]]:

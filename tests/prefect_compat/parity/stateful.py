@@ -549,6 +549,7 @@ SUBCLASSED: dict[str, Made] = {
     "Index's": lambda: pd.Index([1])._view(),
     "Timestamp": lambda: pd.Timestamp(1),
     "Timedelta": lambda: pd.Timedelta(1),
+    "Period": lambda: pd.Period("2016"),
     "categorical": lambda: pd.Categorical(["a"]),
     "nullable": lambda: pd.array([1, None]),
     "sparse": lambda: scipy.sparse.csr_array([[0, 1]]),

@@ -361,6 +361,7 @@ RULES: dict[type, Rule] = {
     np.ndarray: Rule(_array, "array", covers=frozenset()),
     np.memmap: Rule(_array, "array", covers=frozenset({"_mmap", "filename", "offset", "mode"})),
     np.matrix: Rule(_array, covers=frozenset({"_getitem"})),
+    type(np.ma.masked): Rule(lambda _: "masked", "masked", is_whole=True),
     np.ma.MaskedArray: Rule(_masked, "masked array", covers=OF_MASKED),
     **dict.fromkeys(
         (np.generic, np.str_, np.bytes_), Rule(np.asarray, "scalar", ("numpy",), is_whole=True)

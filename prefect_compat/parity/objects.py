@@ -45,6 +45,7 @@ from prefect_compat.parity.zones import LIBRARIES, exact_zone_content, zone_name
 # and the packages of scikit-learn whose classes write it.
 DERIVED = {
     "_loss": ("sklearn.ensemble",),
+    "_loss_function_": ("sklearn.linear_model",),
     "_tree": ("sklearn.neighbors",),
     "_n_threads": ("sklearn.cluster",),
     "n_threads": ("sklearn.ensemble._hist_gradient_boosting",),
@@ -277,6 +278,7 @@ RULES: dict[type, Rule] = {
     dt.timedelta: Rule(_span, "timedelta", is_whole=True),
     dt.tzinfo: Rule(exact_zone_content, "time zone", LIBRARIES, is_whole=True),
     ZoneInfo: Rule(exact_zone_content, "time zone", LIBRARIES, is_whole=True),
+    slice: Rule(lambda value: (value.start, value.stop, value.step), "slice", is_whole=True),
     type: Rule(_class, "class", ("*",), is_whole=True, is_final=True),
     FunctionType: Rule(_function, "function", is_whole=True),
     BuiltinFunctionType: Rule(_function, "function", is_whole=True),
@@ -321,10 +323,12 @@ RULES_BY_NAME: dict[str, Rule] = {
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper": Rule(_bins),
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor": Rule(_state),
     "sklearn.neural_network._stochastic_optimizers.BaseOptimizer": Rule(_state),
+    "sklearn.model_selection._split.BaseCrossValidator": STATE,
+    "sklearn.gaussian_process.kernels.Kernel": STATE,
     "scipy.sparse._base._spbase": Rule(_sparse, covers=OF_SPARSE),
     **dict.fromkeys(("dateutil.relativedelta.relativedelta", "dateutil._common.weekday"), STATE),
-    "typing._GenericAlias": Rule(_alias, "type hint", ("typing",), is_whole=True),
-    "typing._SpecialForm": Rule(repr, "type hint", ("typing",), is_whole=True),
+    "typing._GenericAlias": Rule(_alias, "typing hint", ("typing",), is_whole=True),
+    "typing._SpecialForm": Rule(repr, "typing hint", ("typing",), is_whole=True),
     # Read into memory: a digest of a pandas frame needs it whole.
     "dask.dataframe.dask_expr._collection.FrameBase": Rule(
         lambda frame: frame.compute(), covers=frozenset({"_expr"})

@@ -11,6 +11,7 @@ import pickle
 import re
 import threading
 import types
+import typing
 import weakref
 from array import array
 from collections import (
@@ -41,8 +42,14 @@ import pytz
 import scipy.sparse
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF
+from sklearn.linear_model import SGDRegressor
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from tests.prefect_compat.parity.values import fitted
 
 Made = Callable[[], Any]
 T = TypeVar("T")
@@ -631,6 +638,12 @@ DIFFERENT: dict[str, tuple[Made, Made, str]] = {
     "an array's type": two(lambda code: array(code, [1]), "i", "l", ".typecode"),
     "a partial's function": two(functools.partial, int, str, ".func"),
     "a partial's arguments": two(lambda n: functools.partial(int, n), 1, 2, ".args[0]"),
+    "a slice": two(slice, 1, 2, ""),
+    "a hint of another make": two(lambda hint: [hint], list[int], typing.List[int], "[0]"),  # noqa: UP006
+    "a kernel": two(
+        lambda scale: GaussianProcessRegressor(RBF(scale)), 1.0, 2.0, ".kernel.length_scale"
+    ),
+    "folds": two(lambda n: GridSearchCV(Model(), {}, cv=KFold(n)), 2, 3, ".cv.n_splits"),
     "a function": two(lambda f: [f], re.sub, re.split, "[0]"),
     "a ufunc": two(lambda f: FunctionTransformer(f), np.log, np.log1p, ".func"),
     "a class of a hint": (
@@ -746,6 +759,11 @@ SAME: dict[str, tuple[Made, Made]] = {
     "the order of attributes": (having(Trial, x=1, y=2), having(Trial, y=2, x=1)),
     "a field that its class gives": (Trial, lambda: without(Trial(), "hidden")),
     "the hash that attrs keeps": (Hashed, lambda: hashed(Hashed())),
+    "a cell that is masked": (lambda: np.ma.masked, lambda: np.ma.masked),
+    "a loss that follows from a parameter": (
+        lambda: fitted(SGDRegressor(random_state=0)),
+        lambda: fitted(SGDRegressor(random_state=0)),
+    ),
     "what an index has looked up": (lambda: pd.Index([1, 2]), lambda: used(pd.Index([1, 2]))),
     "what a frame has looked up": (
         lambda: pd.DataFrame({"a": [1]}),

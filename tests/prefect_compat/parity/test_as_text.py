@@ -1,5 +1,6 @@
 """Text rows show exactly the cells that differ."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_compat.parity.as_text import text_rows
+from prefect_compat.parity.rows import differing_rows
+from prefect_compat.plan import OutputId
 from tests.prefect_compat.parity.test_fingerprint import table
 from tests.prefect_compat.parity.values import CHANGES, Trial
 
@@ -66,6 +69,7 @@ def test_missing_values_are_told_apart_and_never_read_as_text() -> None:
     assert typed["c"].tolist() == ["'NA'", "NA", "a"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats() | st.none() | st.text() | st.integers(), max_size=5))
 def test_equal_text_means_equal_cells(cells: list[Any]) -> None:
     for position in range(len(cells)):
@@ -95,6 +99,21 @@ def test_containers_and_records_show_a_leaf_a_row() -> None:
         "['e']": "empty list",
         "[3]{'q'}": "'q'",
     }
+
+
+def test_what_a_table_carries_beside_its_cells_is_one_differing_cell() -> None:
+    plain, noted, other = (pd.DataFrame({"c": [1, 2, 3]}) for _ in range(3))
+    noted.attrs["seed"], other.attrs["seed"] = 1, 2
+    for left, right, texts in ((plain, noted, ("nothing", "1")), (noted, other, ("1", "2"))):
+        found = differing_rows(OutputId(("a",), None), text_rows(left), text_rows(right))
+        assert found.counts == ((".attrs['seed']", 1),)
+        assert [(cell.dagster, cell.prefect) for cell in found.cells] == [texts]
+
+
+def test_a_class_alone_is_a_differing_row() -> None:
+    left, right = OrderedDict(a=1), {"a": 1}
+    assert places([left])["[0] type"] == "collections.OrderedDict"
+    assert "[0] type" not in places([right])
 
 
 def test_keys_are_sorted_and_sequences_keep_their_order() -> None:

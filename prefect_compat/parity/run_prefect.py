@@ -3,7 +3,7 @@
 python -m prefect_compat.parity.run_prefect '{"module": ..., "job": ..., ...}'
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import chain
@@ -29,7 +29,7 @@ from prefect_compat.parity.record import NOT_STARTED, Record, RecordedStep, unma
 from prefect_compat.parity.side import Meter, SideTask, main, versions, with_warm_run
 from prefect_compat.parity.stopwatch import Stopwatch
 from prefect_compat.partitions import run_keys
-from prefect_compat.plan import read_plan, resolve_job
+from prefect_compat.plan import Plan, read_plan, resolve_job
 from prefect_compat.server import own_server
 from prefect_compat.tasks import step_of
 
@@ -49,6 +49,7 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
     config = read_run_config(task.run_config) if task.run_config else {}
     flow = as_flow(defs, job=task.job, run_config=config)
     job = resolve_job(defs, task.job)
+    plan = read_plan(job)
     run_keys(job, task.partition)
     parameters: dict[str, Any] = {"partition": task.partition} if task.partition else {}
 
@@ -70,7 +71,7 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
     recorded = read_flow_run(
         state,
         [step.step for step in result.steps],
-        materializations=_expected_events(result, declared_assets(read_plan(job))),
+        materializations=_expected_events(result, declared_assets(plan)),
     )
     run_ids = list(dict.fromkeys(step.run_id for step in result.steps))
     by_run = [
@@ -92,7 +93,7 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
     record = Record(
         orchestrator="prefect",
         steps=tuple(
-            replace(step, **own.get((step.run, step.name), {})) for step in _steps(recorded)
+            replace(step, **own.get((step.run, step.name), {})) for step in _steps(recorded, plan)
         ),
         outputs=outputs,
         checks=reader.checks(events),
@@ -127,13 +128,22 @@ def _events(step: StepResult) -> tuple[dg.DagsterEvent, ...]:
     return (*step.earlier, *step.events)
 
 
-def _steps(recorded: FlowRunRecord) -> tuple[RecordedStep, ...]:
+def _steps(recorded: FlowRunRecord, plan: Plan) -> Iterator[RecordedStep]:
     names = {run.id: step_of(run.task_key) for runs in recorded.task_runs for run in runs}
-    return tuple(
-        _step(number, run, names)
-        for number, runs in enumerate(recorded.task_runs)
-        for run in sorted(runs, key=lambda run: names[run.id])
-    )
+    for number, runs in enumerate(recorded.task_runs):
+        for run in sorted(runs, key=lambda run: names[run.id]):
+            yield _step(number, run, names)
+        yield from _unsubmitted(number, plan, {names[run.id] for run in runs})
+
+
+def _unsubmitted(number: int, plan: Plan, submitted: AbstractSet[str]) -> Iterator[RecordedStep]:
+    """Steps that wait for dynamic outputs that never came: Prefect has no task run of them."""
+    for step in plan.steps:
+        if step.kind == "mapped" or step.name in submitted:
+            continue
+        upstream = tuple(sorted({edge.upstream for edge in plan.upstream_of(step.name)}))
+        if any(plan.step(name).kind == "mapped" for name in upstream):
+            yield RecordedStep(number, step.name, NOT_STARTED, upstream, attempts=0)
 
 
 def _step(number: int, run: TaskRun, names: Mapping[UUID, str]) -> RecordedStep:

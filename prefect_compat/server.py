@@ -30,6 +30,7 @@ from prefect.settings import (
 )
 from prefect.settings.legacy import Setting
 
+from prefect_compat import server_database
 from prefect_compat.errors import ServerError
 from prefect_compat.signals import ended_at_exit
 
@@ -55,6 +56,9 @@ class TemporaryServer:
         configured_s = get_current_settings().server.ephemeral.startup_timeout_seconds
         self._limit_s = max(STARTUP_LIMIT_S, configured_s) if limit_s is None else limit_s
         self._owner = os.getpid()
+        database = server_database.database_file()
+        is_new = database is not None and not database.exists()
+        is_copied = database is not None and server_database.provide(database)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self._port = listener.getsockname()[1]
             descriptor = listener.fileno()
@@ -72,6 +76,8 @@ class TemporaryServer:
         except BaseException:
             self.stop()
             raise
+        if database is not None and is_new and not is_copied:
+            server_database.keep(database)
 
     @property
     def url(self) -> str:

@@ -50,6 +50,7 @@ ROOMS = {
         "errors",
         "signals",
         "temporary_server",
+        "server_database",
         "server",
         "plan",
         "partitions",

@@ -71,10 +71,11 @@ class RunRequest:
 
 
 @contextmanager
-def run_instance() -> Iterator[dg.DagsterInstance]:
+def run_instance(folder: str | None = None) -> Iterator[dg.DagsterInstance]:
     """An instance of the flow run's own, in memory. Its storage folder is that of DAGSTER_HOME
-    where that is set, so that Dagster's default IO manager stores where it does under Dagster."""
-    with make_instance(os.environ.get("DAGSTER_HOME") or None) as instance:
+    where that is set, so that Dagster's default IO manager stores where it does under Dagster;
+    else `folder`, or a temporary one."""
+    with make_instance(os.environ.get("DAGSTER_HOME") or folder) as instance:
         yield instance
 
 

@@ -19,6 +19,10 @@ class ExecutionHandle:
     def __init__(self, execution: Execution, source: JobSource | None) -> None:
         self._request: RunRequest = execution.request
         self._source = source
+        # The flow run's own folder, where Dagster's default IO manager stores without DAGSTER_HOME.
+        # One made by each process would not have the others' outputs, and would be left behind.
+        reports = source is not None and source.instance is not None
+        self._folder = None if reports else execution.instance.root_directory
         _OPEN[execution.run.run_id] = execution
 
     def forget(self) -> None:
@@ -44,7 +48,7 @@ class ExecutionHandle:
         assert self._source is not None  # it was pickled with one
         instance = self._source.instance
         with (
-            nullcontext(instance) if instance else run_instance() as found,
+            nullcontext(instance) if instance else run_instance(self._folder) as found,
             join_execution(self._request, found) as execution,
         ):
             yield execution
@@ -53,8 +57,9 @@ class ExecutionHandle:
         if self._source is None:
             raise DefinitionError("`materialize` runs its steps in this process alone.")
         request = replace(self._request, job=None, repository=None)  # type: ignore[arg-type]
-        return {"source": self._source, "request": request}
+        return {"source": self._source, "request": request, "folder": self._folder}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._source = source = state["source"]
+        self._folder = state["folder"]
         self._request = replace(state["request"], job=source.job, repository=source.repository)

@@ -5,6 +5,7 @@ from typing import Any
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from prefect_compat.errors import ConfigError
+from prefect_compat.signals import follow_parent
 
 NAMES = ("threads", "sequential", "processes", "dask")
 
@@ -26,7 +27,7 @@ def named_task_runner(
     if name == "threads":
         return ThreadPoolTaskRunner(max_workers=workers)
     if name == "processes":
-        return ProcessPoolTaskRunner(max_workers=workers)
+        return ProcessPoolTaskRunner(max_workers=workers, initializer=follow_parent)
     return _dask(workers, address)
 
 

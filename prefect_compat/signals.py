@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from multiprocessing import resource_tracker
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -117,7 +118,8 @@ class ending_on_signals:
         removing = threading.Thread(target=_run_exit_functions, daemon=True)
         removing.start()
         removing.join(EXIT_FUNCTIONS_S)
-        end_processes(psutil.Process().children(recursive=True), 0)
+        ended_at_exit.clear()  # their time is over too
+        end_processes(_children(), 0)
         self._say()
         os._exit(128 + self._signal)
 
@@ -141,7 +143,11 @@ def _run_exit_functions() -> None:
 def _children() -> list[psutil.Process]:
     found = psutil.Process().children(recursive=True)
     last = [child for child in found if child.pid in ended_at_exit]
-    kept = ended_at_exit.union(*({each.pid for each in _below(child)} for child in last))
+    # multiprocessing's tracker ends by itself; killed, it is started again and complains.
+    tracker = getattr(resource_tracker._resource_tracker, "_pid", None)
+    kept = {tracker, *ended_at_exit}.union(
+        *({each.pid for each in _below(child)} for child in last)
+    )
     return [child for child in found if child.pid not in kept]
 
 
@@ -185,6 +191,16 @@ def end_with_parent(parent: int, grace_s: float = GRACE_S) -> None:
     pipe open, and Prefect starts a deployment's runs without one.
     """
     threading.Thread(target=_follow, args=(parent, grace_s), name="parent", daemon=True).start()
+
+
+def follow_parent() -> None:
+    """To be called in a worker process: leaves Ctrl-C to the parent, and ends with it.
+
+    In a terminal each worker would print a traceback; and once the parent was killed, a pool's
+    workers would wait for its next task for ever.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(os.getppid(), 0)
 
 
 def _follow(parent: int, grace_s: float) -> None:

@@ -127,13 +127,13 @@ def serve(project: Project, job: str, name: str, cron: str | None) -> None:
     """Deploy the job's flow from this process, without a work pool: it runs what the UI, the API or
     `prefect deployment run` ask for, until it is stopped. Needs a server (PREFECT_API_URL)."""
     from prefect.deployments.runner import RunnerDeployment
-    from prefect.flows import serve as serve_deployments
     from prefect.schedules import Cron
     from prefect.settings import get_current_settings
 
     from prefect_compat.plan import read_plan, resolve_job
     from prefect_compat.project import SERVED, SERVING_PID, as_served
     from prefect_compat.server import validate_server
+    from prefect_compat.serving import serve_deployment
 
     with _errors_said():
         found = read_plan(resolve_job(project.load(), job))
@@ -156,7 +156,11 @@ def serve(project: Project, job: str, name: str, cron: str | None) -> None:
             schedules=[Cron(cron)] if cron else None,
             tags=["derived-from-dagster"],
         )
-        serve_deployments(deployment)
+        click.echo(
+            f"Serving {deployment.full_name} until Ctrl-C or SIGTERM. Start a run in the UI, or by"
+            f" `prefect deployment run '{deployment.full_name}'`."
+        )
+        serve_deployment(deployment)
 
 
 @main.command()

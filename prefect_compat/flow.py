@@ -31,6 +31,7 @@ from prefect_compat.parameters import (
 from prefect_compat.partitions import RANGE, chunks, run_keys, run_tags
 from prefect_compat.plan import Edge, Plan, Step, read_edges, read_plan
 from prefect_compat.server import prefect_api
+from prefect_compat.signals import end_soon
 from prefect_compat.source import JobSource
 from prefect_compat.tasks import DYNAMIC, TaskOptions
 from prefect_compat.wiring import WiredStep, Wiring
@@ -235,6 +236,7 @@ def _crash_recorded() -> Iterator[None]:
                         message=f"Interrupted: {type(interruption).__name__}."
                     )
                     client.set_flow_run_state(run_id, crashed, force=True)
+                    end_soon()
         raise
 
 

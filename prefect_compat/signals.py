@@ -21,6 +21,7 @@ EXIT_FUNCTIONS_S = 2.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Processes that this one's exit functions end: the temporary server, after the last log lines.
 ended_at_exit: set[int] = set()
+_has_parent_to_follow = False
 
 
 class InterruptedBySignal(KeyboardInterrupt):
@@ -113,13 +114,7 @@ class ending_on_signals:
 
     def _end_now(self) -> None:
         assert self._signal is not None
-        end_processes(_children(), 0)
-        # Temporary folders are removed in exit functions, which `os._exit` leaves out.
-        removing = threading.Thread(target=_run_exit_functions, daemon=True)
-        removing.start()
-        removing.join(EXIT_FUNCTIONS_S)
-        ended_at_exit.clear()  # their time is over too
-        end_processes(_children(), 0)
+        _end_all()
         self._say()
         os._exit(128 + self._signal)
 
@@ -190,7 +185,19 @@ def end_with_parent(parent: int, grace_s: float = GRACE_S) -> None:
     By the parent's id, not by a pipe that closes: a process that the project forks would hold the
     pipe open, and Prefect starts a deployment's runs without one.
     """
+    global _has_parent_to_follow
+    _has_parent_to_follow = True
     threading.Thread(target=_follow, args=(parent, grace_s), name="parent", daemon=True).start()
+
+
+def end_soon() -> None:
+    """Ends a process that ends with its parent, when its run has been interrupted and recorded.
+
+    Prefect would wait for the steps that are running; the parent kills what does not end, and then
+    temporary folders stay.
+    """
+    if _has_parent_to_follow:
+        threading.Thread(target=_end_after, args=(GRACE_S / 2,), daemon=True).start()
 
 
 def follow_parent() -> None:
@@ -207,6 +214,21 @@ def _follow(parent: int, grace_s: float) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(grace_s)
-    end_processes(psutil.Process().children(recursive=True), 0)
+    _end_after(grace_s)
+
+
+def _end_after(wait_s: float) -> None:
+    time.sleep(wait_s)
+    _end_all()
     os._exit(128 + signal.SIGTERM)
+
+
+def _end_all() -> None:
+    """Ends the children, and calls the exit functions, which `os._exit` leaves out: they remove
+    temporary folders and send the last logs."""
+    end_processes(_children(), 0)
+    calls = threading.Thread(target=_run_exit_functions, daemon=True)
+    calls.start()
+    calls.join(EXIT_FUNCTIONS_S)
+    ended_at_exit.clear()  # their time is over too
+    end_processes(_children(), 0)

@@ -53,8 +53,7 @@ class TemporaryServer:
     """Prefect's API on a free port of this machine, with the database of the current settings."""
 
     def __init__(self, command: Sequence[str] = MODULE, limit_s: float | None = None) -> None:
-        configured_s = get_current_settings().server.ephemeral.startup_timeout_seconds
-        self._limit_s = max(STARTUP_LIMIT_S, configured_s) if limit_s is None else limit_s
+        self._limit_s = startup_limit_s() if limit_s is None else limit_s
         self._owner = os.getpid()
         database = server_database.database_file()
         is_new = database is not None and not database.exists()
@@ -126,6 +125,11 @@ class TemporaryServer:
             return False
         finally:
             connection.close()
+
+
+def startup_limit_s() -> float:
+    """Seconds that a start is given: ours, or the user's own setting where that is longer."""
+    return max(STARTUP_LIMIT_S, get_current_settings().server.ephemeral.startup_timeout_seconds)
 
 
 def _environment() -> dict[str, str]:

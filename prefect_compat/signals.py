@@ -204,9 +204,10 @@ def follow_parent() -> None:
     """To be called in a worker process: leaves Ctrl-C to the parent, and ends with it.
 
     In a terminal each worker would print a traceback; and once the parent was killed, a pool's
-    workers would wait for its next task for ever.
+    workers would wait for its next task for ever. Ignoring SIGINT is not enough: Dagster's step
+    code has it raised all the same.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.setpgid(0, 0)
     end_with_parent(os.getppid(), 0)
 
 

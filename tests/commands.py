@@ -1,6 +1,7 @@
 """A command as a process with everything that it starts, and what is left of it."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -39,6 +40,7 @@ class Command:
                 },
                 stdout=stdout,
                 stderr=stderr,
+                start_new_session=True,
             )
 
     @property
@@ -55,6 +57,11 @@ class Command:
     def ended_by(self, number: int) -> int:
         """The exit code after this signal."""
         self.process.send_signal(number)
+        return self.process.wait()
+
+    def ended_in_terminal(self) -> int:
+        """The exit code after Ctrl-C in a terminal, which reaches all processes of the group."""
+        os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait()
 
     def left(self) -> list[str]:

@@ -52,6 +52,7 @@ ROOMS = {
         "temporary_server",
         "server_database",
         "server",
+        "serving",
         "plan",
         "partitions",
         "project",

@@ -45,9 +45,9 @@ def stubborn(folder: Path, grace_s: float) -> Any:
 
 def assert_ended(running: Command, code: int, number: signal.Signals) -> None:
     assert code == 128 + number
-    assert running.stderr.splitlines()[-1] == f"Ended by {number.name}."
+    assert running.stderr.splitlines().count(f"Ended by {number.name}.") == 1
     assert "Traceback" not in running.stderr
-    assert running.left() == []
+    running.wait_until_alone()  # multiprocessing's own tracker ends a moment later
     assert list(running.temporary.iterdir()) == []
 
 
@@ -86,8 +86,8 @@ def test_a_signal_that_the_code_took_for_itself_ends_the_process_too(tmp_path: P
 def test_a_process_ends_with_its_parent_however_that_ended(tmp_path: Path) -> None:
     child = (
         "import os, sys, time; from pathlib import Path\n"
-        "from prefect_compat.signals import end_with_parent\n"
-        "end_with_parent(os.getppid())\n"
+        "from prefect_compat.signals import follow_parent\n"
+        "follow_parent()\n"
         "Path(sys.argv[1]).touch()\n"
         "while True: time.sleep(0.1)\n"
     )
@@ -101,12 +101,13 @@ def test_a_process_ends_with_its_parent_however_that_ended(tmp_path: Path) -> No
         running.wait_until_alone()
 
 
-def test_a_run_is_ended_and_recorded_as_crashed(tmp_path: Path) -> None:
+def test_a_run_is_ended_with_its_workers_and_recorded_as_crashed(tmp_path: Path) -> None:
     marker = tmp_path / "waits"
-    with started(tmp_path, *prefect_compat("run"), WAITING_MARKER=str(marker)) as running:
+    command = prefect_compat("run", "--task-runner", "processes", "--workers", "1")
+    with started(tmp_path, *command, WAITING_MARKER=str(marker)) as running:
         running.wait_for(marker.exists)
-        assert len(running.left()) == 2  # the run and its server
-        assert_ended(running, running.ended_by(signal.SIGINT), signal.SIGINT)
+        assert len(running.left()) >= 3  # the run, its server and its worker
+        assert_ended(running, running.ended_in_terminal(), signal.SIGINT)
     with closing(sqlite3.connect(tmp_path / "prefect" / "prefect.db")) as database:
         assert database.execute("select state_type from flow_run").fetchall() == [("CRASHED",)]
 

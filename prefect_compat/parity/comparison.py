@@ -175,7 +175,7 @@ def _closing_line(comparison: Comparison) -> str:
         text = f"both stores have identical content for {verdict.identical} of {verdict.compared}"
         text += f" {noun}"
     elif not verdict.without_content:
-        text = f"no output was made to compare; {verdict.steps} steps were run"
+        text = f"no output was made; {verdict.steps} steps were compared"
     else:
         text = f"{verdict.without_content} {noun} were recorded, with no content to compare"
     if verdict.compared and verdict.without_content:

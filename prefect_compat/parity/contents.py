@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.dependency import NodeHandle
-from dagster._core.execution.context_creation_job import initialize_console_manager
+from dagster._core.log_manager import DagsterLogManager
 
 from prefect_compat.parity.events import Made
 from prefect_compat.parity.fingerprint import UNKNOWN, Fingerprint, fingerprint
@@ -144,8 +144,9 @@ def _op_context(
 
 
 @cache
-def _console() -> Any:
-    return initialize_console_manager(None)
+def _silent_log() -> Any:
+    """A log for IO managers, which write a line for each output that they read."""
+    return DagsterLogManager.create(loggers=[])
 
 
 def _written(
@@ -163,7 +164,7 @@ def _written(
         definition_metadata=dict(output_def.metadata),
         op_def=op_def,
         dagster_type=output_def.dagster_type,
-        log_manager=_console(),
+        log_manager=_silent_log(),
         resources=resources,
         **options,
     )
@@ -181,7 +182,7 @@ def _read(
         upstream_output=written,
         dagster_type=written.dagster_type,
         instance=instance,
-        log_manager=_console(),
+        log_manager=_silent_log(),
         resources=resources,
         **options,
     )

@@ -3,6 +3,7 @@ alone. Both orchestrators run Dagster's own step code, which makes these events 
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,8 @@ OF_THE_RUN = (
     dg.CodeReferencesMetadataValue,
 )
 SHOWN_LENGTH = 400
+# Of an object in memory, in the message of an exception.
+ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class EventReader:
         """The exception of each failed attempt, as its type and its message."""
         causes = (_cause(event) for event in events)
         return tuple(
-            (cause.cls_name or "", self._without_own(cause.message.strip()))
+            (cause.cls_name or "", ADDRESS.sub("0x…", self._without_own(cause.message.strip())))
             for cause in causes
             if cause is not None
         )

@@ -250,7 +250,7 @@ def lineage(project: Project, job: str, form: str, output: Path | None) -> None:
             ),
         }[form]()
         if output:
-            _write(output, text)
+            write_output(output, text)
         else:
             click.echo(text, nl=False)
 
@@ -383,9 +383,9 @@ def compare(
         # After the verdict is out, which a full disk cannot take back.
         if json_file:
             failures = [asdict(outcome) for outcome in outcomes]
-            _write(json_file, json.dumps({**as_document(comparison), "failures": failures}))
+            write_output(json_file, json.dumps({**as_document(comparison), "failures": failures}))
         if page:
-            _write(page, comparison_page(comparison, read_lineage(empty.job), outcomes))
+            write_output(page, comparison_page(comparison, read_lineage(empty.job), outcomes))
     if not comparison.have_run:
         sys.exit(COULD_NOT_RUN)
     if not (comparison.verdict.holds and all(outcome.holds for outcome in outcomes)):
@@ -410,7 +410,7 @@ def validate_outputs(*paths: Path) -> None:
         raise ConfigError(f"{paths[0]} is named twice. Name a file for each output.")
 
 
-def _write(path: Path, text: str) -> None:
+def write_output(path: Path, text: str) -> None:
     """Writes the file, whole or not at all. Raises ConfigError if it cannot be written."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

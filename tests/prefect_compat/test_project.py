@@ -75,8 +75,16 @@ def test_what_a_workspace_lacks_is_said(
 ) -> None:
     if text is not None:
         workspace.write_text(text)
-    with pytest.raises(DefinitionError, match=words):
+    with pytest.raises(DefinitionError, match=words) as refused:
         Project.of_workspace(workspace, location)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_binary_workspace_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "workspace.yaml").write_bytes(bytes(range(256)))
+    with pytest.raises(DefinitionError, match="cannot be read as a workspace file") as refused:
+        Project.of_workspace(tmp_path / "workspace.yaml")
+    assert "\n" not in str(refused.value)
 
 
 def test_a_name_that_is_no_definitions(workspace: Path) -> None:

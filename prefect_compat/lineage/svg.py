@@ -15,9 +15,9 @@ from prefect_compat.lineage.drawing import MARGIN, Box, Line, Size, lay_out
 from prefect_compat.lineage.graph import Lineage, Node, NodeId
 from prefect_compat.lineage.lettering import shortened, text_width
 
-Level = Literal["good", "bad", "warn", "none"]
+Level = Literal["good", "bad", "warn", "bare", "none"]
 
-SYMBOLS: Mapping[Level, str] = {"good": "✓", "bad": "✗", "warn": "!", "none": "○"}
+SYMBOLS: Mapping[Level, str] = {"good": "✓", "bad": "✗", "warn": "!", "bare": "∅", "none": "○"}
 KINDS = {"asset": "asset", "external": "external asset, only read", "op": "op without assets"}
 EDGES = {"value": "loads the value", "order": "depends on it, loads nothing"}
 UNNAMED_GROUP = "default"  # Dagster's group of what is in none
@@ -45,7 +45,7 @@ background:var(--paper);color-scheme:light dark}
 .lineage .order .line{stroke-dasharray:3 4}
 .lineage .tip{fill:var(--line)}
 .lineage text.good{fill:var(--good)}.lineage text.bad{fill:var(--bad)}
-.lineage text.warn{fill:var(--warn)}.lineage text.none{fill:var(--none)}
+.lineage text.warn{fill:var(--warn)}.lineage text.none,.lineage text.bare{fill:var(--none)}
 .lineage .status{font-weight:600}
 .lineage .good .box{stroke:var(--good)}.lineage .bad .box{stroke:var(--bad);stroke-width:2}
 .lineage .warn .box{stroke:var(--warn);stroke-width:2}

@@ -25,7 +25,7 @@ SHOWN_OUTPUTS = 10
 NOT_APART_REMEDY = (
     "What is not kept apart lies outside of the side's own store, and both sides wrote to one"
     " place. Name the variable that says where it is stored (--store-env), or let the IO manager"
-    ' take its place from one (`dg.EnvVar("MY_STORE")`).'
+    ' take its place from one: dg.EnvVar("MY_STORE").'
 )
 
 

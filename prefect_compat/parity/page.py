@@ -29,7 +29,7 @@ OTHERWISE: Mapping[Difference, Status] = {
     Difference.NOT_KEPT_APART: Status("not kept apart", "bad"),
 }
 NOTHING = Status("not made", "none")
-WITHOUT_CONTENT = Status("no content to compare", "good")
+WITHOUT_CONTENT = Status("no content to compare", "bare")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _status(left: RecordedOutput | None, right: RecordedOutput | None) -> Status
 
 def _statuses(lineage: Lineage, lines: Iterable[Line]) -> dict[NodeId, Status]:
     """Of each asset in the drawing, the worst of its cells."""
-    worst = ["bad", "warn", "good", "none"]
+    worst = ["bad", "warn", "good", "bare", "none"]
     found = {
         line.asset: min((cell.status for cell in line.cells), key=lambda s: worst.index(s.level))
         for line in lines

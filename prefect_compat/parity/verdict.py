@@ -142,7 +142,7 @@ def compare(dagster: Record, prefect: Record) -> Verdict:
         steps,
         tuple(findings),
         differing,
-        None if findings else _failure(dagster),
+        _failure(dagster) if dagster.error and not findings else None,
     )
 
 
@@ -446,9 +446,14 @@ def _counts(
             dagster=len(sides[0]),
             prefect=len(sides[1]),
             identical=sum(
-                left[place].fingerprint.same_as(right[place].fingerprint)
+                _are_identical(left[place], right[place])
                 for place in with_content
                 if place in left and place in right
             ),
             without_content=len(without - with_content),
         )
+
+
+def _are_identical(left: RecordedOutput, right: RecordedOutput) -> bool:
+    are_apart = left.is_kept_apart and right.is_kept_apart
+    return are_apart and left.fingerprint.same_as(right.fingerprint)

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from prefect_compat.lineage.graph import read_lineage
-from prefect_compat.parity.comparison import Comparison
+from prefect_compat.parity.comparison import NOT_APART_REMEDY, Comparison
 from prefect_compat.parity.costs import summarise
 from prefect_compat.parity.fingerprint import Fingerprint
 from prefect_compat.parity.page import comparison_page
-from prefect_compat.parity.record import Cost, Record, RecordedOutput, RecordedStep
+from prefect_compat.parity.record import NO_CONTENT, Cost, Record, RecordedOutput, RecordedStep
 from prefect_compat.parity.rows import Cell, RowDifference
 from prefect_compat.parity.verdict import compare
 from prefect_compat.parity.work import Work
@@ -253,3 +253,41 @@ def test_in_a_browser_nothing_overflows(
     assert height > 800
     assert int(measured.pop("overflow")) <= 0
     assert measured == {"loaded": "0", "regions": "0", "charts": "0"}
+
+
+def grid(page: str) -> dict[str, str]:
+    """What the table of outputs says of each place."""
+    cells = (attrs for tag, attrs in Reader(page).elements if tag == "td")
+    titles = (attrs["title"] for attrs in cells if "title" in attrs)
+    return dict(str(title).split(": ", 1) for title in titles)
+
+
+def changed(side: Record, **changes: object) -> Record:
+    """The record with its first output changed."""
+    first, *others = side.outputs
+    return replace(side, outputs=(replace(first, **changes), *others))  # type: ignore[arg-type]
+
+
+def test_an_output_without_content_is_told_from_one_that_is_identical() -> None:
+    sides = [changed(record(side), fingerprint=NO_CONTENT) for side in ("dagster", "prefect")]
+    page = comparison_page(comparison(*sides), None)
+    states = grid(page)
+    assert states[f"raw_log[{DAYS[0]}]"] == "no content to compare"
+    assert states[f"raw_log[{DAYS[1]}]"] == "identical"
+    assert "∅ no content to compare" in Reader(page).text
+    assert "no content to compare" not in Reader(comparison_page(GOOD, None)).text
+
+
+def test_an_output_that_is_not_kept_apart_is_named_with_the_remedy() -> None:
+    prefect = changed(record("prefect"), is_kept_apart=False)
+    page = comparison_page(comparison(record("dagster"), prefect), None)
+    assert grid(page)[f"raw_log[{DAYS[0]}]"] == "not kept apart"
+    assert NOT_APART_REMEDY in Reader(page).text
+    assert NOT_APART_REMEDY not in Reader(comparison_page(BAD, None)).text
+
+
+def test_runs_that_failed_in_the_same_way_are_said_to_have_failed() -> None:
+    sides = [replace(record(side), error="no") for side in ("dagster", "prefect")]
+    page = comparison_page(comparison(*sides), None)
+    assert "Both runs failed in the same way: metrics." in Reader(page).text
+    assert "Both runs failed" not in Reader(comparison_page(GOOD, None)).text

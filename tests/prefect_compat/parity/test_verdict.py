@@ -281,6 +281,12 @@ def test_outputs_without_content_are_counted_apart() -> None:
     assert (verdict.identical, verdict.compared, verdict.without_content) == (1, 1, 1)
 
 
+def test_an_output_that_is_not_kept_apart_is_not_counted_as_identical() -> None:
+    shared = replace(SECOND, is_kept_apart=False)
+    verdict = compare(DAGSTER, replace(PREFECT, outputs=(FIRST, shared)))
+    assert (verdict.identical, verdict.compared) == (1, 2)
+
+
 def failed(side: Record, *errors: tuple[str, str]) -> Record:
     step = replace(B, state="failed", errors=(*B.errors, *errors))
     return replace(side, steps=(A, step), error="b failed")

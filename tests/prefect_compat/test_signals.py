@@ -28,10 +28,10 @@ def run():
     step.start()
     try:
         Path(sys.argv[1]).touch()
-        step.join()
+        threading.Event().wait()
     except KeyboardInterrupt:
         Path(sys.argv[2]).touch()
-        step.join()
+        threading.Event().wait()
 
 with ending_on_signals(grace_s=float(sys.argv[3])):
     run()

@@ -1,9 +1,10 @@
 """Two records compared: what is equal, what differs, what is missing on which side."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from prefect_compat.parity.fingerprint import Fingerprint
 from prefect_compat.parity.record import (
@@ -21,6 +22,7 @@ ABSENT = "nothing"
 APART = "its own store"
 NOT_APART = "another place"
 SHOWN_FILES = 3
+Described = RecordedOutput | RecordedCheck | RecordedObservation
 # Prefect asks its server for the time of a retry; Dagster waits in its own process.
 WAIT_TOLERANCE_S = 0.5
 
@@ -307,9 +309,6 @@ def _shown(found: Fingerprint) -> str:
     return " ".join(filter(None, [found.kind, size, digest]))
 
 
-Described = RecordedOutput | RecordedCheck | RecordedObservation
-
-
 def _described(place: str, left: Described, right: Described) -> Iterator[Finding]:
     """What both sides say about something that both have."""
     yield from _named(Difference.METADATA, place, left.metadata, right.metadata)
@@ -331,37 +330,54 @@ def _named(kind: Difference, place: str, left: Pairs, right: Pairs) -> Iterator[
 def _checks(
     dagster: Iterable[RecordedCheck], prefect: Iterable[RecordedCheck]
 ) -> Iterator[Finding]:
-    left, right = _evaluations(dagster), _evaluations(prefect)
+    def place_of(entry: RecordedCheck) -> str:
+        asset = OutputId(entry.check.asset_key, entry.partition_key)
+        return f"{asset.label}:{entry.check.name}"
+
+    def result(entry: RecordedCheck) -> str:
+        return f"{'passed' if entry.passed else 'failed'} ({entry.severity})"
+
+    return _entries(
+        Difference.CHECK, _numbered(dagster, place_of), _numbered(prefect, place_of), result
+    )
+
+
+def _observations(
+    dagster: Iterable[RecordedObservation], prefect: Iterable[RecordedObservation]
+) -> Iterator[Finding]:
+    def place_of(entry: RecordedObservation) -> str:
+        return f"{entry.output.label}, observed"
+
+    def result(entry: RecordedObservation) -> str:
+        return f"data version {entry.data_version}"
+
+    return _entries(
+        Difference.OBSERVATION, _numbered(dagster, place_of), _numbered(prefect, place_of), result
+    )
+
+
+def _entries(
+    kind: Difference,
+    left: Mapping[str, Described],
+    right: Mapping[str, Described],
+    result: Callable[[Any], str],
+) -> Iterator[Finding]:
+    """Entries that one side lacks, or that say something else."""
     for place in sorted({*left, *right}):
         mine, other = left.get(place), right.get(place)
-        words = [_result(entry) if entry else ABSENT for entry in (mine, other)]
+        words = [result(entry) if entry else ABSENT for entry in (mine, other)]
         if words[0] != words[1]:
-            yield Finding(Difference.CHECK, place, *words)
+            yield Finding(kind, place, *words)
         elif mine and other:
             yield from _described(place, mine, other)
 
 
-def _observations(
-    dagster: Sequence[RecordedObservation], prefect: Sequence[RecordedObservation]
-) -> Iterator[Finding]:
-    left, right = _numbered(dagster), _numbered(prefect)
-    for place in sorted({*left, *right}):
-        mine, other = left.get(place), right.get(place)
-        if mine is None or other is None or mine.data_version != other.data_version:
-            sides = [
-                f"data version {entry.data_version}" if entry else ABSENT for entry in (mine, other)
-            ]
-            yield Finding(Difference.OBSERVATION, place, *sides)
-        else:
-            yield from _described(place, mine, other)
-
-
-def _numbered(observations: Iterable[RecordedObservation]) -> dict[str, RecordedObservation]:
-    """Each by what was observed and, of several, by number."""
-    found: dict[str, RecordedObservation] = {}
+def _numbered(entries: Iterable[Described], place_of: Callable[[Any], str]) -> dict[str, Described]:
+    """Each entry by its place and, of several at one place, by number."""
+    found: dict[str, Described] = {}
     counts: Counter[str] = Counter()
-    for entry in observations:
-        place = f"{entry.output.label}, observed"
+    for entry in entries:
+        place = place_of(entry)
         counts[place] += 1
         found[place if counts[place] == 1 else f"{place} ({counts[place]})"] = entry
     return found
@@ -381,37 +397,23 @@ def _dynamic_partitions(left: Pairs, right: Pairs) -> Iterator[Finding]:
 def _files(left: Sequence[str], right: Sequence[str]) -> Iterator[Finding]:
     """Files that only one side's store has, by folder."""
     mine, other = Counter(left), Counter(right)
-    found = [sorted((one - two).elements()) for one, two in ((mine, other), (other, mine))]
-    for folder in sorted({name.rpartition("/")[0] for names in found for name in names}):
-        sides = [
-            [name.rpartition("/")[2] for name in names if name.rpartition("/")[0] == folder]
-            for names in found
-        ]
-        shown = (", ".join(names[:SHOWN_FILES]) or ABSENT for names in sides)
-        counts = (
-            f" and {len(names) - SHOWN_FILES} more" if len(names) > SHOWN_FILES else ""
-            for names in sides
-        )
-        yield Finding(
-            Difference.FILES,
-            folder or "the store",
-            *(text + count for text, count in zip(shown, counts, strict=True)),
-        )
+    sides = [_by_folder(one - two) for one, two in ((mine, other), (other, mine))]
+    for folder in sorted({*sides[0], *sides[1]}):
+        words = (_listed(side.get(folder, [])) for side in sides)
+        yield Finding(Difference.FILES, folder or "the store", *words)
 
 
-def _evaluations(checks: Iterable[RecordedCheck]) -> dict[str, RecordedCheck]:
-    """Each by its name, partition and, of several, number."""
-    found: dict[str, RecordedCheck] = {}
-    counts: Counter[str] = Counter()
-    for entry in checks:
-        place = f"{OutputId(entry.check.asset_key, entry.partition_key).label}:{entry.check.name}"
-        counts[place] += 1
-        found[place if counts[place] == 1 else f"{place} ({counts[place]})"] = entry
+def _by_folder(files: "Counter[str]") -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path in sorted(files.elements()):
+        folder, _, name = path.rpartition("/")
+        found.setdefault(folder, []).append(name)
     return found
 
 
-def _result(entry: RecordedCheck) -> str:
-    return f"{'passed' if entry.passed else 'failed'} ({entry.severity})"
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN_FILES
+    return (", ".join(names[:SHOWN_FILES]) or ABSENT) + (f" and {more} more" if more > 0 else "")
 
 
 def _catalogues(dagster: Record, prefect: Record) -> Iterator[Finding]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from contextvars import copy_context
 from functools import cached_property
+from threading import Thread
 from typing import Any
 
 import dagster as dg
@@ -226,18 +228,25 @@ def _crash_recorded() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, TerminationSignal) as interruption:
-        context = FlowRunContext.get()
-        if context is not None and context.flow_run is not None:
-            run_id = context.flow_run.id
-            with suppress(Exception), get_client(sync_client=True) as client:
-                state = client.read_flow_run(run_id).state
-                if state is not None and state.is_running():
-                    crashed: State[Any] = Crashed(
-                        message=f"Interrupted: {type(interruption).__name__}."
-                    )
-                    client.set_flow_run_state(run_id, crashed, force=True)
-                    end_soon()
+        # In a thread, which a second signal does not interrupt.
+        reason = f"Interrupted: {type(interruption).__name__}."
+        recording = Thread(target=copy_context().run, args=(_record_crash, reason))
+        recording.start()
+        recording.join()
         raise
+
+
+def _record_crash(reason: str) -> None:
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return
+    run_id = context.flow_run.id
+    with suppress(Exception), get_client(sync_client=True) as client:
+        state = client.read_flow_run(run_id).state
+        if state is not None and state.is_running():
+            crashed: State[Any] = Crashed(message=reason)
+            client.set_flow_run_state(run_id, crashed, force=True)
+            end_soon()
 
 
 def _result(execution: Execution, futures: Mapping[str, PrefectFuture[StepResult]]) -> FlowResult:

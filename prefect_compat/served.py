@@ -7,11 +7,11 @@ import os
 
 from prefect_compat.flow import as_flow
 from prefect_compat.project import SERVED, SERVING_PID, from_served
-from prefect_compat.signals import end_with_parent
+from prefect_compat.signals import GRACE_S, follow_parent
 
 # The serving process imports this module too, for the deployment, and has another parent.
 if os.getppid() == int(os.environ.get(SERVING_PID, "0")):
-    end_with_parent(os.getppid())
+    follow_parent(GRACE_S)
 
 project, job = from_served(os.environ[SERVED])
 flow = as_flow(project.load(), job=job, makes_artifacts=True)

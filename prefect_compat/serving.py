@@ -3,12 +3,16 @@
 import asyncio
 import shutil
 import signal
+import threading
+import time
 from contextlib import suppress
 from types import FrameType
 
 import psutil
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
+
+from prefect_compat.signals import GRACE_S, ask_to_end
 
 
 class InterruptibleRunner(Runner):
@@ -26,11 +30,26 @@ class InterruptibleRunner(Runner):
             await self.start()
 
     def handle_sigterm(self, number: int, frame: FrameType | None) -> None:
-        for flow_run in psutil.Process().children():
-            with suppress(psutil.Error):
-                flow_run.terminate()
-        if self._task is not None:
-            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+        flow_runs = psutil.Process().children()
+        for flow_run in flow_runs:
+            ask_to_end(flow_run)
+        threading.Thread(target=self._cancel_after, args=(flow_runs,), daemon=True).start()
+
+    def _cancel_after(self, flow_runs: list[psutil.Process]) -> None:
+        # Prefect kills the flow runs that are left when it is cancelled, and they would leave
+        # their temporary folders. By their state: to reap them is for the event loop.
+        until = time.monotonic() + GRACE_S - 1
+        while any(map(_is_alive, flow_runs)) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert self._task is not None  # the handler is installed after it is known
+        self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def serve_deployment(deployment: RunnerDeployment) -> None:

@@ -15,13 +15,16 @@ from typing import Any
 
 import psutil
 
-# What a step that is running has left to end. An orderly end and then this stay below 10 s.
-GRACE_S = 4.0
+# What a step that is running has left to end. With all that follows, it stays below 10 s.
+GRACE_S = 6.0
+# The same in a process that its parent has asked to end: it is to be done before the parent is.
+FOLLOWER_GRACE_S = 1.0
 EXIT_FUNCTIONS_S = 2.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Processes that this one's exit functions end: the temporary server, after the last log lines.
 ended_at_exit: set[int] = set()
 _has_parent_to_follow = False
+_asked: set[psutil.Process] = set()
 
 
 class InterruptedBySignal(KeyboardInterrupt):
@@ -154,13 +157,20 @@ def _below(process: psutil.Process) -> list[psutil.Process]:
     return found
 
 
+def ask_to_end(process: psutil.Process) -> None:
+    """Sends SIGTERM, once: a second one would interrupt what is done for the first."""
+    if process not in _asked:
+        _asked.add(process)
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+
+
 def end_processes(processes: Iterable[psutil.Process], wait_s: float) -> None:
     """Asks each process to end, and kills what is left after `wait_s` seconds."""
     left = list(processes)
     if wait_s > 0:
         for process in left:
-            with contextlib.suppress(psutil.Error):
-                process.terminate()
+            ask_to_end(process)
         left = psutil.wait_procs(left, wait_s)[1]
     for process in left:
         with contextlib.suppress(psutil.Error):
@@ -197,18 +207,18 @@ def end_soon() -> None:
     temporary folders stay.
     """
     if _has_parent_to_follow:
-        threading.Thread(target=_end_after, args=(GRACE_S / 2,), daemon=True).start()
+        threading.Thread(target=_end_after, args=(FOLLOWER_GRACE_S,), daemon=True).start()
 
 
-def follow_parent() -> None:
-    """To be called in a worker process: leaves Ctrl-C to the parent, and ends with it.
+def follow_parent(grace_s: float = 0) -> None:
+    """To be called in a process that does its parent's work: it ends with it, not on Ctrl-C.
 
     In a terminal each worker would print a traceback; and once the parent was killed, a pool's
     workers would wait for its next task for ever. Ignoring SIGINT is not enough: Dagster's step
     code has it raised all the same.
     """
     os.setpgid(0, 0)
-    end_with_parent(os.getppid(), 0)
+    end_with_parent(os.getppid(), grace_s)
 
 
 def _follow(parent: int, grace_s: float) -> None:

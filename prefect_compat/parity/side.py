@@ -93,7 +93,7 @@ def start_process(module: str, task: str, home: Path, store_variables: tuple[str
         return side.wait()
     finally:
         if side.poll() is None:
-            end_with_tree(side.pid, GRACE_S + 1)
+            end_with_tree(side.pid, GRACE_S - 1)
             side.wait()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(side.pid, signal.SIGKILL)  # what it has left behind in its session

@@ -67,7 +67,8 @@ def test_a_cache_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
 
 
 def test_only_a_file_of_sqlite_is_copied(tmp_path: Path) -> None:
-    with temporary_settings({PREFECT_HOME: tmp_path}):
+    unset = {PREFECT_API_DATABASE_CONNECTION_URL}
+    with temporary_settings({PREFECT_HOME: tmp_path}, restore_defaults=unset):
         assert server_database.database_file() == tmp_path / "prefect.db"
     for url in ("sqlite+aiosqlite:///:memory:", "postgresql+asyncpg://host/prefect"):
         with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}):

@@ -16,9 +16,10 @@ from typing import Any
 import psutil
 
 # What a step that is running has left to end. With all that follows, it stays below 10 s.
-GRACE_S = 6.0
+GRACE_S = 5.0
 # The same in a process that its parent has asked to end: it is to be done before the parent is.
 FOLLOWER_GRACE_S = 1.0
+UNWINDING_S = 1.0
 EXIT_FUNCTIONS_S = 2.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Processes that this one's exit functions end: the temporary server, after the last log lines.
@@ -47,7 +48,9 @@ class ending_on_signals:
         self._signal: signal.Signals | None = None
         self._is_noticed = threading.Event()
         self._has_raised = False
-        self._has_said = False
+        self._is_ending_now = False
+        self._has_unwound = threading.Event()
+        self._says = threading.Lock()  # taken once
 
     def __enter__(self) -> None:
         self._is_active = threading.current_thread() is threading.main_thread()
@@ -75,6 +78,9 @@ class ending_on_signals:
                 signal.signal(number, handler)
             self._writer.close()  # ends the thread
             return
+        self._has_unwound.set()
+        if self._is_ending_now:
+            threading.Event().wait()  # for the other thread's `os._exit`
         # The thread goes on: ending the interpreter waits for the threads of steps.
         end_processes(_children(), self._grace_s)
         self._say()
@@ -117,14 +123,18 @@ class ending_on_signals:
 
     def _end_now(self) -> None:
         assert self._signal is not None
+        self._is_ending_now = True
+        end_processes(_children(), 0)
+        # What waited for them now closes what it has opened. Exit functions would do it again at
+        # the same time, and say that it is gone.
+        self._has_unwound.wait(UNWINDING_S)
         _end_all()
         self._say()
         os._exit(128 + self._signal)
 
     def _say(self) -> None:
-        if self._has_said or self._signal is None:
+        if self._signal is None or not self._says.acquire(blocking=False):
             return
-        self._has_said = True
         with contextlib.suppress(OSError, ValueError):  # whoever read it may be gone
             sys.stdout.flush()
             sys.stderr.write(f"Ended by {self._signal.name}.\n")

@@ -25,6 +25,7 @@ from prefect_compat.signals import GRACE_S, end_with_parent, end_with_tree, endi
 
 # The environment variable with the process of the comparison: a side ends with it.
 COMPARING_PID = "PREFECT_COMPAT_COMPARING_PID"
+USERS_SERVER = ("PREFECT_API_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
 QUIET_DAGSTER = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
@@ -118,11 +119,14 @@ def side_environment(
     dagster_home = home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
     (dagster_home / "dagster.yaml").write_text(QUIET_DAGSTER, encoding="utf-8")
-    # A server that the user runs is not to be filled with comparisons.
-    kept = {name: value for name, value in environment.items() if name != "PREFECT_API_URL"}
+    prefect_home = home / "prefect"
+    # A server that the user runs, and its database, are not to be filled with comparisons.
+    kept = {name: value for name, value in environment.items() if name not in USERS_SERVER}
     return {
         **kept,
-        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_HOME": str(prefect_home),
+        # Also over what a file such as prefect.toml says.
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{prefect_home}/prefect.db",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         **{name: str(home / STORE) for name in store_variables},

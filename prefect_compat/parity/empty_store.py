@@ -95,7 +95,8 @@ class EmptyStore:
                 )
         variables = self._work.store_variables
         for name in variables:
-            close = difflib.get_close_matches(name, read.by_name - {name}, n=1, cutoff=0.75)
+            others = read.by_name.difference(variables)
+            close = difflib.get_close_matches(name, others, n=1, cutoff=0.75)
             is_misspelt = close and name not in read.by_name
             if is_misspelt or read.at_all.isdisjoint(variables):
                 meant = f" Did you mean {close[0]}?" if close else ""

@@ -47,8 +47,10 @@ class CheckEvaluation:
 
 
 class StepResult:
-    """What a step did: Dagster's events of its last attempt, and (`earlier`) of those before it in
-    the same process. References, never the values, which lie where the IO managers put them.
+    """Dagster's events of a step: of its last attempt, and (`earlier`) of those before it.
+
+    The earlier ones are known in the process that ran them. Events hold references, never the
+    values, which lie where the IO managers put them.
 
     Not a dataclass, because Prefect would search every field of one for futures.
     """

@@ -190,7 +190,7 @@ def _entries(value: Any) -> Iterable[tuple[str, Any]] | None:
 
 
 def _beside(value: Any) -> Iterator[tuple[str, Any]]:
-    """What a table, a column or a whole value carries beside its cells or its text."""
+    """Yields the attributes of a table, a column or a whole value, beside its cells or text."""
     try:
         rules = known(type(value))
         content, added = rules.content_and_added(value) if rules else (value, [])
@@ -219,7 +219,7 @@ def _axes(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _labels(plain: Any) -> Iterator[tuple[str, Any]]:
-    """What has a place of its own, but for the cells and what is as usual."""
+    """Keeps the parts that have a place, without the cells and the defaults."""
     for part in plain.entries if type(plain) is Parts else ():
         is_cells = part.name in AXES or not part.place.startswith(".")
         is_usual = part.value is None or (part.name == "attrs" and not part.value)

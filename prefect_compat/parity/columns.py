@@ -68,7 +68,7 @@ def _array(array: npt.NDArray[Any]) -> Any:
 
 
 def _described(dtype: np.dtype[Any]) -> dict[str, Any]:
-    """What a dtype says beside the form of its cells."""
+    """Facts of a dtype that the form of its cells does not tell."""
     found: dict[str, Any] = {}
     if dtype.metadata:
         found["metadata"] = dict(dtype.metadata)
@@ -218,8 +218,7 @@ def _dtype_text(dtype: Any) -> str:
 
 
 def _extras(value: Any, usual: set[str]) -> list[Part]:
-    """What a subclass carries along, as pandas' `_metadata` names it, and flags that are not the
-    usual ones."""
+    """Attributes that pandas' `_metadata` names, and flags that differ from the default."""
     names = [name for name in value._metadata if name not in usual]
     named = [Part(name, getattr(value, name, None), f".{name}") for name in names]
     if value.flags.allows_duplicate_labels:

@@ -106,7 +106,7 @@ class EmptyStore:
                 )
 
     def _outputs(self) -> Iterator[ValueId]:
-        """What the job makes in these partitions; op outputs those of a run that never was."""
+        """Yields the outputs of the job in these partitions; op outputs have no real run."""
         for step in read_plan(self.job).steps:
             for output in step.outputs:
                 if output.asset_key is not None:
@@ -153,7 +153,7 @@ class EmptyStore:
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether an IO manager gives this in place of what is not there."""
+    """True for a value that IO managers return when they find nothing."""
     return value is None or (hasattr(value, "__len__") and len(value) == 0)
 
 

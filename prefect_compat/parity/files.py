@@ -12,7 +12,7 @@ LOGS = "compute_logs"
 
 
 def store_folders(home: Path) -> tuple[Path, Path]:
-    """Where a side's outputs lie: what the store variables name, and Dagster's default folder."""
+    """The folders of a side's outputs: its store, and the default of Dagster's IO manager."""
     return home / STORE, home / "dagster" / "storage"
 
 

@@ -310,7 +310,7 @@ def _shown(found: Fingerprint) -> str:
 
 
 def _described(place: str, left: Described, right: Described) -> Iterator[Finding]:
-    """What both sides say about something that both have."""
+    """Compares the metadata, tags and descriptions of an entry that both sides have."""
     yield from _named(Difference.METADATA, place, left.metadata, right.metadata)
     if not isinstance(left, RecordedCheck) and not isinstance(right, RecordedCheck):
         yield from _named(Difference.TAGS, place, left.tags, right.tags)
@@ -337,9 +337,7 @@ def _checks(
     def result(entry: RecordedCheck) -> str:
         return f"{'passed' if entry.passed else 'failed'} ({entry.severity})"
 
-    return _entries(
-        Difference.CHECK, _numbered(dagster, place_of), _numbered(prefect, place_of), result
-    )
+    return _entries(Difference.CHECK, dagster, prefect, place_of, result)
 
 
 def _observations(
@@ -351,18 +349,18 @@ def _observations(
     def result(entry: RecordedObservation) -> str:
         return f"data version {entry.data_version}"
 
-    return _entries(
-        Difference.OBSERVATION, _numbered(dagster, place_of), _numbered(prefect, place_of), result
-    )
+    return _entries(Difference.OBSERVATION, dagster, prefect, place_of, result)
 
 
 def _entries(
     kind: Difference,
-    left: Mapping[str, Described],
-    right: Mapping[str, Described],
+    dagster: Iterable[Described],
+    prefect: Iterable[Described],
+    place_of: Callable[[Any], str],
     result: Callable[[Any], str],
 ) -> Iterator[Finding]:
-    """Entries that one side lacks, or that say something else."""
+    """Entries that one side lacks, or whose result or description differs."""
+    left, right = _numbered(dagster, place_of), _numbered(prefect, place_of)
     for place in sorted({*left, *right}):
         mine, other = left.get(place), right.get(place)
         words = [result(entry) if entry else ABSENT for entry in (mine, other)]

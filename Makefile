@@ -89,11 +89,11 @@ kills: install
 # The site in var/site; a link that leads nowhere fails it.
 docs: install
 	$(BIN)/zensical build --strict
-	$(BIN)/python -m deployment.site var/site
+	$(BIN)/python -m tools.site var/site
 
 # The site's pictures, by chromium.
 screenshots: install
-	$(BIN)/python -m deployment.screenshots
+	$(BIN)/python -m tools.screenshots
 
 lock:
 	$(PYTHON) -m venv var/lock-venv

@@ -13,10 +13,10 @@ from pathlib import Path
 import dagster as dg
 import dask.dataframe  # noqa: F401  imported here, before the clock runs
 
-from prefect_compat.partitions import run_tags
+from prefect_compat.graph.partitions import run_tags
 from ticket_assets.definitions import DAYS, SETTINGS, build_definitions
 from ticket_assets.event_log import open_log
-from ticket_assets.workers import run_all
+from ticket_assets.store.workers import run_all
 
 
 def main() -> None:

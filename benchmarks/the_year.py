@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.measuring import ROOT, UCI_ARCHIVE, Timings, report, take_turns
-from prefect_compat.parity.comparison import SIDES
-from prefect_compat.parity.side import SideTask, run_side
-from prefect_compat.project import Project
+from prefect_compat.comparison.comparison import SIDES
+from prefect_compat.comparison.sources.side import SideTask, run_side
+from prefect_compat.graph.project import Project
 from ticket_assets.addresses import printable
 from ticket_assets.days import daily_partitions
 from ticket_assets.event_log.cache import open_log

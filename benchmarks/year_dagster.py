@@ -10,7 +10,7 @@ import time
 
 import dagster as dg
 
-from prefect_compat.partitions import run_tags
+from prefect_compat.graph.partitions import run_tags
 from ticket_assets.definitions import DAYS, defs
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ticket_assets import evaluation
-from ticket_assets.evaluation import PriorityHours, Provenance
+from ticket_assets.evaluation.models import PriorityHours, predict
+from ticket_assets.evaluation.sample import draw_sample
+from ticket_assets.evaluation.scores import score, target_seconds
+from ticket_assets.evaluation.summary import Provenance, summarise
 from ticket_assets.event_log.cache import open_log
 from ticket_assets.settings import Settings
 
@@ -24,17 +26,17 @@ def run(store: Path, first_day: date, last_day: date, settings: Settings) -> Non
     days = pd.date_range(first_day, last_day, unit="s", name="day")
     raw_log = log.read(first_day, last_day).to_pandas(date_as_object=False)
     raw_log = raw_log.astype(dict.fromkeys(raw_log.select_dtypes("datetime"), "datetime64[s]"))
-    batch = evaluation.sample(raw_log, BATCH_SIZE, SEED)
-    targets = evaluation.target_seconds(batch)
-    predictions = evaluation.predict(batch, PriorityHours())
-    metrics = evaluation.score(targets, predictions, days)
+    batch = draw_sample(raw_log, BATCH_SIZE, SEED)
+    targets = target_seconds(batch)
+    predictions = predict(batch, PriorityHours())
+    metrics = score(targets, predictions, days)
     provenance = {
         day: Provenance(
             day, log.identity.source, log.identity.sha256, BATCH_SIZE, SEED, PriorityHours(), {}
         )
         for day in days.strftime("%Y-%m-%d")
     }
-    documents = evaluation.summarise(targets, metrics, provenance)
+    documents = summarise(targets, metrics, provenance)
     tables = {
         "raw_log": raw_log,
         "sampled_batch": batch,

@@ -15,11 +15,11 @@ from prefect.logging.loggers import flow_run_logger
 from prefect.utilities.urls import url_for
 
 from prefect_compat.errors import StepError
-from prefect_compat.flow import FlowResult, as_flow
+from prefect_compat.flow.build import FlowResult, as_flow
 from ticket_assets.automation import DAYS_PER_TICK
 from ticket_assets.definitions import DAYS, SETTINGS, defs
 from ticket_assets.notices import Notice, deliver, headline
-from ticket_assets.places import place_at
+from ticket_assets.store.local import place_at
 
 
 def tell(flow: prefect.Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

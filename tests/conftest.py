@@ -23,7 +23,7 @@ os.environ.update(
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="180",
     DO_NOT_TRACK="1",
     XDG_CACHE_HOME=str(_HOME / "xdg-cache"),
-    DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED="False",  # see ticket_assets.workers.NO_PROFILE
+    DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED="False",  # see NO_PROFILE in workers.py
     TICKET_EVENT_LOG="sample",
     TICKET_STORE=str(_HOME / "store"),
     TICKET_CACHE=str(_HOME / "cache"),

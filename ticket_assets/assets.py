@@ -16,7 +16,7 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field, PrivateAttr, SecretStr
 
-from ticket_assets import evaluation, previews
+from ticket_assets import previews
 from ticket_assets.addresses import holds_secret, printable
 from ticket_assets.catalog import (
     column_lineage,
@@ -28,13 +28,22 @@ from ticket_assets.catalog import (
 )
 from ticket_assets.days import days_of_run, to_keys
 from ticket_assets.errors import PartitionError, SourceError, TicketAssetsError
-from ticket_assets.evaluation import PriorityHours, Provenance
+from ticket_assets.evaluation.drift import measure_drift
+from ticket_assets.evaluation.models import PriorityHours, predict
+from ticket_assets.evaluation.sample import draw_sample
+from ticket_assets.evaluation.scores import (
+    errors_by_month,
+    errors_by_priority,
+    score,
+    target_seconds,
+)
+from ticket_assets.evaluation.summary import Provenance, summarise
 from ticket_assets.event_log import DownloadLimits, ParsedLog, open_log
 from ticket_assets.event_log.schema import COLUMNS
 from ticket_assets.recipes import Recipe, declared
 from ticket_assets.settings import Settings
-from ticket_assets.storage import content_digests, provenance_of, with_provenance
-from ticket_assets.tables import LargeTable, Table, to_frame
+from ticket_assets.store.io_manager import content_digests, provenance_of, with_provenance
+from ticket_assets.store.tables import LargeTable, Table, to_frame
 
 OWNERS = ["team:service-desk-analytics"]
 if TYPE_CHECKING:
@@ -222,7 +231,7 @@ def sampled_batch(
     context: dg.AssetExecutionContext, config: SampledBatchConfig, raw_log: LogTable
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """At most `batch_size` rows of each day, drawn without replacement from (seed, day) alone."""
-    batch = evaluation.sample(raw_log, config.batch_size, config.seed)
+    batch = draw_sample(raw_log, config.batch_size, config.seed)
     batch = with_provenance(
         batch, provenance_of(raw_log), batch_size=config.batch_size, seed=config.seed
     )
@@ -245,7 +254,7 @@ def targets(
     context: dg.AssetExecutionContext, sampled_batch: pd.DataFrame
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """How long each sampled row's ticket still took to close, in seconds."""
-    table = evaluation.target_seconds(sampled_batch)
+    table = target_seconds(sampled_batch)
     table = with_provenance(table, provenance_of(sampled_batch))
     facts = table_facts(context, table, ["log_row", "target_s"])
     lineage = column_lineage(target_s=("sampled_batch.closed_at", "sampled_batch.sys_updated_at"))
@@ -265,7 +274,7 @@ def predictions(
     context: dg.AssetExecutionContext, config: PredictionsConfig, sampled_batch: pd.DataFrame
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """How long each sampled row's ticket was predicted to take, from its priority, in seconds."""
-    table = evaluation.predict(sampled_batch, config.hours())
+    table = predict(sampled_batch, config.hours())
     table = with_provenance(table, provenance_of(sampled_batch), hours=asdict(config.hours()))
     facts = table_facts(context, table, ["log_row", "priority", "predicted_s"])
     lineage = column_lineage(
@@ -295,7 +304,7 @@ def metrics(
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """How well each day was predicted: one row a day, nulls where it had no tickets."""
     with refusals_are_final():
-        table = evaluation.score(targets, predictions, days_of_run(context))
+        table = score(targets, predictions, days_of_run(context))
     table = with_provenance(table, provenance_of(targets), provenance_of(predictions))
     errors = ("mae_s", "medae_s", "mse_s2", "r2")
     sources = ("targets.target_s", "predictions.predicted_s")
@@ -320,7 +329,7 @@ def trial_summary(
         )
         for key, origin in provenance_of(metrics).items()
     }
-    documents = evaluation.summarise(targets, metrics, origins)
+    documents = summarise(targets, metrics, origins)
     digests = content_digests(documents, list(documents))
     facts = {
         key: {
@@ -358,9 +367,9 @@ def performance_report(
     predictions: pd.DataFrame,
 ) -> dg.MaterializeResult[Any]:
     """The trend over all evaluated days: error by month and by priority, drift."""
-    by_priority = evaluation.errors_by_priority(targets, predictions)
-    by_month = evaluation.errors_by_month(metrics)
-    drift = evaluation.drift(metrics)
+    by_priority = errors_by_priority(targets, predictions)
+    by_month = errors_by_month(metrics)
+    drift = measure_drift(metrics)
     document = {
         "first_day": str(metrics["day"].min().date()),
         "last_day": str(metrics["day"].max().date()),

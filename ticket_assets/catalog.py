@@ -11,8 +11,8 @@ import pandas as pd
 
 from ticket_assets import previews
 from ticket_assets.days import days_of_run, to_keys
-from ticket_assets.evaluation import SECONDS_PER_HOUR
-from ticket_assets.storage import (
+from ticket_assets.evaluation.models import SECONDS_PER_HOUR
+from ticket_assets.store.io_manager import (
     Digests,
     Documents,
     Hashes,
@@ -21,7 +21,7 @@ from ticket_assets.storage import (
     provenance_of,
     rows_by_day,
 )
-from ticket_assets.tables import Table, map_parts, no_rows_of
+from ticket_assets.store.tables import Table, map_parts, no_rows_of
 
 PREVIEW_ROWS = 5
 

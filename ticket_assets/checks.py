@@ -15,13 +15,14 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
-from ticket_assets import evaluation
 from ticket_assets.assets import LogTable
 from ticket_assets.days import days_of_run, to_days, to_keys
+from ticket_assets.evaluation.keys import KEY_COLUMNS
+from ticket_assets.evaluation.sample import rows_by_day
 from ticket_assets.event_log.schema import COLUMNS, NAMES, PRIORITIES
 from ticket_assets.recipes import Recipe, declared
-from ticket_assets.storage import provenance_of
-from ticket_assets.tables import map_parts, no_rows_of
+from ticket_assets.store.io_manager import provenance_of
+from ticket_assets.store.tables import map_parts, no_rows_of
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 DRIFT_LIMIT = 1.5
@@ -128,7 +129,7 @@ def raw_log_schema(
     of_parts = pd.concat(map_parts(_schema_faults, raw_log))
     kinds = ["day", "column", "expected", "found"]
     faults = of_parts.groupby(kinds, dropna=False, as_index=False)["rows"].sum()
-    extra = set(no_rows_of(raw_log).columns) - set(NAMES) - set(evaluation.KEY_COLUMNS)
+    extra = set(no_rows_of(raw_log).columns) - set(NAMES) - set(KEY_COLUMNS)
     return _verdict(
         context,
         faults,
@@ -174,15 +175,15 @@ def _unknown_priorities(part: pd.DataFrame) -> pd.DataFrame:
 
 @daily_check(
     asset="sampled_batch",
-    additional_ins={"raw_log": dg.AssetIn(metadata={"columns": evaluation.KEY_COLUMNS})},
+    additional_ins={"raw_log": dg.AssetIn(metadata={"columns": KEY_COLUMNS})},
 )
 def sample_is_of_the_log(
     context: dg.AssetCheckExecutionContext, sampled_batch: pd.DataFrame, raw_log: LogTable
 ) -> dg.AssetCheckResult:
     """Each day's batch is distinct rows of that day's log, as many as asked for or there are."""
-    keys = evaluation.KEY_COLUMNS
+    keys = KEY_COLUMNS
     drawn, log = sampled_batch[keys], raw_log[keys]
-    counts = list(map_parts(evaluation.rows_by_day, log))
+    counts = list(map_parts(rows_by_day, log))
     there = pd.Series(sum(map(Counter, counts), Counter()), dtype="int64").sort_index()
     there.index = pd.DatetimeIndex(there.index, name="day")
     of_parts = [drawn[drawn["day"].isin(list(days))] for days in counts]
@@ -211,7 +212,7 @@ def sample_is_of_the_log(
 
 
 def _rows_of_both(log: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:
-    return log.merge(drawn.drop_duplicates(), on=evaluation.KEY_COLUMNS)
+    return log.merge(drawn.drop_duplicates(), on=KEY_COLUMNS)
 
 
 @daily_check(asset="targets", blocking=True)

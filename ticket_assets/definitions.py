@@ -19,9 +19,9 @@ from ticket_assets.automation import (
 )
 from ticket_assets.checks import CHECKS
 from ticket_assets.days import daily_partitions
-from ticket_assets.execution import in_process_or_dask
+from ticket_assets.executors import in_process_or_dask
 from ticket_assets.settings import Settings
-from ticket_assets.storage import DailyStore
+from ticket_assets.store.io_manager import DailyStore
 
 # What Dagster 1.13 marks as beta or preview and this package uses on purpose; named one by one,
 # so that a new warning is seen.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ticket_assets.errors import StoreError
-from ticket_assets.places import place_at
+from ticket_assets.store.local import place_at
 
 HOUR = 3600.0
 

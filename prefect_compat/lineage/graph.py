@@ -13,7 +13,7 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetNod
 from dagster._core.definitions.dependency import NodeHandle
 from dagster._core.definitions.metadata.metadata_set import TableMetadataSet
 
-from prefect_compat.plan import Plan, Step, read_plan
+from prefect_compat.graph.plan import Plan, Step, read_plan
 
 AssetPath = tuple[str, ...]
 

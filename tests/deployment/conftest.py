@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from deployment.apart import Servers, servers
-from deployment.ui import browser_page
+from tools.second_checkout import Servers, servers
+from tools.ui import browser_page
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ import pytest
 import requests
 import yaml
 
-from deployment.apart import environment_of, servers
 from tests.conftest import ROOT
+from tools.second_checkout import environment_of, servers
 
 
 def is_running(process: psutil.Process) -> bool:

@@ -22,9 +22,9 @@ import dagster as dg
 import psycopg2
 import pytest
 
-from deployment.apart import free_port
 from tests.conftest import ROOT
 from tests.projects import JOB, partition_tags
+from tools.second_checkout import free_port
 
 BIN = Path(sys.executable).parent
 LIMIT_S = 120

@@ -10,9 +10,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from deployment.site import broken_links
 from prefect_compat.cli import main
 from tests.conftest import ROOT
+from tools.site import broken_links
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

@@ -18,8 +18,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.schedules import IntervalSchedule
 
-from deployment.apart import ROOT, Servers
-from deployment.ui import DagsterUI, chromium
+from tools.second_checkout import ROOT, Servers
+from tools.ui import DagsterUI, chromium
 
 pytestmark = pytest.mark.xdist_group("browser")  # they share the servers
 

@@ -6,8 +6,8 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from deployment.apart import Servers
-from deployment.ui import DagsterUI, PrefectUI, chromium
+from tools.second_checkout import Servers
+from tools.ui import DagsterUI, PrefectUI, chromium
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="no chromium is installed"),

@@ -17,7 +17,7 @@ from examples.iris_assets import flowers
 from examples.iris_assets.definitions import defs
 from prefect_compat import as_flow
 from prefect_compat.errors import StepError
-from prefect_compat.parameters import read_run_config
+from prefect_compat.flow.parameters import read_run_config
 from tests.projects import failure
 
 ENGINEERING = {"iris", "classes", "encoded", "test_flowers", "training_flowers"}

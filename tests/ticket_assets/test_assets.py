@@ -15,7 +15,7 @@ from tests.projects import JOB, REPORT_JOB, failure, files, project, run_dagster
 from ticket_assets import checks
 from ticket_assets.checks import CHECKS
 from ticket_assets.definitions import DAYS
-from ticket_assets.storage import content_digests
+from ticket_assets.store.io_manager import content_digests
 
 DAILY = ["metrics", "predictions", "raw_log", "sampled_batch", "targets", "trial_summary"]
 

@@ -17,8 +17,8 @@ from ticket_assets.event_log.ingest import parse_log, parsed_path, read_facts, w
 from ticket_assets.event_log.parts import LogPart
 from ticket_assets.event_log.schema import NAMES
 from ticket_assets.event_log.sources import LocalFile, locate
-from ticket_assets.staging import stage, sweep
-from ticket_assets.tables import LargeTable, to_frame
+from ticket_assets.store.staging import stage, sweep
+from ticket_assets.store.tables import LargeTable, to_frame
 
 KEYS = ("day", "log_row")
 

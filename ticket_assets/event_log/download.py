@@ -14,7 +14,7 @@ from typing import Any
 
 from ticket_assets.addresses import printable, requests_not_logged
 from ticket_assets.errors import SourceError
-from ticket_assets.staging import stage, sweep
+from ticket_assets.store.staging import stage, sweep
 
 MIB = 1 << 20
 # What a broken connection can lose of what it had sent.

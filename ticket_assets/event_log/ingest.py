@@ -27,9 +27,9 @@ from ticket_assets.event_log.parts import (
 )
 from ticket_assets.event_log.schema import NAMES
 from ticket_assets.event_log.sources import LocalFile
-from ticket_assets.staging import stage
-from ticket_assets.tables import ROWS_PER_PART
-from ticket_assets.workers import run_all
+from ticket_assets.store.staging import stage
+from ticket_assets.store.tables import ROWS_PER_PART
+from ticket_assets.store.workers import run_all
 
 # To be raised when the parsed columns, their types or the files change.
 FORMAT = 3

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from ticket_assets.event_log.schema import MISSING, NAMES, PRIORITIES
-from ticket_assets.staging import stage
+from ticket_assets.store.staging import stage
 
 VERSION = 1
 SAMPLE_NAME = f"sample-{VERSION}.csv"

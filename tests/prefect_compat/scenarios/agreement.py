@@ -13,10 +13,10 @@ from dagster._core.definitions.data_version import (
 from prefect import State
 
 from prefect_compat import as_flow
+from prefect_compat.comparison.record.flow_runs import read_flow_run
 from prefect_compat.errors import StepError
-from prefect_compat.flow import FlowResult
-from prefect_compat.parity.prefect_api import read_flow_run
-from prefect_compat.partitions import run_keys, run_tags
+from prefect_compat.flow.build import FlowResult
+from prefect_compat.graph.partitions import run_keys, run_tags
 from tests.prefect_compat.graphs import stored
 
 Project = Callable[[Path], dg.Definitions]

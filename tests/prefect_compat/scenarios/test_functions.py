@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from prefect_compat import as_flow
-from prefect_compat.flow import FlowResult
+from prefect_compat.flow.build import FlowResult
 from tests.prefect_compat.graphs import project, stored
 from tests.prefect_compat.scenarios.agreement import agree
 

@@ -1,0 +1,1 @@
+"""The command line, `prefect-compat`: one file a command."""

@@ -1,0 +1,199 @@
+"""`prefect-compat compare`: the job under both orchestrators, compared."""
+
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from prefect_compat.cli.exit_codes import (
+    COULD_NOT_RUN,
+    DIFFERENT,
+    errors_on_stderr,
+    log_to_stderr,
+)
+from prefect_compat.cli.options import job_option, project_options
+from prefect_compat.cli.output_files import validate_outputs, write_output
+from prefect_compat.graph.project import Project
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from prefect_compat.comparison.comparison import Comparison
+    from prefect_compat.comparison.failure_matrix import Outcome
+    from prefect_compat.comparison.sources.work import Work
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """The command's options, as click passes them."""
+
+    project: Project
+    job: str
+    partition: str | None
+    config: str | None
+    store_env: tuple[str, ...]
+    fault: str | None
+    ignored: tuple[str, ...]
+    rounds: int
+    matrix: bool
+    empty_partition: str | None
+    json_file: Path | None
+    page: Path | None
+    keep: Path | None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(file for file in (self.json_file, self.page) if file)
+
+    def work(self) -> "Work":
+        """The work of both sides; what was not given comes from [tool.prefect-compat]."""
+        from prefect_compat.comparison.faults import Fault
+        from prefect_compat.comparison.sources.work import Work
+        from prefect_compat.graph.project_settings import read_project_settings
+
+        settings = read_project_settings()
+        return Work(
+            project=self.project,
+            job=self.job,
+            partition=self.partition,
+            run_config=str(Path(self.config).absolute()) if self.config else None,
+            store_variables=self.store_env or settings.store_env,
+            ignored_metadata=self.ignored or settings.ignore_metadata,
+            fault=Fault.parse(self.fault) if self.fault else None,
+            rounds=self.rounds,
+            empty_partition=(self.empty_partition or settings.empty_partition)
+            if self.matrix
+            else None,
+        )
+
+
+@click.command()
+@project_options
+@job_option
+@click.option("--partition", help="a partition key, or a range A...B")
+@click.option("-c", "--config", help="run-config file for both sides")
+@click.option(
+    "--store-env",
+    multiple=True,
+    help="environment variable that says where the project stores its outputs; each side gets its"
+    " own. Default: `store_env` in [tool.prefect-compat] of pyproject.toml.",
+)
+@click.option(
+    "--fail",
+    "fault",
+    metavar="STEP[:N]",
+    help="let the step's first N attempts (all of them without N) fail on both sides",
+)
+@click.option(
+    "--ignore-metadata",
+    "ignored",
+    multiple=True,
+    metavar="NAME",
+    help="metadata that tell of the run and not of the data, such as a duration; also"
+    " `ignore_metadata` in [tool.prefect-compat]",
+)
+@click.option(
+    "--repeat",
+    "rounds",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="rounds to time; from 2 on, each runs the job twice: cold and warm",
+)
+@click.option(
+    "--failure-matrix",
+    "matrix",
+    is_flag=True,
+    help="also run the standard set of failures: an error in the middle, a retry that succeeds,"
+    " retries exhausted, a blocking check that fails, an empty partition, a kill and a second run",
+)
+@click.option(
+    "--empty-partition",
+    metavar="KEY",
+    help="a partition without data, for the failure matrix; also `empty_partition` in"
+    " [tool.prefect-compat]",
+)
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="file for the whole comparison"
+)
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path), help="file for it as a page to look at"
+)
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    help="folder for both sides' stores, logs and records: a new or empty one, or one that an"
+    " earlier comparison made, which is replaced",
+)
+def compare(**options: Any) -> None:
+    """Run the job under both orchestrators and compare what they recorded and stored.
+
+    Exit code 0 if both recorded and stored the same: the same graph, outputs and behaviour; 1
+    if something differs; 2 if a side could not be run.
+    """
+    with errors_on_stderr():
+        comparison, outcomes = _compare(CompareOptions(**options))
+    if not comparison.have_run:
+        sys.exit(COULD_NOT_RUN)
+    if not (comparison.verdict.holds and all(outcome.holds for outcome in outcomes)):
+        sys.exit(DIFFERENT)
+
+
+def _compare(options: CompareOptions) -> "tuple[Comparison, tuple[Outcome, ...]]":
+    from prefect_compat.comparison.comparison import compare_sides
+    from prefect_compat.comparison.failure_matrix import run_matrix
+    from prefect_compat.comparison.sources.empty_store import EmptyStore
+    from prefect_compat.comparison.sources.folder import comparison_folder, validate_folder
+    from prefect_compat.comparison.sources.work import validate_store_variables
+
+    work, keep, files = options.work(), options.keep, options.files
+    # Everything that can be refused is refused here: before a run, and before --keep's folder is
+    # touched.
+    validate_store_variables(work.store_variables)
+    validate_outputs(*files)
+    if keep:
+        validate_folder(keep, files)
+    with tempfile.TemporaryDirectory(prefix="prefect-compat-") as nowhere:
+        empty = EmptyStore(work, Path(nowhere))
+        with comparison_folder(keep, files) as folder:
+            comparison = compare_sides(work, folder, empty, log_to_stderr)
+            outcomes: tuple[Outcome, ...] = ()
+            if options.matrix and comparison.have_run:
+                outcomes = run_matrix(work, folder, empty, log_to_stderr)
+        _print(comparison, outcomes)
+        # After the verdict is printed: a full disk cannot take it back.
+        _write(options, comparison, outcomes, empty.job)
+    return comparison, outcomes
+
+
+def _print(comparison: "Comparison", outcomes: "tuple[Outcome, ...]") -> None:
+    from prefect_compat.comparison.report.text import describe, describe_matrix
+
+    for side in (comparison.dagster, comparison.prefect):
+        if not side.has_run:
+            log_to_stderr(f"Error: {side.error}")
+    if comparison.have_run:
+        click.echo(describe(comparison))
+    if outcomes:
+        click.echo(describe_matrix(outcomes))
+
+
+def _write(
+    options: CompareOptions,
+    comparison: "Comparison",
+    outcomes: "tuple[Outcome, ...]",
+    job: "dg.JobDefinition",
+) -> None:
+    import json
+
+    from prefect_compat.comparison.report.document import as_document
+    from prefect_compat.comparison.report.html import comparison_page
+    from prefect_compat.lineage.graph import read_lineage
+
+    if options.json_file:
+        write_output(options.json_file, json.dumps(as_document(comparison, outcomes)))
+    if options.page:
+        write_output(options.page, comparison_page(comparison, read_lineage(job), outcomes))

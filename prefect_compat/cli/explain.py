@@ -1,0 +1,31 @@
+"""`prefect-compat explain`: what becomes of each definition under Prefect."""
+
+import sys
+
+import click
+
+from prefect_compat.cli.exit_codes import REFUSED, errors_on_stderr
+from prefect_compat.cli.options import project_options
+from prefect_compat.graph.project import Project
+
+
+@click.command()
+@project_options
+def explain(project: Project) -> None:
+    """Say of every definition what becomes of it under Prefect, without running anything.
+
+    Exit code 1 where something is refused.
+    """
+    from prefect_compat.graph.features import Verdict
+    from prefect_compat.graph.features import explain as explanations
+
+    with errors_on_stderr():
+        found = explanations(project.load())
+    width = max((len(entry.definition) for entry in found), default=0)
+    for entry in found:
+        feature = entry.feature
+        click.echo(
+            f"{entry.definition:<{width}}  {feature.verdict:<9}  {feature.name}: {feature.how}"
+        )
+    if any(entry.feature.verdict is Verdict.REFUSED for entry in found):
+        sys.exit(REFUSED)

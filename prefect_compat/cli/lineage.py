@@ -1,0 +1,59 @@
+"""`prefect-compat lineage`: the job's assets and how they depend on each other."""
+
+from pathlib import Path
+
+import click
+
+from prefect_compat.cli.exit_codes import errors_on_stderr
+from prefect_compat.cli.options import job_option, project_options
+from prefect_compat.cli.output_files import validate_outputs, write_output
+from prefect_compat.graph.project import Project
+
+
+@click.command()
+@project_options
+@job_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "svg", "mermaid", "json", "openlineage"]),
+    default="mermaid",
+    show_default=True,
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="file to write; without it the lineage is printed",
+)
+def lineage(project: Project, job: str, form: str, output: Path | None) -> None:
+    """Draw what the job makes out of what: as a page, an image, Mermaid, JSON, or OpenLineage
+    events, one a line."""
+    import json
+    from datetime import UTC, datetime
+
+    from prefect_compat.graph.plan import resolve_job
+    from prefect_compat.lineage.document import as_document
+    from prefect_compat.lineage.graph import read_lineage
+    from prefect_compat.lineage.mermaid import flowchart
+    from prefect_compat.lineage.openlineage import job_events
+    from prefect_compat.lineage.page import lineage_page
+    from prefect_compat.lineage.svg import draw
+
+    with errors_on_stderr():
+        if output:
+            validate_outputs(output)
+        found = read_lineage(resolve_job(project.load(), job))
+        text = {
+            "html": lambda: lineage_page(found),
+            "svg": lambda: draw(found),
+            "mermaid": lambda: flowchart(found),
+            "json": lambda: json.dumps(as_document(found), indent=2) + "\n",
+            "openlineage": lambda: "".join(
+                json.dumps(event) + "\n" for event in job_events(found, datetime.now(UTC))
+            ),
+        }[form]()
+        if output:
+            write_output(output, text)
+        else:
+            click.echo(text, nl=False)

@@ -1,0 +1,30 @@
+"""`prefect-compat`: the group of commands."""
+
+from typing import Any
+
+import click
+
+from prefect_compat.cli.compare import compare
+from prefect_compat.cli.explain import explain
+from prefect_compat.cli.lineage import lineage
+from prefect_compat.cli.plan import plan
+from prefect_compat.cli.run import run
+from prefect_compat.cli.serve import serve
+from prefect_compat.signals import ending_on_signals
+
+
+class InterruptibleGroup(click.Group):
+    """Commands that end on Ctrl-C and on SIGTERM: see `ending_on_signals`."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with ending_on_signals():
+            return super().invoke(ctx)
+
+
+@click.group(cls=InterruptibleGroup)
+def main() -> None:
+    """Run a Dagster job as a native Prefect flow, and compare the two orchestrators."""
+
+
+for command in (run, serve, plan, explain, lineage, compare):
+    main.add_command(command)

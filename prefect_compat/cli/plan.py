@@ -1,0 +1,28 @@
+"""`prefect-compat plan`: the steps and edges of a job."""
+
+import click
+
+from prefect_compat.cli.exit_codes import errors_on_stderr
+from prefect_compat.cli.options import job_option, project_options
+from prefect_compat.graph.project import Project
+
+
+@click.command()
+@project_options
+@job_option
+@click.option("--json", "as_json", is_flag=True, help="as JSON")
+def plan(project: Project, job: str, as_json: bool) -> None:
+    """Print the plan: the steps and edges that the flow is built from."""
+    import json
+
+    from prefect_compat.graph.plan import read_plan, resolve_job
+
+    with errors_on_stderr():
+        found = read_plan(resolve_job(project.load(), job))
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=2))
+        return
+    click.echo(f"{found.name}: {len(found.steps)} steps, digest {found.digest[:12]}")
+    for step in found.steps:
+        upstream = [f"{edge.upstream} ({edge.kind})" for edge in found.upstream_of(step.name)]
+        click.echo(f"  {step.name}" + (f"  <- {', '.join(upstream)}" if upstream else ""))

@@ -1,0 +1,55 @@
+"""`prefect-compat serve`: the job's flow deployed from this process."""
+
+import os
+
+import click
+
+from prefect_compat.cli.exit_codes import errors_on_stderr
+from prefect_compat.cli.options import job_option, project_options
+from prefect_compat.errors import ConfigError
+from prefect_compat.graph.project import Project
+
+
+@click.command()
+@project_options
+@job_option
+@click.option("--name", default="served", show_default=True, help="name of the deployment")
+@click.option("--cron", help="schedule, such as '0 6 * * *'; for jobs without partitions")
+def serve(project: Project, job: str, name: str, cron: str | None) -> None:
+    """Deploy the job's flow from this process, without a work pool: it runs what the UI, the API or
+    `prefect deployment run` ask for, until it is stopped. Needs a server (PREFECT_API_URL)."""
+    from prefect.deployments.runner import RunnerDeployment
+    from prefect.schedules import Cron
+    from prefect.settings import get_current_settings
+
+    from prefect_compat.flow.serve import serve_deployment
+    from prefect_compat.graph.plan import read_plan, resolve_job
+    from prefect_compat.graph.project import SERVED, SERVING_PID, as_served
+    from prefect_compat.server.api import validate_server
+
+    with errors_on_stderr():
+        found = read_plan(resolve_job(project.load(), job))
+        if cron and found.is_partitioned:
+            raise ConfigError(
+                f"{job} is partitioned, and a schedule does not say which partition to run."
+                " Leave --cron out; a flow of your own can choose the partition and call this one."
+            )
+        if not get_current_settings().api.url:
+            raise ConfigError(
+                "PREFECT_API_URL is not set. Start a server (`prefect server start`) and name it,"
+                " for instance http://127.0.0.1:4200/api."
+            )
+        validate_server()
+        os.environ[SERVED] = as_served(project, job)
+        os.environ[SERVING_PID] = str(os.getpid())
+        deployment = RunnerDeployment.from_entrypoint(
+            "prefect_compat.flow.served_flow.flow",
+            name=name,
+            schedules=[Cron(cron)] if cron else None,
+            tags=["derived-from-dagster"],
+        )
+        click.echo(
+            f"Serving {deployment.full_name} until Ctrl-C or SIGTERM. Start a run in the UI, or by"
+            f" `prefect deployment run '{deployment.full_name}'`."
+        )
+        serve_deployment(deployment)

@@ -1,0 +1,178 @@
+"""Runs both sides, one after the other and each in its own process, then judges their records."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from prefect_compat.comparison.costs import Costs, summarise
+from prefect_compat.comparison.diff.rows import RowDifference, RowsTask, read_differences
+from prefect_compat.comparison.faults import Fault
+from prefect_compat.comparison.record.record import Record
+from prefect_compat.comparison.sources.empty_store import EmptyStore
+from prefect_compat.comparison.sources.folder import comparison_folder, validate_folder
+from prefect_compat.comparison.sources.side import SideTask, run_side, start_process
+from prefect_compat.comparison.sources.work import Work, validate_store_variables
+from prefect_compat.comparison.verdict import Verdict, judge
+from prefect_compat.errors import ComparisonError
+from prefect_compat.graph.plan import ValueId
+from prefect_compat.graph.project import Project
+
+SIDES = {
+    "dagster": "prefect_compat.comparison.sources.dagster_job",
+    "prefect": "prefect_compat.comparison.sources.derived_flow",
+}
+SHOWN_OUTPUTS = 10
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The records of the first round, the verdict on all rounds, the first differing rows of the
+    first outputs that differ, and what either side cost (None where one could not be run)."""
+
+    work: Work
+    dagster: Record
+    prefect: Record
+    verdict: Verdict
+    rows: tuple[RowDifference, ...]
+    costs: Costs | None
+
+    @property
+    def have_run(self) -> bool:
+        """Whether both sides could be run."""
+        return self.dagster.has_run and self.prefect.has_run
+
+
+def compare(
+    defs: dg.Definitions | Project,
+    *,
+    job: str,
+    store_env: Sequence[str],
+    partition: str | None = None,
+    run_config: Mapping[str, Any] | None = None,
+    ignore_metadata: Sequence[str] = (),
+    fail: str | None = None,
+    repeat: int = 1,
+    keep: Path | None = None,
+    log: Callable[[str], None] = lambda line: None,
+) -> Comparison:
+    """Runs a job under Dagster and under Prefect and compares what they recorded and stored.
+
+    Each side runs in a process of its own, with its own home and store: `defs` must therefore be
+    a global variable of an importable module, and `store_env` names the environment variables
+    that say where the project stores its outputs. `partition` is a key, `A...B`, or `*`; `fail`
+    is `STEP` or `STEP:N`, as `prefect-compat compare --fail` takes it. `repeat` counts the rounds
+    that are timed. With `keep`, a new or empty folder, both sides' stores, logs and records stay
+    there. `log` receives a line for each side as it runs.
+
+    Raises DefinitionError, PartitionError, ConfigError or ComparisonError for what cannot be
+    compared, before anything is run.
+    """
+    validate_store_variables(store_env)
+    if keep:
+        validate_folder(keep)
+    with tempfile.TemporaryDirectory(prefix="prefect-compat-") as temporary:
+        config_file = Path(temporary) / "run_config.yaml"
+        if run_config is not None:
+            config_file.write_text(yaml.safe_dump(dict(run_config)), encoding="utf-8")
+        work = Work(
+            project=defs if isinstance(defs, Project) else Project.of_definitions(defs),
+            job=job,
+            partition=partition,
+            run_config=str(config_file) if run_config is not None else None,
+            store_variables=tuple(store_env),
+            ignored_metadata=tuple(ignore_metadata),
+            fault=Fault.parse(fail) if fail else None,
+            rounds=repeat,
+        )
+        empty = EmptyStore(work, Path(temporary) / "empty")
+        with comparison_folder(keep) as folder:
+            return compare_sides(work, folder, empty, log)
+
+
+def compare_sides(
+    work: Work, folder: Path, empty: EmptyStore, log: Callable[[str], None]
+) -> Comparison:
+    """Runs the work under Dagster and under Prefect, each in its own folder of `folder`; in as
+    many rounds as the work asks for, with the sides in turn first, and then each twice.
+
+    `empty` tells which outputs lie outside of the sides' stores. A side that cannot be run has a
+    record that says so.
+    """
+    records: dict[str, list[Record]] = {side: [] for side in SIDES}
+    for number in range(work.rounds):
+        for side in list(SIDES) if number % 2 == 0 else reversed(SIDES):
+            records[side].append(_run(side, work, _home(folder, number), log))
+    have_run = all(record.has_run for side in records.values() for record in side)
+    pairs = [
+        empty.shared(*pair) for pair in zip(records["dagster"], records["prefect"], strict=True)
+    ]
+    verdicts = [judge(*pair) for pair in pairs]
+    verdict = next((found for found in verdicts if not found.holds), verdicts[0])
+    first = verdicts.index(verdict)
+    dagster, prefect = pairs[first]
+    return Comparison(
+        work=work,
+        dagster=dagster,
+        prefect=prefect,
+        verdict=verdict,
+        rows=_rows(work, _home(folder, first), verdict.differing[:SHOWN_OUTPUTS], pairs[first]),
+        costs=summarise(**records) if have_run else None,
+    )
+
+
+def _home(folder: Path, number: int) -> Path:
+    """The folder of a round; the first is the comparison's own."""
+    home = folder if number == 0 else folder / f"round-{number + 1}"
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+def side_task(side: str, work: Work, folder: Path) -> SideTask:
+    """What a side is to run, with its home and its record in the folder."""
+    return SideTask(
+        project=work.project,
+        job=work.job,
+        partition=work.partition,
+        run_config=work.run_config,
+        record=str(folder / f"{side}.json"),
+        home=str(folder / side),
+        fault=work.fault,
+        ignored_metadata=work.ignored_metadata,
+        warm=work.rounds > 1,
+    )
+
+
+def _run(side: str, work: Work, folder: Path, log: Callable[[str], None]) -> Record:
+    log(f"{side}: running {work.job} {work.partition or ''}")
+    try:
+        record = run_side(SIDES[side], side_task(side, work, folder), work.store_variables)
+    except ComparisonError as error:
+        log(f"{side}: could not be run")
+        return Record.of_failure(side, str(error))
+    log(f"{side}: {len(record.outputs)} outputs in {record.cost.wall_s:.1f} s")
+    return record
+
+
+def _rows(
+    work: Work, folder: Path, outputs: tuple[ValueId, ...], records: Sequence[Record]
+) -> tuple[RowDifference, ...]:
+    """What differs in these outputs, read again from both stores."""
+    folders = [folder / f"{side}-rows" for side in SIDES]
+    for side, texts, record in zip(SIDES, folders if outputs else (), records, strict=False):
+        task = RowsTask(
+            work.project,
+            work.job,
+            work.run_config,
+            tuple(map(str, outputs)),
+            record.run_ids,
+            str(texts),
+        )
+        module = "prefect_compat.comparison.diff.rows"
+        if start_process(module, task.as_json(), folder / side, work.store_variables) != 0:
+            raise ComparisonError(f"{side}'s store cannot be read; see {folder / side / 'log.txt'}")
+    return read_differences(outputs, *folders)

@@ -1,0 +1,127 @@
+"""What each orchestrator cost: medians over the rounds, with their spread."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from prefect_compat.comparison.record.record import Record
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The median of the rounds, the least and the most."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Figure":
+        """Of one value or more."""
+        return cls(median(values), min(values), max(values))
+
+
+@dataclass(frozen=True)
+class SideCosts:
+    """One side's, in seconds and bytes. `function_s` and `storage_s` are the sums over all steps
+    of the project's own time, which may overlap; of the orchestrator is the rest. `warm_s` is None
+    where each round ran only once."""
+
+    orchestrator: str
+    import_s: Figure
+    start_up_s: Figure
+    cold_s: Figure
+    warm_s: Figure | None
+    cpu_s: Figure
+    peak_memory_b: Figure
+    function_s: Figure
+    storage_s: Figure
+
+
+@dataclass(frozen=True)
+class StepCosts:
+    """One step's, under both, in seconds: from its start to its end, and of that the project's
+    own time."""
+
+    step: str
+    dagster_s: Figure
+    dagster_own_s: Figure
+    prefect_s: Figure
+    prefect_own_s: Figure
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Both sides' costs. `floor_s` is what the functions and IO managers took, one after the other
+    and without Prefect: their sum under Dagster, which runs them in one thread."""
+
+    rounds: int
+    floor_s: Figure
+    dagster: SideCosts
+    prefect: SideCosts
+    steps: tuple[StepCosts, ...]
+
+
+def summarise(dagster: Sequence[Record], prefect: Sequence[Record]) -> Costs:
+    """The costs of as many rounds as there are records of each side, one or more."""
+    return Costs(
+        rounds=len(dagster),
+        floor_s=_figure(
+            dagster, lambda side: _own_s(side, "function_s") + _own_s(side, "storage_s")
+        ),
+        dagster=_side(dagster),
+        prefect=_side(prefect),
+        steps=tuple(_steps(dagster, prefect)),
+    )
+
+
+def _figure(records: Sequence[Record], value: Callable[[Record], float]) -> Figure:
+    return Figure.of([value(record) for record in records])
+
+
+def _side(records: Sequence[Record]) -> SideCosts:
+    warm = [cost for record in records if (cost := record.cost.warm_wall_s) is not None]
+    return SideCosts(
+        orchestrator=records[0].orchestrator,
+        import_s=_figure(records, lambda side: side.cost.import_s),
+        start_up_s=_figure(records, lambda side: side.cost.start_up_s),
+        cold_s=_figure(records, lambda side: side.cost.wall_s),
+        warm_s=Figure.of(warm) if warm else None,
+        cpu_s=_figure(records, lambda side: side.cost.cpu_s),
+        peak_memory_b=_figure(records, lambda side: side.cost.peak_memory_b),
+        function_s=_figure(records, lambda side: _own_s(side, "function_s")),
+        storage_s=_figure(records, lambda side: _own_s(side, "storage_s")),
+    )
+
+
+def _own_s(record: Record, part: str) -> float:
+    return sum(float(getattr(step, part)) for step in record.steps)
+
+
+def _steps(dagster: Sequence[Record], prefect: Sequence[Record]) -> list[StepCosts]:
+    left, right = ([_by_name(record) for record in side] for side in (dagster, prefect))
+    names = [name for name in left[0] if all(name in found for found in (*left, *right))]
+    return [
+        StepCosts(
+            name,
+            *(
+                Figure.of([found[name][part] for found in side])
+                for side in (left, right)
+                for part in (0, 1)
+            ),
+        )
+        for name in names
+    ]
+
+
+def _by_name(record: Record) -> dict[str, tuple[float, float]]:
+    """Of each step that ran, over all runs: seconds from start to end, and its own."""
+    found: dict[str, tuple[float, float]] = {}
+    for step in record.steps:
+        if step.started_s is not None and step.ended_s is not None:
+            wall, own = found.get(step.name, (0.0, 0.0))
+            found[step.name] = (
+                wall + step.ended_s - step.started_s,
+                own + step.function_s + step.storage_s,
+            )
+    return found

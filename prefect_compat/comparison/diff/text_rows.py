@@ -1,0 +1,289 @@
+"""Values as rows of exact text, in which two can be laid side by side."""
+
+import re
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from itertools import chain, count
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prefect_compat.comparison.fingerprint.fingerprint import DEEPEST
+from prefect_compat.comparison.fingerprint.known_types import Known, known
+from prefect_compat.comparison.fingerprint.parts import NotComparable, Part, Parts, qualified
+
+HEX_LINE = 32  # bytes
+LONGEST = 1000  # bits of an int in decimal; Python refuses to write the very long ones
+RESERVED = frozenset({"NA", "NaN", "NaT", "None", "<NA>"})
+NOTHING = "nothing"  # what stands for a cell that there is not, here and in `rows`
+CELLS = (NoneType, str, bytes, bool, int, float)
+AXES = ("index", "columns", "schema")
+LISTS = (list, tuple, deque)
+TABLES = (pd.DataFrame, pa.Table, pa.RecordBatch)
+COLUMNS = (
+    pd.Series,
+    pd.Index,
+    pd.api.extensions.ExtensionArray,
+    np.ndarray,
+    pa.Array,
+    pa.ChunkedArray,
+)
+
+
+def text_rows(value: Any) -> pd.DataFrame:
+    """The value as a table of text (`str` columns, none of it missing).
+
+    Tables: index levels as `index 0`, ..., then each column, one row per row. Anything else:
+    `place` and `value`; of records, containers and arrays a row for each leaf, keys sorted; of
+    bytes and files a row for each 32 bytes, in hexadecimal by offset; else one row. Floats read
+    as `repr`, missing values as NA, NaN, NaT or None; text is quoted where it could be mistaken
+    for another cell.
+
+    A class that is not one of those known by their kind has a row ` type`, and what a value
+    carries beside (`attrs`, names of an index, attributes) one by its place; with a table these
+    are columns with a text in the first row.
+    """
+    if isinstance(value, (pd.Series, *TABLES)):
+        return _table_rows(value)
+    rows = _told_apart((_root(place), text) for place, text in _leaves(value, "", ()))
+    return pd.DataFrame(rows, columns=["place", "value"], dtype="str")
+
+
+def _table_rows(value: Any) -> pd.DataFrame:
+    beside = [leaf for step, entry in _beside(value) for leaf in _leaves(entry, step, ())]
+    if isinstance(value, pd.Series):
+        beside = [leaf for leaf in beside if leaf[0] != ".name"]  # which names the column
+        value = value.to_frame(value.name)
+    columns = [*_levels(value), *_columns(value)]
+    rows = len(columns[0][1]) if columns else 0
+    for place, text in beside:
+        columns.append((_root(place), [text, *[NOTHING] * (rows - 1)][:rows]))
+    table = pd.concat([pd.Series(column, dtype="str") for _, column in columns], axis=1)
+    return table.set_axis(pd.Index([name for name, _ in columns], dtype="str"), axis=1)
+
+
+def _root(place: str) -> str:
+    return place.removeprefix(" ")
+
+
+def _told_apart(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Each place once: two bases of a value can show the same one."""
+    counted = Counter[str]()
+    found = []
+    for place, text in rows:
+        counted[place] += 1
+        found.append((place if counted[place] == 1 else f"{place} ({counted[place]})", text))
+    return found
+
+
+def _levels(table: Any) -> Iterator[tuple[str, list[str]]]:
+    if isinstance(table, pd.DataFrame):
+        for level in range(table.index.nlevels):
+            yield f"index {level}", _cells(table.index.get_level_values(level))
+
+
+def _columns(table: Any) -> Iterator[tuple[str, list[str]]]:
+    if isinstance(table, pd.DataFrame):
+        for position, name in enumerate(table.columns):
+            yield _escaped(str(name)), _cells(table.iloc[:, position])
+    else:
+        for position, name in enumerate(table.schema.names):
+            yield name, _cells(table.column(position))
+
+
+def _escaped(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _cells(column: Any) -> list[str]:
+    """A column's cells, in one dimension."""
+    if isinstance(getattr(column, "dtype", None), pd.ArrowDtype):
+        column = pa.array(column)
+    if isinstance(column, (pa.Array, pa.ChunkedArray)):
+        if pa.types.is_time(column.type):  # Python's own time of day ends at microseconds
+            column = pc.cast(column, pa.string())
+        return [_typed(pd.NA if cell is None else cell) for cell in column.to_pylist()]
+    is_typed = column.dtype != object
+    return [_typed(cell) if is_typed else _cell(cell) for cell in column.tolist()]
+
+
+def _typed(cell: Any) -> str:
+    """A cell whose type the column says: text stands unquoted unless it reads as missing."""
+    if isinstance(cell, str):
+        is_clear = cell.isprintable() and cell not in RESERVED and cell[:1] not in ("'", '"')
+        return str(cell) if is_clear or not cell else repr(str(cell))
+    if isinstance(cell, (pd.Timestamp, pd.Timedelta, pd.Period, pd.Interval)):
+        return str(cell)
+    return _cell(cell)
+
+
+def _cell(cell: Any) -> str:
+    """One text for a whole value; a container's leaves behind one another."""
+    if type(cell) is float:
+        return "NaN" if cell != cell else repr(cell)
+    if type(cell) is int and cell.bit_length() > LONGEST:
+        return hex(cell)
+    if type(cell) in CELLS:
+        return repr(cell)
+    if cell is pd.NA or cell is pd.NaT:
+        return "NA" if cell is pd.NA else "NaT"
+    leaves = list(_leaves(cell, "", ()))
+    if len(leaves) == 1 and leaves[0][0] == "":
+        return leaves[0][1]
+    return "; ".join(f"{place}: {text}" for place, text in leaves)
+
+
+def _leaves(value: Any, place: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+    if type(value) in (bytes, bytearray) and not above:
+        yield from _hex(bytes(value), place)
+        return
+    if isinstance(value, Path) and value.exists():
+        yield from _files(value, place)
+        for step, entry in _beside(value):
+            yield from _leaves(entry, place + step, (*above, id(value)))
+        return
+    if id(value) in above or len(above) >= DEEPEST:
+        yield place, f"{type(value).__name__} nested without end"
+        return
+    entries = _entries(value)
+    if entries is None:
+        yield place, _cell(value) if _is_cell(value) else _whole(value)
+        return
+    is_empty = True
+    for step, entry in entries:
+        is_empty = False
+        yield from _leaves(entry, place + step, (*above, id(value)))
+    if is_empty:
+        yield place, f"empty {type(value).__name__}"
+
+
+def _is_cell(value: Any) -> bool:
+    return value is pd.NA or type(value) in CELLS
+
+
+def _whole(value: Any) -> str:
+    """Its `repr`, without the address in memory, which no two processes share."""
+    return value.text if type(value) is _Shown else re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+
+
+def _entries(value: Any) -> Iterable[tuple[str, Any]] | None:
+    """What lies one step below, and the step; None for what is shown whole."""
+    if isinstance(value, np.ndarray) and value.ndim != 1:
+        flat = zip(np.ndindex(value.shape), _cells(value.ravel()), strict=True)
+        cells = ((f"[{', '.join(map(str, at))}]", _Shown(text)) for at, text in flat)
+    elif isinstance(value, COLUMNS):
+        cells = ((f"[{row}]", _Shown(text)) for row, text in enumerate(_cells(value)))
+    elif isinstance(value, TABLES):
+        cells = (
+            (f"[{name!r}][{row}]", _Shown(text))
+            for name, column in [*_levels(value), *_columns(value)]
+            for row, text in enumerate(column)
+        )
+    else:
+        return _plain_entries(value)
+    return chain(cells, _beside(value))
+
+
+def _beside(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yields the attributes of a table, a column or a whole value, beside its cells or text."""
+    try:
+        rules = known(type(value))
+        content, added = rules.content_and_added(value) if rules else (value, [])
+    except NotComparable:
+        return
+    if rules is not None:
+        yield from _type(rules, value)
+    if isinstance(value, (*TABLES, *COLUMNS)):
+        yield from _axes(value)
+        bases = [content, *(part.value for part in added if part.is_itself)]
+        for plain in bases:
+            yield from _labels(plain)
+    for part in added:
+        if not part.is_itself:
+            yield _step(part), part.value
+        elif rules is not None and rules.is_whole:
+            yield f" {part.name}", part.value
+
+
+def _axes(value: Any) -> Iterator[tuple[str, Any]]:
+    """The names of the axes of a pandas object, if there are any."""
+    for axis in ("index", "columns"):
+        names = list(getattr(getattr(value, axis, None), "names", []))
+        if any(name is not None for name in names):
+            yield f".{axis}.names", names
+
+
+def _labels(plain: Any) -> Iterator[tuple[str, Any]]:
+    """Keeps the parts that have a place, without the cells and the defaults."""
+    for part in plain.entries if type(plain) is Parts else ():
+        is_cells = part.name in AXES or not part.place.startswith(".")
+        is_usual = part.value is None or (part.name == "attrs" and not part.value)
+        if not is_cells and not is_usual and not part.place.startswith(".levels"):
+            yield part.place, part.value
+
+
+def _type(rules: Known, value: Any) -> Iterator[tuple[str, Any]]:
+    if rules.kind == qualified(type(value)):
+        yield " type", _Shown(rules.kind)
+
+
+def _step(part: Part) -> str:
+    return "" if part.is_itself else part.place or f".{part.name}"
+
+
+def _plain_entries(value: Any) -> Iterable[tuple[str, Any]] | None:
+    try:
+        rules = known(type(value))
+        plain = rules.taken_apart(value) if rules else value
+    except NotComparable:
+        return None
+    if rules is not None:
+        if rules.is_whole:
+            beside = list(_beside(value))
+            return [("", _Shown(_whole(value))), *beside] if beside else None
+        entries = (
+            [(_step(part), part.value) for part in plain.entries]
+            if isinstance(plain, Parts)
+            else [("", plain)]
+        )
+        return [*_type(rules, value), *entries]
+    if isinstance(plain, Parts):
+        return [(_step(part), part.value) for part in plain.entries]
+    if isinstance(plain, dict):
+        return sorted(((f"[{_cell(key)}]", entry) for key, entry in plain.items()), key=_place)
+    if isinstance(plain, (set, frozenset)):
+        return [(f"{{{text}}}", _Shown(text)) for text in sorted(map(_cell, plain))]
+    if isinstance(plain, LISTS):
+        return zip((f"[{position}]" for position in count()), plain, strict=False)
+    return None
+
+
+def _place(entry: tuple[str, Any]) -> str:
+    return entry[0]
+
+
+class _Shown:
+    """Text that is already as it is to be shown."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def _files(path: Path, place: str) -> Iterator[tuple[str, str]]:
+    if path.is_file():
+        yield from _hex(path.read_bytes(), place)
+        return
+    for entry in sorted(path.rglob("*"), key=lambda entry: entry.relative_to(path).as_posix()):
+        if entry.is_file():
+            name = entry.relative_to(path).as_posix()
+            yield from _hex(entry.read_bytes(), f"{place}/{name} ")
+
+
+def _hex(data: bytes, place: str) -> Iterator[tuple[str, str]]:
+    for start in range(0, len(data), HEX_LINE):
+        yield f"{place}{start:08x}", data[start : start + HEX_LINE].hex()

@@ -1,0 +1,125 @@
+"""The standard set of failures, each put into both orchestrators and compared."""
+
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import dagster as dg
+
+from prefect_compat.comparison.comparison import SIDES, Comparison, compare_sides, side_task
+from prefect_compat.comparison.faults import Fault
+from prefect_compat.comparison.sources.empty_store import EmptyStore
+from prefect_compat.comparison.sources.side import end_left_behind, start_side
+from prefect_compat.comparison.sources.work import Work
+from prefect_compat.errors import ComparisonError
+from prefect_compat.graph.plan import Plan, Step, read_plan
+
+KILLED = -signal.SIGKILL
+
+
+@dataclass(frozen=True)
+class Case:
+    """One failure: what is done, or why it cannot be done to this job."""
+
+    name: str
+    work: Work | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A case and what came of it; `comparison` is None for one that could not be done."""
+
+    case: Case
+    comparison: Comparison | None
+
+    @property
+    def holds(self) -> bool:
+        return self.comparison is None or self.comparison.verdict.holds
+
+
+def run_matrix(
+    work: Work, folder: Path, empty: EmptyStore, log: Callable[[str], None]
+) -> tuple[Outcome, ...]:
+    """Every case of the set, each in a folder of its own."""
+    outcomes = []
+    for number, case in enumerate(failure_cases(work, empty.job, work.empty_partition)):
+        if case.work is None:
+            outcomes.append(Outcome(case, None))
+            continue
+        log(f"{case.name}: {case.work.fault or case.work.partition}")
+        place = folder / f"failure-{number + 1}"
+        if case.work.fault is not None and case.work.fault.kind == "kill":
+            _kill_both(case.work, place)
+            again = replace(case.work, fault=None)
+            outcomes.append(Outcome(case, compare_sides(again, place, empty, log)))
+        else:
+            outcomes.append(Outcome(case, compare_sides(case.work, place, empty, log)))
+    return tuple(outcomes)
+
+
+def failure_cases(work: Work, job: dg.JobDefinition, empty_partition: str | None) -> Iterator[Case]:
+    """The cases, with the steps of this job to which they are done."""
+    plan = read_plan(job)
+    once = replace(work, rounds=1)
+
+    def case(name: str, step: Step | None, fault: Fault | None, reason: str) -> Case:
+        if step is None or fault is None:
+            return Case(name, reason=reason)
+        return Case(name, replace(once, fault=replace(fault, step=step.name)))
+
+    middle = _middle(plan)
+    steady = "no step has others before and after it"
+    yield case("an error in the middle", middle, Fault(""), steady)
+    retried = next((step for step in _plain(plan) if step.retry.delays_s), None)
+    policy = "no step has a retry policy"
+    yield case("a retry that succeeds", retried, Fault("", 1), policy)
+    yield case("retries exhausted", retried, Fault(""), policy)
+    blocking = next((step for step in _plain(plan) if _blocks(step, job)), None)
+    yield case(
+        "a blocking check that fails",
+        blocking,
+        Fault("", kind="failed checks"),
+        "no check of the job blocks",
+    )
+    if empty_partition is None:
+        yield Case("an empty partition", reason="none is named: --empty-partition KEY")
+    else:
+        yield Case("an empty partition", replace(once, partition=empty_partition))
+    yield case("a kill and a second run", middle, Fault("", kind="kill"), steady)
+
+
+def _plain(plan: Plan) -> list[Step]:
+    return [step for step in plan.steps if step.kind == "plain"]
+
+
+def _middle(plan: Plan) -> Step | None:
+    """A step that has others on both sides; rather one that makes an asset and is not retried."""
+    upstream = {edge.upstream for edge in plan.edges}
+    found = [s for s in _plain(plan) if s.name in upstream and plan.upstream_of(s.name)]
+    return min(
+        found, key=lambda step: (not step.asset_keys, len(step.retry.delays_s)), default=None
+    )
+
+
+def _blocks(step: Step, job: dg.JobDefinition) -> bool:
+    graph = job.asset_layer.asset_graph
+    keys = (dg.AssetCheckKey(dg.AssetKey(key.asset_key), key.name) for key in step.check_keys)
+    return any(graph.get(key).blocking for key in keys)
+
+
+def _kill_both(work: Work, folder: Path) -> None:
+    """Each side's process killed in the middle of its run.
+
+    Raises ComparisonError where one ended in another way.
+    """
+    for side, module in SIDES.items():
+        task = side_task(side, work, folder)
+        code = start_side(module, task, work.store_variables)
+        end_left_behind(Path(task.home))
+        if code != KILLED:
+            raise ComparisonError(
+                f"{side} was to be killed in {work.fault}, and ended with exit code {code}; see"
+                f" {Path(task.home) / 'log.txt'}."
+            )

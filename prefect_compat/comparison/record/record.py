@@ -1,0 +1,208 @@
+"""What one orchestrator recorded of a run, and what then lay in its store; plain data, kept as
+JSON."""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect_compat.comparison.fingerprint.fingerprint import Fingerprint
+from prefect_compat.errors import ComparisonError
+from prefect_compat.graph.plan import CheckId, OutputId, StepOutputId, ValueId
+
+NOT_STARTED = "not started"
+# Of an output that was recorded and never handed to an IO manager.
+NO_CONTENT = Fingerprint("no content", "")
+Pairs = tuple[tuple[str, str], ...]
+
+
+def unmapped(step: str) -> str:
+    """The name in the plan of a step that a mapped step became."""
+    return re.sub(r"\[[^\]]*\]", "[?]", step)
+
+
+@dataclass(frozen=True)
+class RecordedStep:
+    """A step in one of the runs (a run for each chunk of partitions): its last state, how often
+    it was tried and how long the orchestrator was to wait before each further attempt, the steps
+    that it took its inputs from or waited for, the Unix times of its start and end, and the
+    seconds in between that its function and its IO managers took.
+
+    `errors` holds the exception of each failed attempt, as its type and its message.
+    """
+
+    run: int
+    name: str
+    state: str
+    upstream: tuple[str, ...] = ()
+    attempts: int = 1
+    waits_s: tuple[float, ...] = ()
+    started_s: float | None = None
+    ended_s: float | None = None
+    function_s: float = 0.0
+    storage_s: float = 0.0
+    errors: Pairs = ()
+
+
+@dataclass(frozen=True)
+class RecordedOutput:
+    """An output that the orchestrator recorded, with the content read back from the store.
+
+    The fingerprint is NO_CONTENT if the output has no stored value. `metadata` is text with its
+    type; `data_version` is None where it says nothing of the data. `is_kept_apart` is False if
+    the content does not lie in this side's own store.
+    """
+
+    output: ValueId
+    fingerprint: Fingerprint
+    data_version: str | None = None
+    metadata: Pairs = ()
+    tags: Pairs = ()
+    description: str | None = None
+    is_kept_apart: bool = True
+
+    @property
+    def has_content(self) -> bool:
+        return self.fingerprint != NO_CONTENT
+
+
+@dataclass(frozen=True)
+class RecordedObservation:
+    """An asset observation."""
+
+    output: OutputId
+    data_version: str | None = None
+    metadata: Pairs = ()
+    tags: Pairs = ()
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordedCheck:
+    """A check's result as the orchestrator recorded it."""
+
+    check: CheckId
+    passed: bool
+    severity: str
+    partition_key: str | None = None
+    metadata: Pairs = ()
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a side's process used, with those that it started, in seconds and bytes.
+
+    `import_s`: from its start until the project was imported; `start_up_s`: from then until the
+    run could start (the flow built, Prefect's server up); `wall_s` and `cpu_s`: the run;
+    `warm_wall_s`: the same run again in the same process, None where it was not asked for.
+    """
+
+    wall_s: float
+    import_s: float = 0.0
+    start_up_s: float = 0.0
+    cpu_s: float = 0.0
+    peak_memory_b: int = 0
+    warm_wall_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One side's run. `materialized` counts, for each asset that a step made, the partitions, as
+    the orchestrator's own catalogue has them. `error` is None for a run that succeeded; where the
+    side could not be run at all (`has_run`), it says why.
+
+    `run_ids` are those of the runs, in their order. `dynamic_partitions` lists what the steps did
+    to dynamic partitions, as (definition, change). `files` are the names in the side's store.
+    """
+
+    orchestrator: str
+    steps: tuple[RecordedStep, ...]
+    outputs: tuple[RecordedOutput, ...]
+    checks: tuple[RecordedCheck, ...]
+    materialized: tuple[tuple[str, int], ...]
+    cost: Cost
+    versions: tuple[tuple[str, str], ...] = ()
+    error: str | None = None
+    has_run: bool = True
+    observations: tuple[RecordedObservation, ...] = ()
+    dynamic_partitions: Pairs = ()
+    files: tuple[str, ...] = ()
+    run_ids: tuple[str, ...] = ()
+
+    @classmethod
+    def of_failure(cls, orchestrator: str, error: str) -> "Record":
+        """Of a side that could not be run."""
+        return cls(orchestrator, (), (), (), (), Cost(0.0), (), error, has_run=False)
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "Record":
+        """Raises ComparisonError if the file is missing or damaged."""
+        try:
+            return cls._parse(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ComparisonError(f"{path} is not a record of a run: {error}") from error
+
+    @classmethod
+    def _parse(cls, data: dict[str, Any]) -> "Record":
+        return cls(
+            orchestrator=data["orchestrator"],
+            steps=tuple(_step(entry) for entry in data["steps"]),
+            outputs=tuple(_output(entry) for entry in data["outputs"]),
+            checks=tuple(_check(entry) for entry in data["checks"]),
+            materialized=_pairs(data["materialized"]),
+            cost=Cost(**data["cost"]),
+            versions=_pairs(data["versions"]),
+            error=data["error"],
+            has_run=data["has_run"],
+            observations=tuple(_observation(entry) for entry in data["observations"]),
+            dynamic_partitions=_pairs(data["dynamic_partitions"]),
+            files=tuple(data["files"]),
+            run_ids=tuple(data["run_ids"]),
+        )
+
+
+def _pairs(entries: list[list[Any]]) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, value) for name, value in entries)
+
+
+def _step(entry: dict[str, Any]) -> RecordedStep:
+    lists = {name: tuple(entry[name]) for name in ("upstream", "waits_s")}
+    return RecordedStep(**{**entry, **lists, "errors": _pairs(entry["errors"])})
+
+
+def _output(entry: dict[str, Any]) -> RecordedOutput:
+    found = entry["fingerprint"]
+    fingerprint = Fingerprint(
+        found["kind"], found["digest"], tuple(found["shape"]), _pairs(found["parts"])
+    )
+    return RecordedOutput(
+        **{**entry, "fingerprint": fingerprint, **_described(entry)},
+    )
+
+
+def _observation(entry: dict[str, Any]) -> RecordedObservation:
+    return RecordedObservation(**{**entry, **_described(entry)})
+
+
+def _described(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "output": _value_id(entry["output"]),
+        "metadata": _pairs(entry["metadata"]),
+        "tags": _pairs(entry["tags"]),
+    }
+
+
+def _value_id(entry: dict[str, Any]) -> Any:
+    if "step" in entry:
+        return StepOutputId(**entry)
+    return OutputId(tuple(entry["asset_key"]), entry["partition_key"])
+
+
+def _check(entry: dict[str, Any]) -> RecordedCheck:
+    check = CheckId(tuple(entry["check"]["asset_key"]), entry["check"]["name"])
+    return RecordedCheck(**{**entry, "check": check, "metadata": _pairs(entry["metadata"])})

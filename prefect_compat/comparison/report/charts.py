@@ -1,0 +1,142 @@
+"""The charts of the comparison's page, as SVG: two timelines on one scale, and bars of seconds."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from prefect_compat.comparison.costs import Figure
+from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep
+
+WIDTH = 960.0
+LABELS = 210.0
+ROW = 22.0
+BAR = 12.0
+AXIS = 26.0
+SPOKEN = 50  # steps that a timeline tells in words
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar: what it is, its length with the spread, and which side's colour it has."""
+
+    label: str
+    figure: Figure
+    side: str
+
+
+def timeline(record: Record, span_s: float) -> str:
+    """When each step of a side ran, from the start of its first; `span_s` is the whole width.
+
+    A darker part at the start of a bar is the time of the step's own function and IO managers.
+    """
+    started = [step for step in record.steps if step.started_s is not None]
+    if not started:
+        return ""
+    origin = min(step.started_s or 0.0 for step in started)
+    names = sorted(
+        {step.name for step in record.steps},
+        key=lambda name: min(
+            (step.started_s or 0.0 for step in started if step.name == name), default=float("inf")
+        ),
+    )
+    height = AXIS + ROW * len(names)
+    scale = (WIDTH - LABELS - 12) / (span_s or 1.0)
+    body = [*_axis(span_s, scale, height)]
+    for row, name in enumerate(names):
+        y = AXIS + ROW * row
+        body.append(_label(name, y))
+        found = [step for step in record.steps if step.name == name]
+        body += [_step(step, origin, scale, y, record.orchestrator) for step in found]
+    words = ", ".join(_in_words(step, origin) for step in started[:SPOKEN])
+    return _svg(height, f"Timeline of {record.orchestrator}: {words}.", body)
+
+
+def span_s(records: Iterable[Record]) -> float:
+    """The longest of the records, from the start of its first step to the end of its last."""
+    spans = [0.0]
+    for record in records:
+        starts = [step.started_s for step in record.steps if step.started_s is not None]
+        ends = [step.ended_s for step in record.steps if step.ended_s is not None]
+        if starts and ends:
+            spans.append(max(ends) - min(starts))
+    return max(spans)
+
+
+def bars(rows: Sequence[Bar], floor: Figure | None) -> str:
+    """Horizontal bars in seconds, a whisker from least to most, a line at the floor."""
+    most = max([row.figure.most for row in rows] + [floor.median if floor else 0.0]) or 1.0
+    height = AXIS + ROW * len(rows)
+    scale = (WIDTH - LABELS - 80) / most
+    body = [*_axis(most, scale, height)]
+    for number, row in enumerate(rows):
+        y = AXIS + ROW * number
+        body.append(_label(row.label, y))
+        end = LABELS + row.figure.median * scale
+        body.append(
+            f'<rect class="{row.side}" x="{LABELS}" y="{y + 5:.1f}"'
+            f' width="{row.figure.median * scale:.1f}" height="{BAR}" rx="2"/>'
+        )
+        least, largest = (LABELS + value * scale for value in (row.figure.least, row.figure.most))
+        middle = y + 5 + BAR / 2
+        body.append(f'<path class="whisker" d="M{least:.1f} {middle}H{largest:.1f}"/>')
+        beside = max(end, largest) + 6
+        body.append(f'<text x="{beside:.1f}" y="{y + 15:.1f}">{row.figure.median:.2f} s</text>')
+    if floor is not None:
+        x = LABELS + floor.median * scale
+        body.append(f'<path class="floor" d="M{x:.1f} {AXIS - 4}V{height}"/>')
+    words = "; ".join(f"{row.label}: {row.figure.median:.2f} seconds" for row in rows)
+    return _svg(height, f"Bars: {words}.", body)
+
+
+def _svg(height: float, words: str, body: Iterable[str]) -> str:
+    size = f"{WIDTH:.0f} {height + 4:.0f}"
+    return (
+        f'<svg class="chart" role="img" aria-label="{escape(words, quote=True)}"'
+        f' viewBox="0 0 {size}">'
+        f"{''.join(body)}</svg>"
+    )
+
+
+def _axis(most_s: float, scale: float, height: float) -> Iterator[str]:
+    step = next((size for size in _SIZES if most_s / size <= 8), _SIZES[-1])
+    for number in range(int(most_s / step) + 1):
+        x = LABELS + number * step * scale
+        yield f'<path class="grid" d="M{x:.1f} {AXIS - 4}V{height}"/>'
+        yield f'<text class="tick" x="{x:.1f}" y="14">{number * step:g} s</text>'
+
+
+_SIZES = tuple(digit * 10**power for power in range(-3, 5) for digit in (1, 2, 5))
+
+
+def _label(text: str, y: float) -> str:
+    shown = text if len(text) <= 27 else f"{text[:11]}…{text[-15:]}"
+    return (
+        f'<text class="name" x="{LABELS - 10}" y="{y + 15:.1f}"><title>{escape(text)}</title>'
+        f"{escape(shown)}</text>"
+    )
+
+
+def _step(step: RecordedStep, origin: float, scale: float, y: float, side: str) -> str:
+    if step.started_s is None or step.ended_s is None:
+        return f'<text class="tick left" x="{LABELS + 4}" y="{y + 15:.1f}">{NOT_STARTED}</text>'
+    x = LABELS + (step.started_s - origin) * scale
+    width = max((step.ended_s - step.started_s) * scale, 1.0)
+    own = min((step.function_s + step.storage_s) * scale, width)
+    state = "" if step.state == "succeeded" else " ended-otherwise"
+    hint = (
+        f"{step.name}, {step.state}: {step.ended_s - step.started_s:.3f} s, of it its function"
+        f" {step.function_s:.3f} s and its IO managers {step.storage_s:.3f} s"
+        + (f"; {step.attempts} attempts" if step.attempts > 1 else "")
+    )
+    return (
+        f"<g><title>{escape(hint)}</title>"
+        f'<rect class="{side} rest{state}" x="{x:.1f}" y="{y + 5:.1f}" width="{width:.1f}"'
+        f' height="{BAR}" rx="2"/>'
+        f'<rect class="{side}" x="{x:.1f}" y="{y + 5:.1f}" width="{own:.1f}" height="{BAR}"'
+        ' rx="2"/></g>'
+    )
+
+
+def _in_words(step: RecordedStep, origin: float) -> str:
+    start, end = ((at or origin) - origin for at in (step.started_s, step.ended_s))
+    return f"{step.name} from {start:.2f} to {end:.2f} seconds"

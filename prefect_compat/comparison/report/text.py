@@ -1,0 +1,112 @@
+"""A comparison as text for a terminal."""
+
+import re
+from collections.abc import Iterator
+
+from prefect_compat.comparison.comparison import Comparison
+from prefect_compat.comparison.costs import Costs
+from prefect_compat.comparison.diff.rows import RowDifference
+from prefect_compat.comparison.failure_matrix import Outcome
+from prefect_compat.comparison.verdict import NOT_APART_REMEDY, AssetCount, Difference
+from prefect_compat.graph.plan import StepOutputId
+
+SHOWN_FINDINGS = 20
+
+
+def describe(comparison: Comparison) -> str:
+    """The verdict for a terminal: a table of the assets, the differences, one closing line."""
+    verdict = comparison.verdict
+    width = max([len(asset.asset) for asset in verdict.assets], default=5)
+    lines = [f"{'asset':<{width}}  dagster  prefect  identical"]
+    lines += [_counted(asset, width) for asset in verdict.assets]
+    lines += [f"  {finding}" for finding in verdict.findings[:SHOWN_FINDINGS]]
+    for difference in comparison.rows:
+        lines += [f"  {line}" for line in _side_by_side(difference)]
+    if len(verdict.findings) > SHOWN_FINDINGS:
+        lines.append(f"  and {len(verdict.findings) - SHOWN_FINDINGS} more differences")
+    if any(finding.kind is Difference.NOT_KEPT_APART for finding in verdict.findings):
+        lines.append(f"  {NOT_APART_REMEDY}")
+    lines += _costs(comparison.costs) if comparison.costs else ()
+    lines.append(_closing_line(comparison))
+    return "\n".join(lines)
+
+
+def _counted(asset: AssetCount, width: int) -> str:
+    line = f"{asset.asset:<{width}}  {asset.dagster:>7}  {asset.prefect:>7}  {asset.identical:>9}"
+    if not asset.without_content:
+        return line
+    return f"{line}  {asset.without_content} without content to compare"
+
+
+def _closing_line(comparison: Comparison) -> str:
+    verdict, work = comparison.verdict, comparison.work
+    holds = "Parity holds" if verdict.holds else "Parity does not hold"
+    noun = _noun(comparison)
+    if verdict.compared:
+        text = f"both stores have identical content for {verdict.identical} of {verdict.compared}"
+        text += f" {noun}"
+    elif not verdict.without_content:
+        text = f"no output was made; {verdict.steps} steps were compared"
+    else:
+        text = f"{verdict.without_content} {noun} were recorded, with no content to compare"
+    if verdict.compared and verdict.without_content:
+        text += f", and {verdict.without_content} have no content to compare"
+    after = f" after {work.fault}" if work.fault else ""
+    alike = f" Both runs failed in the same way: {verdict.failure}." if verdict.failure else ""
+    return f"{holds}: {text}{after}.{alike}"
+
+
+def _costs(costs: Costs) -> Iterator[str]:
+    sides = (costs.dagster, costs.prefect)
+    yield f"{'seconds, median of ' + str(costs.rounds):<24}" + "".join(
+        f"{side.orchestrator:>10}" for side in sides
+    )
+    rows = {
+        "import": [side.import_s for side in sides],
+        "start-up": [side.start_up_s for side in sides],
+        "run, cold": [side.cold_s for side in sides],
+        "run, warm": [side.warm_s for side in sides if side.warm_s],
+        "of it the functions": [side.function_s for side in sides],
+        "of it the IO managers": [side.storage_s for side in sides],
+        "CPU": [side.cpu_s for side in sides],
+    }
+    for name, figures in rows.items():
+        if figures:
+            yield f"  {name:<22}" + "".join(f"{figure.median:>10.2f}" for figure in figures)
+    memory = "".join(f"{side.peak_memory_b.median / 2**20:>10.0f}" for side in sides)
+    yield f"  {'peak memory, MiB':<22}{memory}"
+
+
+def _side_by_side(difference: RowDifference) -> Iterator[str]:
+    counts = ", ".join(f"{count} in {column}" for column, count in difference.counts)
+    left, right = difference.rows
+    rows = f"{left} rows" if left == right else f"{left} rows against {right}"
+    yield f"{difference.output.label}: {rows}; differing cells: {counts or 'none: types differ'}"
+    for cell in difference.cells:
+        yield f"  {cell.row}, {cell.column}: dagster {cell.dagster}, prefect {cell.prefect}"
+
+
+def _noun(comparison: Comparison) -> str:
+    outputs = [entry.output for entry in (*comparison.dagster.outputs, *comparison.prefect.outputs)]
+    if any(isinstance(output, StepOutputId) for output in outputs):
+        return "outputs"
+    partition = comparison.work.partition
+    if partition is None:
+        return "assets"
+    is_day = re.fullmatch(r"\d{4}-\d{2}-\d{2}(\.{3}\d{4}-\d{2}-\d{2})?", partition)
+    return "asset-days" if is_day else "asset partitions"
+
+
+def describe_matrix(outcomes: tuple[Outcome, ...]) -> str:
+    """One line a case, and the differences."""
+    lines = ["under failure:"]
+    width = max(len(outcome.case.name) for outcome in outcomes)
+    for outcome in outcomes:
+        case, comparison = outcome.case, outcome.comparison
+        if comparison is None or case.work is None:
+            lines.append(f"  {case.name:<{width}}  not done: {case.reason}")
+            continue
+        said = "the same on both sides" if outcome.holds else "different"
+        lines.append(f"  {case.name:<{width}}  {said} ({case.work.fault or case.work.partition})")
+        lines += [f"    {finding}" for finding in comparison.verdict.findings]
+    return "\n".join(lines)

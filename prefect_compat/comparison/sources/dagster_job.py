@@ -1,0 +1,194 @@
+"""Dagster's side of a comparison: the job in one Dagster run, in this process.
+
+python -m prefect_compat.comparison.sources.dagster_job '{"module": ..., "job": ..., ...}'
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.events.log import EventLogEntry
+
+from prefect_compat.comparison.record.contents import read_contents
+from prefect_compat.comparison.record.dynamic_partitions import DynamicPartitions
+from prefect_compat.comparison.record.events import EventReader, declared_assets
+from prefect_compat.comparison.record.files import stored_files
+from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep, unmapped
+from prefect_compat.comparison.record.stopwatch import Stopwatch
+from prefect_compat.comparison.sources.side import Meter, SideTask, main, versions, with_warm_run
+from prefect_compat.flow.parameters import read_run_config, run_config_of
+from prefect_compat.graph.partitions import chunks, run_keys, run_tags
+from prefect_compat.graph.plan import read_plan, resolve_job
+
+STATES = {
+    dg.DagsterEventType.STEP_SUCCESS: "succeeded",
+    dg.DagsterEventType.STEP_FAILURE: "failed",
+    dg.DagsterEventType.STEP_SKIPPED: "skipped",
+}
+
+
+def run_dagster(task: SideTask) -> Record:
+    """Runs the job under Dagster and says what Dagster recorded."""
+    defs = task.project.load()
+    meter = Meter()
+    with dg.DagsterInstance.get() as instance:
+        return record_dagster(defs, task, instance, meter)
+
+
+def record_dagster(
+    defs: dg.Definitions, task: SideTask, instance: dg.DagsterInstance, meter: Meter
+) -> Record:
+    """Runs the job of the definitions in an instance of its own."""
+    job = resolve_job(defs, task.job)
+    config = read_run_config(task.run_config) if task.run_config else {}
+    keys = run_keys(job, task.partition, instance)
+    # A run for each chunk of partitions, as Dagster's backfill starts them.
+    plan = read_plan(job)
+    runs = list(chunks(keys, plan.partitions_per_run)) if keys else [None]
+
+    def run() -> list[str]:
+        return [_run(job, instance, chunk, config) for chunk in runs]
+
+    with Stopwatch().running() as stopwatch, DynamicPartitions().recorded() as dynamic:
+        meter.is_ready()
+        run_ids = run()
+        cost = meter.has_run()
+        changes = dynamic.changes()
+    entries = [
+        [entry for entry in instance.all_logs(run_id) if entry.dagster_event is not None]
+        for run_id in run_ids
+    ]
+    by_run = [[entry.get_dagster_event() for entry in of_run] for of_run in entries]
+    events = list(chain.from_iterable(by_run))
+    reader = EventReader(job, [task.home, *run_ids], task.ignored_metadata)
+    resources = config.get("resources", {})
+    record = Record(
+        orchestrator="dagster",
+        steps=tuple(
+            step
+            for number, (run_id, of_run) in enumerate(zip(run_ids, entries, strict=True))
+            for step in _steps(number, _upstream(instance, run_id), of_run, stopwatch, reader)
+        ),
+        outputs=read_contents(job, instance, resources, reader.outputs(by_run), run_ids),
+        checks=reader.checks(events),
+        materialized=_materialized(by_run, declared_assets(plan)),
+        cost=cost,
+        versions=versions(),
+        error=_error(events),
+        observations=reader.observations(events),
+        dynamic_partitions=changes,
+        files=stored_files(Path(task.home), run_ids),
+        run_ids=tuple(run_ids),
+    )
+    # Last: it would overwrite what the recorded run has stored.
+    return replace(record, cost=with_warm_run(cost, task, run))
+
+
+def _run(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    keys: tuple[str, ...] | None,
+    config: dict[str, Any],
+) -> str:
+    """The id of a run in this process, with the job's own IO manager: Dagster would put one in
+    memory in the place of its default."""
+    result = job.execute_in_process(
+        run_config=run_config_of(job, config, {}, keys),
+        instance=instance,
+        tags=run_tags(job, keys, None, instance),
+        resources={
+            key: job.resource_defs[key] for key in ("io_manager",) if key in job.resource_defs
+        },
+        raise_on_error=False,
+    )
+    return result.run_id
+
+
+def _upstream(instance: dg.DagsterInstance, run_id: str) -> dict[str, tuple[str, ...]]:
+    """Of each step in the execution plan that Dagster stored with the run, what it depends on."""
+    run = instance.get_run_by_id(run_id)
+    assert run is not None  # it has just been run
+    assert run.execution_plan_snapshot_id is not None
+    snapshot = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    return {
+        step.key: tuple(sorted({key for entry in step.inputs for key in entry.upstream_step_keys}))
+        for step in snapshot.steps
+    }
+
+
+def _steps(
+    run: int,
+    upstream: Mapping[str, tuple[str, ...]],
+    entries: Iterable[EventLogEntry],
+    stopwatch: Stopwatch,
+    reader: EventReader,
+) -> Iterator[RecordedStep]:
+    """The steps of the plan, those that mapped steps became in the place of these."""
+    by_step: dict[str, list[EventLogEntry]] = defaultdict(list)
+    for entry in entries:
+        if entry.step_key is not None:
+            by_step[entry.step_key].append(entry)
+    for name in sorted({*by_step, *(key for key in upstream if "[?]" not in key)}):
+        found = by_step[name]
+        times = stopwatch.times_of(found[0].run_id, name) if found else {}
+        above = upstream.get(name, upstream.get(unmapped(name), ()))
+        errors = reader.errors(entry.get_dagster_event() for entry in found)
+        yield replace(_step(run, name, above, found), errors=errors, **times)
+
+
+def _step(
+    run: int, name: str, upstream: tuple[str, ...], entries: Sequence[EventLogEntry]
+) -> RecordedStep:
+    events = [(entry.get_dagster_event(), entry.timestamp) for entry in entries]
+    states = [STATES[event.event_type] for event, _ in events if event.event_type in STATES]
+    starts = [at for event, at in events if event.is_step_start or event.is_step_restarted]
+    return RecordedStep(
+        run=run,
+        name=name,
+        state=states[-1] if states else NOT_STARTED,
+        upstream=upstream,
+        attempts=len(starts),
+        waits_s=tuple(
+            float(event.step_retry_data.seconds_to_wait or 0)
+            for event, _ in events
+            if event.is_step_up_for_retry
+        ),
+        started_s=starts[0] if starts else None,
+        ended_s=max((at for event, at in events if event.event_type in STATES), default=None)
+        if starts
+        else None,
+    )
+
+
+def _materialized(
+    runs: Iterable[Sequence[dg.DagsterEvent]], declared: Mapping[str, AbstractSet[tuple[str, ...]]]
+) -> tuple[tuple[str, int], ...]:
+    """Counts materialized partitions per asset, for the assets that a step declares.
+
+    For successful steps only: Prefect's catalogue reports none for failed ones.
+    """
+    counts: Counter[str] = Counter()
+    for events in runs:
+        succeeded = {event.step_key for event in events if event.is_step_success}
+        counts.update(
+            "/".join(event.asset_key.path)
+            for event in events
+            if event.is_step_materialization and event.asset_key is not None
+            if event.step_key in succeeded
+            if tuple(event.asset_key.path) in declared.get(unmapped(str(event.step_key)), ())
+        )
+    return tuple(sorted(counts.items()))
+
+
+def _error(events: Sequence[dg.DagsterEvent]) -> str | None:
+    failures = [event for event in events if event.is_failure]
+    return str(failures[0].message) if failures else None
+
+
+if __name__ == "__main__":
+    main(run_dagster)

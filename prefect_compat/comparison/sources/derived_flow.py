@@ -1,0 +1,175 @@
+"""Prefect's side of a comparison: the derived flow in one flow run, in this process.
+
+python -m prefect_compat.comparison.sources.derived_flow '{"module": ..., "job": ..., ...}'
+"""
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import dagster as dg
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State, TaskRun
+
+from prefect_compat.comparison.record.contents import read_contents
+from prefect_compat.comparison.record.dynamic_partitions import DynamicPartitions
+from prefect_compat.comparison.record.events import EventReader, declared_assets
+from prefect_compat.comparison.record.files import stored_files
+from prefect_compat.comparison.record.flow_runs import FlowRunRecord, read_flow_run, retry_waits_s
+from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep, unmapped
+from prefect_compat.comparison.record.stopwatch import Stopwatch
+from prefect_compat.comparison.sources.side import Meter, SideTask, main, versions, with_warm_run
+from prefect_compat.engine.run import run_instance
+from prefect_compat.engine.step import StepResult
+from prefect_compat.errors import StepError
+from prefect_compat.flow.build import FlowResult, as_flow
+from prefect_compat.flow.parameters import read_run_config
+from prefect_compat.flow.task import step_of
+from prefect_compat.graph.partitions import run_keys
+from prefect_compat.graph.plan import Plan, read_plan, resolve_job
+from prefect_compat.server.api import own_server
+
+STATES = {"COMPLETED": "succeeded", "FAILED": "failed", "PENDING": NOT_STARTED}
+
+
+def run_prefect(task: SideTask) -> Record:
+    """Runs the flow under Prefect and says what Prefect's API recorded."""
+    defs = task.project.load()
+    meter = Meter()
+    with own_server():
+        return record_prefect(defs, task, meter)
+
+
+def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record:
+    """Runs the flow of the definitions against the API that is configured."""
+    config = read_run_config(task.run_config) if task.run_config else {}
+    flow = as_flow(defs, job=task.job, run_config=config)
+    job = resolve_job(defs, task.job)
+    plan = read_plan(job)
+    run_keys(job, task.partition)
+    parameters: dict[str, Any] = {"partition": task.partition} if task.partition else {}
+
+    def run() -> State[FlowResult]:
+        return flow(**parameters, return_state=True)  # type: ignore[return-value]  # return_state
+
+    with get_client(sync_client=True) as client:
+        client.api_healthcheck()  # the first request takes longer
+    with Stopwatch().running() as stopwatch, DynamicPartitions().recorded() as dynamic:
+        meter.is_ready()
+        state = run()
+        cost = meter.has_run()
+        changes = dynamic.changes()
+    found = state.result(raise_on_failure=False)
+    result = found.result if isinstance(found, StepError) else found
+    error = None if state.is_completed() else state.message or str(found)
+    if not isinstance(result, FlowResult):
+        return Record("prefect", (), (), (), (), cost, versions(), error or str(found))
+    recorded = read_flow_run(
+        state,
+        [step.step for step in result.steps],
+        materializations=_expected_events(result, declared_assets(plan)),
+    )
+    run_ids = list(dict.fromkeys(step.run_id for step in result.steps))
+    by_run = [
+        [event for step in result.steps if step.run_id == run_id for event in _events(step)]
+        for run_id in run_ids
+    ]
+    events = list(chain.from_iterable(by_run))
+    reader = EventReader(job, [task.home, *run_ids], task.ignored_metadata)
+    resources = config.get("resources", {})
+    with run_instance() as instance:
+        outputs = read_contents(job, instance, resources, reader.outputs(by_run), run_ids)
+    own = {
+        (run_ids.index(step.run_id), step.step): {
+            **stopwatch.times_of(step.run_id, step.step),
+            "errors": reader.errors(_events(step)),
+        }
+        for step in result.steps
+    }
+    record = Record(
+        orchestrator="prefect",
+        steps=tuple(
+            replace(step, **own.get((step.run, step.name), {})) for step in _steps(recorded, plan)
+        ),
+        outputs=outputs,
+        checks=reader.checks(events),
+        materialized=recorded.materialized,
+        cost=cost,
+        versions=versions(),
+        error=error,
+        observations=reader.observations(events),
+        dynamic_partitions=changes,
+        files=stored_files(Path(task.home), run_ids),
+        run_ids=tuple(run_ids),
+    )
+    # Last: it would overwrite what the recorded run has stored.
+    return replace(record, cost=with_warm_run(cost, task, run))
+
+
+def _expected_events(
+    result: FlowResult, declared: Mapping[str, AbstractSet[tuple[str, ...]]]
+) -> int:
+    """Counts the materialization events that Prefect sends: one an asset that a step declares."""
+    return sum(
+        len(
+            declared[unmapped(step.step)]
+            & {made.output.asset_key for made in step.materializations}
+        )
+        for step in result.steps
+        if step.has_succeeded
+    )
+
+
+def _events(step: StepResult) -> tuple[dg.DagsterEvent, ...]:
+    return (*step.earlier, *step.events)
+
+
+def _steps(recorded: FlowRunRecord, plan: Plan) -> Iterator[RecordedStep]:
+    names = {run.id: step_of(run.task_key) for runs in recorded.task_runs for run in runs}
+    for number, runs in enumerate(recorded.task_runs):
+        for run in sorted(runs, key=lambda run: names[run.id]):
+            yield _step(number, run, names)
+        yield from _unsubmitted(number, plan, {names[run.id] for run in runs})
+
+
+def _unsubmitted(number: int, plan: Plan, submitted: AbstractSet[str]) -> Iterator[RecordedStep]:
+    """Steps that wait for dynamic outputs that never came: Prefect has no task run of them."""
+    for step in plan.steps:
+        if step.kind == "mapped" or step.name in submitted:
+            continue
+        upstream = tuple(sorted({edge.upstream for edge in plan.upstream_of(step.name)}))
+        if any(plan.step(name).kind == "mapped" for name in upstream):
+            yield RecordedStep(number, step.name, NOT_STARTED, upstream, attempts=0)
+
+
+def _step(number: int, run: TaskRun, names: Mapping[UUID, str]) -> RecordedStep:
+    upstream = {
+        names[entry.id]
+        for inputs in run.task_inputs.values()
+        for entry in inputs
+        if entry.input_type == "task_run" and entry.id in names
+    }
+    return RecordedStep(
+        run=number,
+        name=names[run.id],
+        state=_state(run),
+        upstream=tuple(sorted(upstream)),
+        attempts=run.run_count,
+        waits_s=retry_waits_s(run),
+        started_s=run.start_time.timestamp() if run.start_time else None,
+        ended_s=run.end_time.timestamp() if run.end_time else None,
+    )
+
+
+def _state(run: TaskRun) -> str:
+    if run.state_name == "Skipped":
+        return "skipped"
+    return STATES.get(run.state_type or "", str(run.state_type))
+
+
+if __name__ == "__main__":
+    main(run_prefect)

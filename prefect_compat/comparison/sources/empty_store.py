@@ -1,0 +1,191 @@
+"""The project in an environment whose store is empty, to find out what lies outside of it.
+
+A side of a comparison writes below its own folder because the store variables say so. Where one is
+misspelt, or an IO manager has a fixed path, both sides write to the real store, and each reads back
+what the other wrote. An output that can be read although the store is empty is not kept apart.
+"""
+
+import difflib
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+
+from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
+from prefect_compat.comparison.record.contents import open_store
+from prefect_compat.comparison.record.record import Record, unmapped
+from prefect_compat.comparison.sources.side import side_environment
+from prefect_compat.comparison.sources.work import Work
+from prefect_compat.engine.run import run_instance
+from prefect_compat.errors import ComparisonError
+from prefect_compat.flow.parameters import read_run_config, run_config_of
+from prefect_compat.graph.features import demand_carried_over
+from prefect_compat.graph.partitions import chunks, run_keys
+from prefect_compat.graph.plan import OutputId, StepOutputId, ValueId, read_plan, resolve_job
+
+REMEDY = (
+    "Name the variable that says where it stores (--store-env), or let its IO manager take its"
+    ' place from one (`base_dir=dg.EnvVar("MY_STORE")`). Nothing was run.'
+)
+
+NO_RUN = "00000000-0000-0000-0000-000000000000"
+
+
+class EmptyStore:
+    """The work's job, loaded where the store variables name an empty folder."""
+
+    def __init__(self, work: Work, home: Path) -> None:
+        """Loads the project and checks everything that can be checked before anything is run.
+
+        Raises DefinitionError, PartitionError, ConfigError and ComparisonError, each naming what
+        to correct.
+        """
+        self._work = work
+        self._environment = side_environment(os.environ, home, work.store_variables)
+        with self._entered(), _reads_of_environment() as read:
+            self.job = resolve_job(work.project.load(), work.job)
+            self._resources = self._validate()
+            self._validate_store(read)
+
+    def shared(self, *records: Record) -> tuple[Record, ...]:
+        """The records, with each output marked that does not lie in its side's own store."""
+        with self._entered():
+            return tuple(self._marked(record) for record in records)
+
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
+        with patch.dict(os.environ, self._environment, clear=True):
+            yield
+
+    def _validate(self) -> Mapping[str, Any]:
+        """Checks fault, partition and configuration; the configuration of the resources."""
+        work, job = self._work, self.job
+        demand_carried_over(job)
+        plan = read_plan(job)
+        names = {step.name for step in plan.steps}
+        if work.fault is not None and unmapped(work.fault.step) not in names:
+            raise ComparisonError(
+                f"'{work.fault.step}' is to fail, and is no step of the job. Its steps are"
+                f" {', '.join(sorted(names))}. Nothing was run."
+            )
+        self._keys = run_keys(job, work.partition)
+        if work.empty_partition is not None:
+            run_keys(job, work.empty_partition)
+        config = read_run_config(work.run_config) if work.run_config else {}
+        runs = list(chunks(self._keys, plan.partitions_per_run)) if self._keys else [None]
+        for keys in runs if job.partitioned_config else runs[:1]:
+            run_config_of(job, config, {}, keys)
+        resources: Mapping[str, Any] = config.get("resources", {})
+        return resources
+
+    def _validate_store(self, read: "Reads") -> None:
+        """Raises ComparisonError where the store variables cannot be those of the store."""
+        for output, value in self._readable(self._outputs(), (NO_RUN,)):
+            if not _is_empty(value):
+                raise ComparisonError(
+                    f"{output.label} can be read although the store is empty, so it does not lie"
+                    f" where {_listed(self._work.store_variables)} says: both sides would write to"
+                    f" one place. {REMEDY}"
+                )
+        variables = self._work.store_variables
+        for name in variables:
+            others = read.by_name.difference(variables)
+            close = difflib.get_close_matches(name, others, n=1, cutoff=0.75)
+            is_misspelt = close and name not in read.by_name
+            if is_misspelt or read.at_all.isdisjoint(variables):
+                meant = f" Did you mean {close[0]}?" if close else ""
+                raise ComparisonError(
+                    f"The project never reads {name}, so it cannot say where the outputs are"
+                    f" stored.{meant} {REMEDY}"
+                )
+
+    def _outputs(self) -> Iterator[ValueId]:
+        """Yields the outputs of the job in these partitions; op outputs have no real run."""
+        for step in read_plan(self.job).steps:
+            for output in step.outputs:
+                if output.asset_key is not None:
+                    keys = self._keys if step.partitions and self._keys else (None,)
+                    yield from (OutputId(output.asset_key, key) for key in keys)
+                elif output.check_key is None:
+                    mapping_key = "key" if output.is_dynamic else None
+                    yield StepOutputId(0, step.name, output.name, mapping_key)
+
+    def _marked(self, record: Record) -> Record:
+        outputs = {entry.output: entry.fingerprint for entry in record.outputs if entry.has_content}
+        if not record.files:  # the side wrote nothing, so none of it lies there
+            elsewhere = set(outputs)
+        else:
+            found = self._readable(outputs, record.run_ids)
+            elsewhere = {
+                output for output, value in found if fingerprint(value).same_as(outputs[output])
+            }
+        return replace(
+            record,
+            outputs=tuple(
+                replace(entry, is_kept_apart=False) if entry.output in elsewhere else entry
+                for entry in record.outputs
+            ),
+        )
+
+    def _readable(
+        self, outputs: Iterable[ValueId], run_ids: tuple[str, ...] = ()
+    ) -> Iterator[tuple[ValueId, Any]]:
+        """Each output that can be read here, with its value."""
+        try:
+            with (
+                run_instance() as instance,
+                open_store(self.job, instance, self._resources, run_ids) as load,
+            ):
+                for output in outputs:
+                    try:
+                        value = load(output)
+                    except Exception:  # an IO manager that finds nothing raises what it likes
+                        continue
+                    yield output, value
+        except dg.DagsterError:  # a resource that needs the store to be there
+            return
+
+
+def _is_empty(value: Any) -> bool:
+    """True for a value that IO managers return when they find nothing."""
+    return value is None or (hasattr(value, "__len__") and len(value) == 0)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " or ".join(names)
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Names of environment variables that were read: in any way, and each by its own name.
+
+    The rest was read with all others, as libraries do that copy the environment.
+    """
+
+    at_all: set[str] = field(default_factory=set)
+    by_name: set[str] = field(default_factory=set)
+
+
+@contextmanager
+def _reads_of_environment() -> Iterator[Reads]:
+    """Yields what this process reads of the environment meanwhile."""
+    reads = Reads()
+    environ: Any = type(os.environ)
+    original = environ.__getitem__
+
+    def reading(self: Any, name: str) -> str:
+        reads.at_all.add(name)
+        caller = sys._getframe(1).f_code
+        if caller.co_name == "get" or name in caller.co_consts:
+            reads.by_name.add(name)
+        value: str = original(self, name)
+        return value
+
+    with patch.object(environ, "__getitem__", reading):
+        yield reads

@@ -1,0 +1,197 @@
+"""One side of a comparison as a process of its own, with homes and a store of its own."""
+
+import json
+import os
+import platform
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from prefect_compat.comparison.faults import Fault, injected
+from prefect_compat.comparison.record.files import STORE
+from prefect_compat.comparison.record.record import Cost, Record
+from prefect_compat.errors import ComparisonError, PrefectCompatError
+from prefect_compat.graph.project import Project
+from prefect_compat.signals import GRACE_S, end_with_parent, end_with_tree, ending_on_signals
+
+# The environment variable with the process of the comparison: a side ends with it.
+COMPARING_PID = "PREFECT_COMPAT_COMPARING_PID"
+USERS_SERVER = ("PREFECT_API_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
+QUIET_DAGSTER = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+
+
+@dataclass(frozen=True)
+class SideTask:
+    """What a side is asked to run, and where it writes its record."""
+
+    project: Project
+    job: str
+    partition: str | None
+    run_config: str | None
+    record: str
+    home: str
+    fault: Fault | None = None
+    ignored_metadata: tuple[str, ...] = ()
+    warm: bool = False
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "SideTask":
+        data = json.loads(text)
+        values = {
+            "project": Project(**data["project"]),
+            "fault": Fault(**data["fault"]) if data["fault"] else None,
+            "ignored_metadata": tuple(data["ignored_metadata"]),
+        }
+        return cls(**{**data, **values})
+
+
+def run_side(module: str, task: SideTask, store_variables: tuple[str, ...]) -> Record:
+    """Runs one side and returns its record.
+
+    `store_variables` name the environment variables that say where the project stores its
+    outputs; each points below the side's home. Raises ComparisonError, with the end of what the
+    side printed, where it left no record.
+    """
+    code = start_side(module, task, store_variables)
+    if code != 0:
+        log = (Path(task.home) / "log.txt").read_text(errors="replace")
+        tail = "\n".join(log.splitlines()[-15:])
+        raise ComparisonError(f"{module} ended with exit code {code}:\n{tail}")
+    return Record.read(Path(task.record))
+
+
+def start_side(module: str, task: SideTask, store_variables: tuple[str, ...]) -> int:
+    """Runs one side's process to its end; its exit code, negative where a signal ended it."""
+    return start_process(module, task.as_json(), Path(task.home), store_variables)
+
+
+def start_process(module: str, task: str, home: Path, store_variables: tuple[str, ...]) -> int:
+    """Runs a module on its task in the environment of one side; what it prints is logged there."""
+    home.mkdir(parents=True, exist_ok=True)
+    environment = side_environment(os.environ, home, store_variables)
+    with (home / "log.txt").open("ab") as log:
+        side = subprocess.Popen(
+            [sys.executable, "-m", module, task],
+            env={**environment, COMPARING_PID: str(os.getpid())},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C in a terminal reaches the comparison alone, which then ends its side in order.
+            start_new_session=True,
+        )
+    try:
+        return side.wait()
+    finally:
+        if side.poll() is None:
+            end_with_tree(side.pid, GRACE_S - 1)
+            side.wait()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(side.pid, signal.SIGKILL)  # what it has left behind in its session
+
+
+def end_left_behind(home: Path) -> None:
+    """Ends what a killed side has left running: Prefect's temporary server."""
+    for process in psutil.process_iter():
+        try:
+            is_ours = process.environ().get("PREFECT_HOME") == str(home / "prefect")
+        except (psutil.AccessDenied, psutil.NoSuchProcess):
+            continue
+        if is_ours:
+            process.kill()
+            process.wait()
+
+
+def side_environment(
+    environment: Mapping[str, str], home: Path, store_variables: tuple[str, ...]
+) -> dict[str, str]:
+    """The environment, with homes and a store below `home`."""
+    dagster_home = home / "dagster"
+    dagster_home.mkdir(parents=True, exist_ok=True)
+    (dagster_home / "dagster.yaml").write_text(QUIET_DAGSTER, encoding="utf-8")
+    prefect_home = home / "prefect"
+    # A server that the user runs, and its database, are not to be filled with comparisons.
+    kept = {name: value for name, value in environment.items() if name not in USERS_SERVER}
+    return {
+        **kept,
+        "PREFECT_HOME": str(prefect_home),
+        # Also over what a file such as prefect.toml says.
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{prefect_home}/prefect.db",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        **{name: str(home / STORE) for name in store_variables},
+        # Each side's own in any case; Dagster's default IO manager stores below it.
+        "DAGSTER_HOME": str(dagster_home),
+    }
+
+
+def main(run: Callable[[SideTask], Record]) -> None:
+    """The body of a side's process: runs the task given on the command line."""
+    task = SideTask.from_json(sys.argv[1])
+    if COMPARING_PID in os.environ:
+        end_with_parent(int(os.environ[COMPARING_PID]))
+    try:
+        with ending_on_signals(), injected(task.fault):
+            record = run(task)
+    except PrefectCompatError as error:
+        sys.exit(str(error))
+    record.write(Path(task.record))
+
+
+class Meter:
+    """What this process, and those that it has started (Prefect's server), use."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._created = self._process.create_time()
+        self._imported = time.time()
+        self._ready = (0.0, 0.0, 0.0)
+
+    def is_ready(self) -> None:
+        """To be called when the run starts."""
+        self._ready = (time.time(), time.perf_counter(), self._cpu_s())
+
+    def has_run(self) -> Cost:
+        """What was used since."""
+        wall_s, cpu_s = time.perf_counter() - self._ready[1], self._cpu_s() - self._ready[2]
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return Cost(
+            wall_s=wall_s,
+            import_s=self._imported - self._created,
+            start_up_s=self._ready[0] - self._imported,
+            cpu_s=cpu_s,
+            peak_memory_b=peak + sum(child.memory_info().rss for child in self._children()),
+        )
+
+    def _children(self) -> list[psutil.Process]:
+        return [child for child in self._process.children(recursive=True) if child.is_running()]
+
+    def _cpu_s(self) -> float:
+        times = [self._process.cpu_times(), *(child.cpu_times() for child in self._children())]
+        return float(sum(entry.user + entry.system for entry in times))
+
+
+def with_warm_run(cost: Cost, task: SideTask, run: Callable[[], object]) -> Cost:
+    """The cost, with the time of a second run in this process where the task asks for one."""
+    if not task.warm:
+        return cost
+    started = time.perf_counter()
+    run()
+    return replace(cost, warm_wall_s=time.perf_counter() - started)
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """What runs here, and on what."""
+    packages = [(name, metadata.version(name)) for name in ("dagster", "prefect", "pandas")]
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
+    return (("python", platform.python_version()), *packages, ("machine", machine))

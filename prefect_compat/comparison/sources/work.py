@@ -1,0 +1,58 @@
+"""What a comparison runs."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from prefect_compat.comparison.faults import Fault
+from prefect_compat.errors import ComparisonError
+from prefect_compat.graph.project import Project
+from prefect_compat.graph.project_settings import VARIABLE
+
+
+@dataclass(frozen=True)
+class Work:
+    """What both sides run, and which partition the failure matrix takes as one without data."""
+
+    project: Project
+    job: str
+    partition: str | None
+    run_config: str | None
+    store_variables: tuple[str, ...]
+    ignored_metadata: tuple[str, ...] = ()
+    fault: Fault | None = None
+    rounds: int = 1
+    empty_partition: str | None = None
+
+
+def work_options(work: Work) -> tuple[tuple[str, str], ...]:
+    """What was asked for, as names and text; what was not is left out."""
+    found = {
+        "project": " ".join(work.project.options()),
+        "job": work.job,
+        "partition": work.partition,
+        "run config": work.run_config,
+        "fault": work.fault,
+        "rounds": work.rounds,
+        "stores kept apart by": ", ".join(work.store_variables),
+        "metadata not compared": ", ".join(work.ignored_metadata),
+    }
+    return tuple((name, str(value)) for name, value in found.items() if value)
+
+
+def validate_store_variables(names: Iterable[str]) -> None:
+    """Raises ComparisonError unless there is one, and each is the name of a variable."""
+    names = tuple(names)
+    if not names:
+        raise ComparisonError(
+            "Nothing keeps the two stores apart, so one side could pass on what the other wrote."
+            " Name the environment variable that says where the project stores its outputs:"
+            ' --store-env MY_STORE, or store_env = ["MY_STORE"] in [tool.prefect-compat] of'
+            " pyproject.toml (DAGSTER_HOME where Dagster's default IO manager is used)."
+        )
+    for name in names:
+        if not re.match(VARIABLE, name):
+            raise ComparisonError(
+                f"--store-env '{name}' is no name of an environment variable; expected one such as"
+                " MY_STORE."
+            )

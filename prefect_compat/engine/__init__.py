@@ -1,0 +1,1 @@
+"""One run of a job and one attempt at a step, executed by Dagster's own step code."""

@@ -1,0 +1,1 @@
+"""A `Plan` as a native Prefect flow."""

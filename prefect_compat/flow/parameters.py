@@ -1,0 +1,196 @@
+"""The flow's parameters: the partition, and the configuration of each node that has one."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import dagster as dg
+import yaml
+from dagster._config import ConfigTypeKind
+from pydantic import AfterValidator, BeforeValidator, ValidationError
+
+from prefect_compat.errors import ConfigError
+from prefect_compat.graph.job_source import JobSource
+from prefect_compat.graph.partitions import partition_help, run_keys
+from prefect_compat.graph.plan import Plan, config_class
+
+PARTITION = "partition"
+CONFIG = "config"
+SECTIONS = {"ops", "resources", "execution", "loggers", "inputs"}
+
+
+def read_run_config(path: str) -> dict[str, Any]:
+    """A run-config file (YAML or JSON). Raises ConfigError if it holds no mapping."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = yaml.safe_load(file)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path} cannot be read as run config: {reason}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds {type(content).__name__}; expected a mapping with `ops`.")
+    return content
+
+
+def flow_parameters(
+    source: JobSource, plan: Plan, run_config: Mapping[str, Any]
+) -> list[inspect.Parameter]:
+    """`partition` where the job is partitioned, and one parameter for each configurable node,
+    named after it; what `run_config` says of a node is its parameter's default. A job that maps
+    its whole configuration has the one parameter `config`.
+
+    Their validators run before the flow run enters its first task.
+    """
+    job = source.job
+    parameters = []
+    if plan.is_partitioned:
+
+        def demand_known(text: str) -> str:
+            run_keys(source.job, text, source.instance)
+            return text
+
+        known = AfterValidator(_as_value_error(demand_known))
+        parameters.append(parameter(PARTITION, Annotated[str, known]))
+    if job.config_mapping is not None:
+        return [*parameters, parameter(CONFIG, Any, dict(run_config))]
+    steps = [step.node[0] for step in plan.steps]
+    for node in sorted(job.graph.nodes, key=lambda node: steps.index(node.name)):
+        given = run_config.get("ops", {}).get(node.name, {}).get("config")
+        model = config_class(node.definition)
+        if model is not None:
+            parameters.append(_of_model(node.name, model, given))
+        elif _has_schema(node.definition):
+            field = node.definition.config_field
+            required = given is None and field is not None and field.is_required
+            default = inspect.Parameter.empty if required else given
+            parameters.append(parameter(node.name, Any, default))
+    return parameters
+
+
+def docstring(source: JobSource, plan: Plan) -> str:
+    """The flow's, from which Prefect takes the description of a parameter that has none."""
+    text = source.job.description or plan.name
+    if not plan.is_partitioned:
+        return text
+    return f"{text}\n\nArgs:\n    {PARTITION}: {partition_help(source.job, source.instance)}"
+
+
+def run_config_of(
+    job: dg.JobDefinition,
+    base: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    keys: tuple[str, ...] | None,
+) -> dict[str, Any]:
+    """The run's configuration: what the job configures for the partitions, else `base`, and the
+    flow's parameters over it. Raises ConfigError for what Dagster itself refuses, and where one
+    run cannot serve all the partitions."""
+    if job.partitioned_config and not base and keys:
+        first, *others = (
+            job.partitioned_config.get_run_config_for_partition_key(key) for key in keys
+        )
+        if any(other != first for other in others):
+            raise ConfigError(
+                f"{job.name} configures its partitions differently, so one run covers one"
+                " partition. Pass a single key."
+            )
+        base = first
+    return _with_parameters(job, base, parameters)
+
+
+def _with_parameters(
+    job: dg.JobDefinition, run_config: Mapping[str, Any], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`run_config` with the values of the flow's parameters put in."""
+    if job.config_mapping is not None:
+        return demand_valid(job, values.get(CONFIG) or run_config)
+    configs = {name: value for name, value in values.items() if value is not None}
+    models = {name: v for name, v in configs.items() if isinstance(v, dg.Config)}
+    ops = dict(run_config.get("ops", {}))
+    for name, found in dg.RunConfig(ops=models).to_config_dict().get("ops", {}).items():
+        ops[name] = {**ops.get(name, {}), **found}
+    for name in configs.keys() - models.keys():
+        ops[name] = {**ops.get(name, {}), "config": configs[name]}
+    merged = {**run_config, **({"ops": ops} if ops else {})}
+    return demand_valid(job, merged)
+
+
+def demand_valid(job: dg.JobDefinition, run_config: Mapping[str, Any]) -> dict[str, Any]:
+    """The run config, if Dagster itself accepts it for this job. Raises ConfigError if not."""
+    unsupported = sorted(set(run_config) - SECTIONS)
+    if unsupported and job.config_mapping is None:
+        raise ConfigError(
+            f"Run config has the section '{unsupported[0]}'; expected ops or resources."
+        )
+    try:
+        dg.validate_run_config(job, dict(run_config))
+    except dg.DagsterInvalidConfigError as error:
+        raise ConfigError(f"Dagster refuses this run config for {job.name}: {error}") from error
+    return dict(run_config)
+
+
+def parameter(
+    name: str, annotation: Any, default: Any = inspect.Parameter.empty
+) -> inspect.Parameter:
+    """A parameter that is passed by its name."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, annotation=annotation, default=default)
+
+
+def set_signature(function: Any, parameters: list[inspect.Parameter]) -> None:
+    """What Prefect shows, validates and records as the function's parameters."""
+    function.__signature__ = inspect.Signature(parameters)
+    function.__annotations__ = {entry.name: entry.annotation for entry in parameters}
+
+
+def _of_model(name: str, model: type[dg.Config], given: Any) -> inspect.Parameter:
+    known = BeforeValidator(_no_unknown_fields(name, model))
+    annotation = Annotated[model, known]  # type: ignore[valid-type]  # made at run time
+    if given is None and any(field.is_required() for field in model.model_fields.values()):
+        return parameter(name, annotation)
+    try:
+        return parameter(name, annotation, model(**(given or {})))
+    except ValidationError:
+        # `{"env": NAME}` is no value of the model; Dagster resolves it when the run starts.
+        return parameter(name, annotation | None, None)
+
+
+def _has_schema(definition: Any) -> bool:
+    """Whether an op or a graph takes configuration that is not declared by a `Config` class."""
+    if isinstance(definition, dg.GraphDefinition):
+        return bool(definition.has_config_mapping)
+    field = definition.config_field
+    return field is not None and field.config_type.kind is not ConfigTypeKind.ANY
+
+
+def _as_value_error(validate: Any) -> Any:
+    """Pydantic reports a ValueError as the parameter's fault; other errors it lets through."""
+
+    def validator(value: Any) -> Any:
+        try:
+            return validate(value)
+        except Exception as error:
+            raise ValueError(str(error)) from error
+
+    return validator
+
+
+def _no_unknown_fields(name: str, model: type[dg.Config]) -> Any:
+    """Prefect would drop an unknown field in silence, Dagster refuses it: so does the flow."""
+
+    def validator(value: Any) -> Any:
+        known = set(_field_names(model))
+        unknown = sorted(set(value) - known) if isinstance(value, dict) else []
+        if unknown and model.model_config.get("extra") != "allow":
+            raise ValueError(
+                f"{name} has no field '{unknown[0]}'; it has: {', '.join(model.model_fields)}"
+            )
+        return value
+
+    return validator
+
+
+def _field_names(model: type[dg.Config]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield name
+        if field.alias:
+            yield field.alias

@@ -1,0 +1,1 @@
+"""Dagster definitions read into a `Plan`: frozen data that the other rooms use."""

@@ -1,0 +1,1 @@
+"""The Prefect API that a run talks to."""

@@ -1,0 +1,299 @@
+"""The page of a comparison: whole, offline, readable by eye and by machine, in a real browser."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from html import escape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from prefect_compat.comparison.comparison import Comparison
+from prefect_compat.comparison.costs import summarise
+from prefect_compat.comparison.diff.rows import Cell, RowDifference
+from prefect_compat.comparison.fingerprint.fingerprint import Fingerprint
+from prefect_compat.comparison.record.record import (
+    NO_CONTENT,
+    Cost,
+    Record,
+    RecordedOutput,
+    RecordedStep,
+)
+from prefect_compat.comparison.report.html import comparison_page
+from prefect_compat.comparison.sources.work import Work
+from prefect_compat.comparison.verdict import NOT_APART_REMEDY, judge
+from prefect_compat.graph.plan import OutputId
+from prefect_compat.graph.project import Project
+from prefect_compat.lineage.graph import read_lineage
+from tests.projects import JOB, project
+
+STYLES = Path(__file__).parents[4] / "prefect_compat" / "templates"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+DAYS = [f"2016-05-{day:02}" for day in range(1, 32)]
+
+
+def record(side: str, days: list[str] = DAYS, digest: str = "aa") -> Record:
+    outputs = (OutputId((asset,), day) for asset in ("raw_log", "metrics") for day in days)
+    return Record(
+        side,
+        steps=(
+            RecordedStep(
+                0, "raw_log", "succeeded", (), 1, (), 100.0, 101.0, function_s=0.5, storage_s=0.2
+            ),
+            RecordedStep(0, "metrics", "failed", ("raw_log",), 2, (1.0,), 101.0, 103.5),
+            RecordedStep(0, "trial_summary", "not started", ("metrics",), 0),
+        ),
+        outputs=tuple(RecordedOutput(out, Fingerprint("table", digest, (2, 3))) for out in outputs),
+        checks=(),
+        materialized=(("raw_log", len(days)), ("metrics", len(days))),
+        cost=Cost(3.5, 1.0, 0.5, 3.0, 2**28, 2.5),
+        versions=(("python", "3.11"), ("dagster", "1.13")),
+    )
+
+
+def comparison(dagster: Record, prefect: Record, **changes: object) -> Comparison:
+    work = Work(Project("ticket_assets.definitions"), JOB, "2016-05-01...2016-05-31", None, ("S",))
+    both = dagster.has_run and prefect.has_run
+    return replace(
+        Comparison(
+            work,
+            dagster,
+            prefect,
+            judge(dagster, prefect),
+            (),
+            summarise([dagster] * 3, [prefect] * 3) if both else None,
+        ),
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+GOOD = comparison(record("dagster"), record("prefect"))
+BAD = comparison(
+    record("dagster"),
+    record("prefect", DAYS[:-1], "<b>&"),
+    rows=(
+        RowDifference(
+            OutputId(("raw_log",), DAYS[0]),
+            (2, 2),
+            (("price <é>", 1),),
+            (Cell("1", "price <é>", "0.1", "0.10000000000000002"),),
+        ),
+    ),
+)
+BROKEN = comparison(record("dagster"), Record.of_failure("prefect", "no <server> & no luck"))
+YEAR = [f"2016-{month:02}-{day:02}" for month in range(1, 13) for day in range(1, 29)]
+LONG = comparison(record("dagster", YEAR), record("prefect", YEAR))
+CASES = {"good": GOOD, "bad": BAD, "broken": BROKEN, "long": LONG}
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    store = tmp_path_factory.mktemp("store")
+    lineage = read_lineage(project(store).resolve_job_def(JOB))
+    return {name: comparison_page(found, lineage) for name, found in CASES.items()}
+
+
+class Reader(HTMLParser):
+    """The elements of a page, and whether each is closed where it should be."""
+
+    VOID = ("meta", "br", "link", "img")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        assert not self._open, self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag, tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_whole_and_loads_nothing(pages: dict[str, str], name: str) -> None:
+    reader = Reader(pages[name])
+    tags = {tag for tag, _ in reader.elements}
+    assert not tags & {"script", "link", "img", "iframe", "object"}
+    addresses = re.findall(r"(?:https?:)?//[^\s\"'<)]+", pages[name])
+    assert {address for address in addresses if "www.w3.org" not in address} == set()
+    assert "url(" not in pages[name]
+    assert "@import" not in pages[name]
+    ids = [found["id"] for _, found in reader.elements if found.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_verdict_comes_first(pages: dict[str, str]) -> None:
+    assert Reader(pages["good"]).text.index("Parity holds") < 3000
+    assert "Differences" in Reader(pages["bad"]).text
+    assert "Parity does not hold" in pages["bad"]
+    assert "Not compared: a side could not be run" in pages["broken"]
+    assert escape("no <server> & no luck") in pages["broken"]
+
+
+def test_every_difference_is_there_from_both_sides(pages: dict[str, str]) -> None:
+    text = Reader(pages["bad"]).text
+    for finding in BAD.verdict.findings:
+        assert finding.place in text
+        assert finding.dagster in text
+        assert finding.prefect in text
+    assert "price <é>" in text
+    assert "0.10000000000000002" in text
+
+
+def test_every_output_has_its_cell_in_words(pages: dict[str, str]) -> None:
+    cells = re.findall(r'<td class="(\w+)" title="([^"]+)"', pages["bad"])
+    states = {title.partition(": ")[0]: title.partition(": ")[2] for _, title in cells}
+    assert states["raw_log[2016-05-01]"] == "different"
+    assert states["metrics[2016-05-31]"] == "one side only"
+    assert len(states) == 2 * len(DAYS)
+
+
+def test_timelines_and_bars_say_it_in_words(pages: dict[str, str]) -> None:
+    charts = [
+        str(found["aria-label"])
+        for tag, found in Reader(pages["good"]).elements
+        if tag == "svg" and found.get("class") == "chart"
+    ]
+    assert charts[0] == (
+        "Timeline of dagster: raw_log from 0.00 to 1.00 seconds, metrics from 1.00 to 3.50 seconds."
+    )
+    assert charts[1].startswith("Timeline of prefect: ")
+    assert "prefect, cold: 3.50 seconds" in charts[2]
+
+
+def test_what_scrolls_can_be_reached_by_keyboard(pages: dict[str, str]) -> None:
+    for page in pages.values():
+        for _, found in Reader(page).elements:
+            if "scroll" in (found.get("class") or "").split():
+                assert found["tabindex"] == "0"
+                assert found.get("aria-label") or found.get("aria-labelledby")
+
+
+def test_without_a_graph_the_page_is_still_written() -> None:
+    assert "could not be run" in comparison_page(BROKEN, None)
+
+
+def palettes() -> Iterator[tuple[str, dict[str, str]]]:
+    """The colours of the pages, light and dark."""
+    text = "".join((STYLES / name).read_text() for name in ("style.css", "comparison.css"))
+    dark_parts = re.findall(r"prefers-color-scheme: dark\)\s*\{\s*:root\s*\{([^}]*)\}", text)
+    light = re.sub(r"@media \(prefers-color-scheme: dark\)\s*\{\s*:root\s*\{[^}]*\}", "", text)
+    for name, part in (("light", light), ("dark", "".join(dark_parts))):
+        yield name, dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", part))
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance: WCAG 2.2, definitions."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(("scheme", "colours"), palettes())
+def test_text_stands_out_from_the_page(scheme: str, colours: dict[str, str]) -> None:
+    """A contrast of 4.5 to 1: WCAG 2.2, success criterion 1.4.3."""
+    for name in ("text", "quiet", "link", "good", "bad", "warn", "none", "dagster", "prefect"):
+        light, dark = sorted(map(luminance, (colours[name], colours["page"])), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (scheme, name)
+
+
+MEASURE = """<script>addEventListener("load", () => {
+  const frame = document.querySelector("iframe"), root = frame.contentDocument.documentElement;
+  document.title = JSON.stringify({
+    overflow: root.scrollWidth - frame.clientWidth,
+    height: root.scrollHeight,
+    loaded: frame.contentWindow.performance.getEntriesByType("resource").length,
+    regions: [...root.querySelectorAll(".scroll")].filter((e) => e.tabIndex !== 0).length,
+    charts: [...root.querySelectorAll("svg")].filter((e) => e.clientHeight < 40).length,
+  });
+})</script>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("name", CASES)
+def test_in_a_browser_nothing_overflows(
+    pages: dict[str, str], name: str, width: int, tmp_path: Path
+) -> None:
+    frame = f'<iframe width="{width}" height="800" srcdoc="{escape(pages[name], quote=True)}">'
+    (tmp_path / "page.html").write_text(f"{MEASURE}{frame}</iframe>", encoding="utf-8")
+    options = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --dump-dom"
+        " --disable-background-networking --disable-component-update --disable-sync"
+    )
+    found = subprocess.run(
+        [
+            str(CHROMIUM),
+            *options.split(),
+            f"--user-data-dir={tmp_path / 'profile'}",
+            (tmp_path / "page.html").as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    title = re.search(r"<title>(\{.*?\})</title>", found.stdout)
+    assert title, found.stdout[:300]
+    measured = dict(re.findall(r'"(\w+)":(-?\d+)', title[1].replace("&quot;", '"')))
+    height = int(measured.pop("height"))
+    assert height > 800
+    assert int(measured.pop("overflow")) <= 0
+    assert measured == {"loaded": "0", "regions": "0", "charts": "0"}
+
+
+def grid(page: str) -> dict[str, str]:
+    """What the table of outputs says of each place."""
+    cells = (attrs for tag, attrs in Reader(page).elements if tag == "td")
+    titles = (attrs["title"] for attrs in cells if "title" in attrs)
+    return dict(str(title).split(": ", 1) for title in titles)
+
+
+def changed(side: Record, **changes: object) -> Record:
+    """The record with its first output changed."""
+    first, *others = side.outputs
+    return replace(side, outputs=(replace(first, **changes), *others))  # type: ignore[arg-type]
+
+
+def test_an_output_without_content_is_told_from_one_that_is_identical() -> None:
+    sides = [changed(record(side), fingerprint=NO_CONTENT) for side in ("dagster", "prefect")]
+    page = comparison_page(comparison(*sides), None)
+    states = grid(page)
+    assert states[f"raw_log[{DAYS[0]}]"] == "no content to compare"
+    assert states[f"raw_log[{DAYS[1]}]"] == "identical"
+    assert "∅ no content to compare" in Reader(page).text
+    assert "no content to compare" not in Reader(comparison_page(GOOD, None)).text
+
+
+def test_an_output_that_is_not_kept_apart_is_named_with_the_remedy() -> None:
+    prefect = changed(record("prefect"), is_kept_apart=False)
+    page = comparison_page(comparison(record("dagster"), prefect), None)
+    assert grid(page)[f"raw_log[{DAYS[0]}]"] == "not kept apart"
+    assert NOT_APART_REMEDY in Reader(page).text
+    assert NOT_APART_REMEDY not in Reader(comparison_page(BAD, None)).text
+
+
+def test_runs_that_failed_in_the_same_way_are_said_to_have_failed() -> None:
+    sides = [replace(record(side), error="no") for side in ("dagster", "prefect")]
+    page = comparison_page(comparison(*sides), None)
+    assert "Both runs failed in the same way: metrics." in Reader(page).text
+    assert "Both runs failed" not in Reader(comparison_page(GOOD, None)).text

@@ -1,0 +1,148 @@
+"""`prefect-compat compare` from a shell: two processes, two homes, two stores, one verdict."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.prefect_compat.comparison.totals import ONE_DAY, compare
+
+
+def test_the_same_on_both_sides(tmp_path: Path) -> None:
+    found = compare(tmp_path, *ONE_DAY, "--keep", "kept")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.splitlines()[-1] == (
+        "Parity holds: both stores have identical content for 2 of 2 asset-days."
+    )
+    for side in ("dagster", "prefect"):
+        kept = tmp_path / "kept" / side / "store"
+        assert (kept / "total" / "2016-05-10").read_text() == "sum\n6\n"
+        record = json.loads((tmp_path / "kept" / f"{side}.json").read_text())
+        steps = [(step["name"], step["state"], step["upstream"]) for step in record["steps"]]
+        assert steps == [("numbers", "succeeded", []), ("total", "succeeded", ["numbers"])]
+    assert not (tmp_path / "home").exists()
+
+
+def test_mapped_steps_are_compared_by_what_they_depend_on(tmp_path: Path) -> None:
+    found = compare(tmp_path, "--store-env", "MY_STORE", "-j", "mapping", "--keep", "kept")
+    assert found.returncode == 0, found.stdout + found.stderr
+    for side in ("dagster", "prefect"):
+        record = json.loads((tmp_path / "kept" / f"{side}.json").read_text())
+        upstream = {step["name"]: step["upstream"] for step in record["steps"]}
+        assert len(upstream) == 1 + 3 + 3 + 1
+        assert all(upstream[name] for name in upstream if name != "mapped.parts")
+
+
+def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:
+    found = compare(tmp_path, *ONE_DAY, first="os.getpid()")
+    assert found.returncode == 1, found.stderr
+    assert re.search(
+        r"different content: numbers\[2016-05-10\](, n)?: dagster has table 3 x 1 \w{12},"
+        r" prefect has",
+        found.stdout,
+    )
+    assert "Parity does not hold: both stores have identical content for 0 of 2" in found.stdout
+
+
+def test_runs_that_fail_in_the_same_way_behave_the_same_and_it_is_said(tmp_path: Path) -> None:
+    found = compare(tmp_path, *ONE_DAY, second="raise ValueError('no totals today')")
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert found.stdout.splitlines()[-1] == (
+        "Parity holds: both stores have identical content for 1 of 1 asset-days."
+        " Both runs failed in the same way: total: ValueError: no totals today."
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (ONE_DAY[2:], "Nothing keeps the two stores apart"),
+        (ONE_DAY[:2], "totals is partitioned: pass --partition"),
+        ((*ONE_DAY[:3], "2017-05-10"), "'2017-05-10' does not exist"),
+        ((*ONE_DAY, "-j", "other"), "no job 'other'"),
+        ((*ONE_DAY, "-c", "missing.yaml"), r"missing\.yaml cannot be read as run config"),
+        ((*ONE_DAY, "-f", "missing.py"), r"missing\.py"),
+        (ONE_DAY, r"(?s)project\.py\", line 26, .*division by zero"),
+    ],
+)
+def test_what_cannot_be_run_is_said_and_is_exit_code_2(
+    tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    first = "3" if not words.endswith("division by zero") else "3]})\n\n1 / 0\nprint({'n': [1"
+    found = compare(tmp_path, *options, first=first)
+    assert found.returncode == 2, found.stdout + found.stderr
+    assert re.search(words, found.stderr), found.stderr
+    assert found.stdout == ""
+
+
+ON_PREFECT_S_SIDE = "'run_prefect' in __import__('sys').argv[0]"
+# Ends the literal in which FIRST stands, so that a statement of the module can follow.
+MODULE_LEVEL = "3]}})\n\n{}\nprint({{'n': [1"
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        (MODULE_LEVEL.format(f"1 / (not {ON_PREFECT_S_SIDE})"), "division by zero"),
+        (
+            MODULE_LEVEL.format(
+                f"if {ON_PREFECT_S_SIDE}:\n"
+                "    from prefect_compat.errors import PartitionError\n"
+                "    raise PartitionError('2016-05-10 is not there')"
+            ),
+            "2016-05-10 is not there",
+        ),
+    ],
+)
+def test_where_one_side_cannot_be_run_the_page_says_so(
+    tmp_path: Path, first: str, words: str
+) -> None:
+    found = compare(tmp_path, *ONE_DAY, "--html", "page.html", "--json", "all.json", first=first)
+    assert found.returncode == 2, found.stdout + found.stderr
+    assert words in found.stderr
+    assert "Parity" not in found.stdout
+    page = (tmp_path / "page.html").read_text()
+    assert "Not compared: a side could not be run" in page
+    assert "Prefect could not be run" in page
+    assert words in page
+    assert json.loads((tmp_path / "all.json").read_text())["holds"] is False
+
+
+def test_a_server_that_goes_away_is_said(tmp_path: Path) -> None:
+    kills = "[child.kill() for child in __import__('psutil').Process().children(recursive=True)]"
+    found = compare(
+        tmp_path,
+        *ONE_DAY,
+        second=f"{ON_PREFECT_S_SIDE} and {kills}",
+        PREFECT_CLIENT_MAX_RETRIES="0",
+    )
+    assert found.returncode == 2, found.stdout + found.stderr
+    assert "prefect: could not be run" in found.stderr
+    assert "Connection refused" in found.stderr
+
+
+def test_a_store_that_cannot_be_read_is_not_parity(tmp_path: Path) -> None:
+    spoils = (
+        "import atexit, os, pathlib; "
+        "numbers.to_csv = lambda *a, **k: None; "
+        "[p.write_bytes(b'\\xff\\xfe') for p in pathlib.Path(os.environ['MY_STORE']).rglob('2016*')"
+        f" if {ON_PREFECT_S_SIDE}]"
+    )
+    found = compare(tmp_path, *ONE_DAY, second=spoils)
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "not comparable: numbers[2016-05-10]" in found.stdout
+    assert "cannot be read back" in found.stdout
+
+
+def test_a_failure_asked_for_is_the_same_on_both_sides(tmp_path: Path) -> None:
+    found = compare(tmp_path, *ONE_DAY, "--fail", "total")
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "1 of 1 asset-days after total: error in all attempts." in found.stdout
+    assert compare(tmp_path, *ONE_DAY, "--fail", "totals").returncode == 2
+
+
+def test_what_was_asked_for_is_checked(tmp_path: Path) -> None:
+    found = compare(tmp_path, *ONE_DAY, "--fail", "total:0")
+    assert found.returncode == 2
+    assert "after the colon stands how many attempts fail" in found.stderr

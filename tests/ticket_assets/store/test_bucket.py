@@ -1,0 +1,335 @@
+"""The store on S3, against a real S3 protocol server on loopback."""
+
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+import dagster as dg
+import pandas as pd
+import pytest
+import requests
+from moto.server import ThreadedMotoServer
+
+from tests.projects import JOB, REPORT_JOB, failure, files, project, run_dagster
+from tests.ticket_assets.store.test_io_manager import KEYS, input_context, output_context, table
+from ticket_assets import figures
+from ticket_assets.errors import StoreError
+from ticket_assets.store.io_manager import DailyStore, provenance_of
+from ticket_assets.store.tables import LargeTable
+
+DAYS = "2016-03-05...2016-03-09"
+SECRET = "hunter2hunter2"
+
+
+def serve() -> ThreadedMotoServer:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    return server
+
+
+def url_of(server: ThreadedMotoServer) -> str:
+    host, port = server.get_host_and_port()
+    return f"http://{host}:{port}"
+
+
+def client(service: str) -> Any:
+    """With the credentials of the moment: boto3 keeps the first that it finds."""
+    names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    return _client(service, *(os.environ[name] for name in names))
+
+
+@cache
+def _client(service: str, endpoint: str, key_id: str, key: str) -> Any:
+    return boto3.client(
+        service, endpoint_url=endpoint, aws_access_key_id=key_id, aws_secret_access_key=key
+    )
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    server = serve()
+    yield url_of(server)
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def aws(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """AWS's usual settings, with nothing of the user's."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": server,
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def root(request: pytest.FixtureRequest) -> str:
+    """A prefix in a bucket of the test's own."""
+    bucket = re.sub(r"\W+|_", "-", request.node.name)[:50].strip("-")
+    client("s3").create_bucket(Bucket=bucket)
+    return f"s3://{bucket}/some/prefix"
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as found:
+        yield found
+
+
+def opened(root: str, **options: Any) -> DailyStore:
+    store = DailyStore(root=root, **options)
+    store.setup_for_execution(dg.build_init_resource_context())
+    return store
+
+
+def objects(root: str) -> dict[str, bytes]:
+    """Every object of the bucket, by its name below the store; each must lie there."""
+    bucket, _, prefix = root.removeprefix("s3://").partition("/")
+    s3 = client("s3")
+    found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    assert all(item["Key"].startswith(f"{prefix}/") for item in found)
+    return {
+        item["Key"].removeprefix(f"{prefix}/"): s3.get_object(Bucket=bucket, Key=item["Key"])[
+            "Body"
+        ].read()
+        for item in found
+    }
+
+
+class Local(NamedTuple):
+    """The job's products of the days in a folder, and their digests as the catalog shows them."""
+
+    store: Path
+    digests: dict[tuple[str, str | None], object]
+
+
+def digests(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str | None], object]:
+    return {
+        (made.asset_key.to_user_string(), made.partition): made.metadata["content_sha256"].value
+        for made in (event.materialization for event in result.get_asset_materialization_events())
+    }
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Local:
+    store = tmp_path_factory.mktemp("store")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run_dagster(project(store), DAYS, instance)
+    assert result.success, failure(result)
+    return Local(store, digests(result))
+
+
+class TestTheJob:
+    def test_leaves_the_same_under_dagster_as_in_a_folder(
+        self, root: str, local: Local, instance: dg.DagsterInstance
+    ) -> None:
+        result = run_dagster(project(root), DAYS, instance)  # type: ignore[arg-type]
+        assert result.success, failure(result)
+        assert all(check.passed for check in result.get_asset_check_evaluations())
+        assert len(digests(result)) == 30
+        assert digests(result) == local.digests
+        assert objects(root) == files(local.store)
+        shown = {
+            event.materialization.metadata["path"]
+            for event in result.get_asset_materialization_events()
+        }
+        assert dg.MetadataValue.path(f"{root}/metrics") in shown
+
+    @pytest.mark.usefixtures("prefect_server")
+    def test_leaves_the_same_under_prefect_as_in_a_folder(self, root: str, local: Local) -> None:
+        from prefect_compat import as_flow
+
+        found = as_flow(project(root), job=JOB)(partition=DAYS)  # type: ignore[arg-type]
+        assert len(found.materializations) == 30
+        assert all(check.passed for check in found.checks)
+        assert objects(root) == files(local.store)
+
+    def test_of_the_report_and_the_figures_read_what_is_there(
+        self, root: str, local: Local, instance: dg.DagsterInstance
+    ) -> None:
+        bucket, _, prefix = root.removeprefix("s3://").partition("/")
+        s3 = client("s3")
+        for name, content in files(local.store).items():
+            s3.put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=content)
+        assert figures.trials(root, DAYS) == figures.trials(local.store, DAYS)
+        defs = project(root)  # type: ignore[arg-type]
+        result = run_dagster(defs, None, instance, job=REPORT_JOB)
+        assert result.success, failure(result)
+        assert json.loads(objects(root)["performance_report.json"])["days"] == 5
+
+    def test_fails_with_one_clear_sentence_where_there_is_no_bucket(
+        self, instance: dg.DagsterInstance
+    ) -> None:
+        defs = project("s3://no-such-bucket/prefix")  # type: ignore[arg-type]
+        said = failure(run_dagster(defs, "2016-03-08", instance))
+        assert "TICKET_STORE s3://no-such-bucket/prefix: there is no bucket 'no-such-buc" in said
+        assert "Create it, or correct TICKET_STORE." in said
+
+
+class TestFiles:
+    def test_come_back_as_they_were(self, root: str) -> None:
+        store = opened(root)
+        store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
+        assert list(objects(root)) == [f"thing/{key}.parquet" for key in KEYS]
+        loaded = store.load_input(input_context(KEYS[0], KEYS[-1]))
+        pd.testing.assert_frame_equal(loaded, table())
+        assert provenance_of(loaded) == provenance_of(table())
+        narrow = store.load_input(input_context(KEYS[0], KEYS[-1], columns=["day", "number"]))
+        assert list(narrow.columns) == ["day", "number"]
+
+    def test_of_documents_too(self, root: str) -> None:
+        documents = {key: {"id": key, "data": None} for key in KEYS}
+        store = opened(root)
+        store.handle_output(output_context(KEYS[0], KEYS[-1]), documents)
+        assert store.load_input(input_context(KEYS[0], KEYS[-1])) == documents
+
+    def test_of_a_day_that_is_run_again_are_replaced(self, root: str) -> None:
+        store = opened(root)
+        store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
+        before = objects(root)
+        opened(root).handle_output(output_context(KEYS[0], KEYS[0]), table((1, 0, 0)))
+        assert len(store.load_input(input_context(KEYS[0], KEYS[0]))) == 1
+        changed = {name for name, content in objects(root).items() if before[name] != content}
+        assert changed == {f"thing/{KEYS[0]}.parquet"}
+
+    def test_that_are_missing_are_named_unless_they_may_be_missing(self, root: str) -> None:
+        store = opened(root)
+        store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
+        words = rf"no file for 1 of 4 days in {root}/thing \(first: 2016-05-13\)"
+        with pytest.raises(StoreError, match=words):
+            store.load_input(input_context(KEYS[0], "2016-05-13"))
+        every_day = input_context("2016-05-01", "2016-05-31", allow_missing_partitions=True)
+        assert len(store.load_input(every_day)) == 3
+
+    def test_that_are_damaged_are_named(self, root: str) -> None:
+        store = opened(root)
+        store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
+        bucket, _, prefix = root.removeprefix("s3://").partition("/")
+        key = f"{prefix}/thing/{KEYS[1]}.parquet"
+        client("s3").put_object(Bucket=bucket, Key=key, Body=b"PAR1 and no more")
+        with pytest.raises(StoreError, match=f"s3://{bucket}/{key} cannot be read.*Remove it"):
+            store.load_input(input_context(KEYS[0], KEYS[-1]))
+
+    def test_take_one_request_each_and_one_to_see_which_are_there(
+        self, root: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store = opened(root)
+        with caplog.at_level(logging.INFO, "werkzeug"):
+            store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
+            store.load_input(input_context(KEYS[0], KEYS[-1]))
+        asked = sorted(re.findall(r'"([A-Z]+) /', caplog.text))
+        assert asked == ["GET"] * (len(KEYS) + 1) + ["PUT"] * len(KEYS)
+
+    def test_are_not_written_by_dask_and_the_refusal_says_so(self, root: str) -> None:
+        large = LargeTable.of(_days, [0], _days(0), "local:2")
+        with pytest.raises(StoreError, match=r"\(TICKET_DASK\) .* to a local folder only"):
+            opened(root, dask="local:2").handle_output(output_context(KEYS[0], KEYS[0]), large)
+
+
+def _days(source: int, columns: list[str] | None = None) -> pd.DataFrame:
+    return table()[["day", "log_row"]]
+
+
+class TestWhatTheStoreRefuses:
+    @pytest.fixture
+    def user(self, server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+        """One who may do all but replace the second day; from here on the server asks."""
+        iam = client("iam")
+        iam.create_user(UserName="user")
+        allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+        second = f"arn:aws:s3:::*/thing/{KEYS[1]}.parquet"
+        denied = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": second}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed, denied]})
+        iam.put_user_policy(UserName="user", PolicyName="policy", PolicyDocument=policy)
+        key = iam.create_access_key(UserName="user")["AccessKey"]
+        requests.post(f"{server}/moto-api/reset-auth", data=b"0", timeout=10)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+        yield key["SecretAccessKey"]
+        requests.post(f"{server}/moto-api/reset-auth", data=b"inf", timeout=10)
+        iam.delete_access_key(UserName="user", AccessKeyId=key["AccessKeyId"])
+        iam.delete_user_policy(UserName="user", PolicyName="policy")
+        iam.delete_user(UserName="user")
+
+    def test_one_file_of_three_is_named_and_each_file_is_whole(
+        self, root: str, request: pytest.FixtureRequest
+    ) -> None:
+        opened(root).handle_output(output_context(KEYS[0], KEYS[-1]), table())
+        before = objects(root)
+        secret = request.getfixturevalue("user")
+        store = opened(root)
+        with pytest.raises(StoreError) as refused:
+            store.handle_output(output_context(KEYS[0], KEYS[-1]), table((1, 1, 0)))
+        said = str(refused.value)
+        assert said.startswith(f"TICKET_STORE {root}: the store refuses these credentials (Access")
+        ((written, others, unconfirmed),) = re.findall(
+            r"are written: (.*); \d are not: (.*); 1 may .* confirmed: (.*)\. Each file", said
+        )
+        assert unconfirmed == f"thing/{KEYS[1]}.parquet"
+        named = f"{written}, {others}, {unconfirmed}".split(", ")
+        assert sorted(set(named) - {"none"}) == sorted(before)
+        assert secret not in said
+        assert len(store.load_input(input_context(KEYS[1], KEYS[1]))) == 0
+        now = objects(root)
+        assert {name for name in now if now[name] != before[name]} == set(written.split(", "))
+        assert set(now) == set(before)
+
+    @pytest.mark.usefixtures("user")
+    @pytest.mark.parametrize(
+        ("key_id", "code"), [(None, "SignatureDoesNotMatch"), ("AKIANONE", "InvalidAccessKeyId")]
+    )
+    def test_wrong_credentials_are_said_and_not_repeated(
+        self,
+        key_id: str | None,
+        code: str,
+        monkeypatch: pytest.MonkeyPatch,
+        instance: dg.DagsterInstance,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        if key_id:
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", key_id)
+        defs = project("s3://any/prefix")  # type: ignore[arg-type]
+        said = failure(run_dagster(defs, "2016-03-08", instance))
+        assert f"TICKET_STORE s3://any/prefix: the store refuses these credentials ({code}" in said
+        assert "Use credentials that may list, read and write there." in said
+        assert SECRET not in said + caplog.text
+
+    def test_no_credentials_at_all(self, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        with pytest.raises(StoreError, match=f"{root}: no credentials were found .*AWS_PROFILE"):
+            opened(root).load_input(input_context(KEYS[0], KEYS[0]))
+
+
+def test_a_store_that_goes_away_is_named_and_its_password_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    short_lived = serve()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url_of(short_lived))
+    client("s3").create_bucket(Bucket="short-lived")
+    store = opened("s3://short-lived")
+    store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
+    short_lived.stop()
+    with pytest.raises(StoreError, match=r"the store does not answer .*Of 3 files 0 are written"):
+        store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
+    with_password = url_of(short_lived).replace("//", f"//user:{SECRET}@")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", with_password)
+    with pytest.raises(StoreError, match="Check the network and AWS_ENDPOINT_URL") as refused:
+        opened("s3://short-lived").load_input(input_context(KEYS[0], KEYS[0]))
+    assert SECRET not in str(refused.value)
+    assert refused.value.__cause__ is None

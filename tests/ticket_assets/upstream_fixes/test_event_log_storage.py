@@ -1,0 +1,93 @@
+"""The event log that keeps its connections has what Dagster's own has, in the same files."""
+
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from ticket_assets.upstream_fixes.event_log_storage import KEPT, KeptConnectionsEventLogStorage
+
+ENTRY = """
+event_log_storage:
+  module: ticket_assets.upstream_fixes.event_log_storage
+  class: KeptConnectionsEventLogStorage
+"""
+LETTERS = dg.StaticPartitionsDefinition(["a", "b", "c"])
+
+
+@dg.asset(partitions_def=LETTERS, backfill_policy=dg.BackfillPolicy.single_run())
+def letters() -> None: ...
+
+
+@dg.asset_check(asset=letters)
+def is_good() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True)
+
+
+JOB = dg.Definitions(
+    [letters], asset_checks=[is_good], jobs=[dg.define_asset_job("letters_job")]
+).resolve_job_def("letters_job")
+RANGE = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "c"}
+
+
+@contextmanager
+def home(path: Path, entry: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    path.mkdir(exist_ok=True)
+    (path / "dagster.yaml").write_text(f"telemetry:\n  enabled: false\n{entry}")
+    monkeypatch.setenv("DAGSTER_HOME", str(path))
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def rows(path: Path) -> dict[str, int]:
+    """How many rows each table of every event database has."""
+    found = {}
+    for file in sorted((path / "history" / "runs").glob("*.db")):
+        with sqlite3.connect(file) as connection:
+            tables = connection.execute("select name from sqlite_master where type = 'table'")
+            for (table,) in tables.fetchall():
+                name = f"{'index' if file.stem == 'index' else 'run'} {table}"
+                (count,) = connection.execute(f"select count(*) from {table}").fetchone()
+                found[name] = count
+    return found
+
+
+def test_every_event_is_where_dagster_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, entry in (("theirs", ""), ("ours", ENTRY)):
+        with home(tmp_path / name, entry, monkeypatch) as instance:
+            assert isinstance(instance.event_log_storage, KeptConnectionsEventLogStorage) is (
+                name == "ours"
+            )
+            assert JOB.execute_in_process(instance=instance, tags=RANGE).success
+            assert instance.get_materialized_partitions(letters.key) == {"a", "b", "c"}
+    assert rows(tmp_path / "ours") == rows(tmp_path / "theirs")
+    assert rows(tmp_path / "ours")["index event_logs"] > 3
+
+
+def test_what_one_wrote_the_other_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with home(tmp_path / "home", ENTRY, monkeypatch) as instance:
+        run_id = JOB.execute_in_process(instance=instance, tags=RANGE).run_id
+        with home(tmp_path / "home", "", monkeypatch) as theirs:
+            assert theirs.get_materialized_partitions(letters.key) == {"a", "b", "c"}
+            assert len(theirs.all_logs(run_id)) == len(instance.all_logs(run_id))
+            JOB.execute_in_process(instance=theirs, tags=RANGE)
+        assert len(instance.get_runs()) == 2
+
+
+def test_more_runs_than_are_kept_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with home(tmp_path / "home", ENTRY, monkeypatch) as instance:
+        run_ids = [
+            JOB.execute_in_process(instance=instance, tags=RANGE).run_id for _ in range(KEPT + 4)
+        ]
+        with ThreadPoolExecutor(4) as threads:
+            logs = list(threads.map(instance.all_logs, run_ids))
+        assert len({len(log) for log in logs}) == 1
+        instance.wipe()
+        assert instance.get_runs() == []
+        assert JOB.execute_in_process(instance=instance, tags=RANGE).success

@@ -1,0 +1,1 @@
+"""The evaluation in plain pandas: no module here imports an orchestrator."""

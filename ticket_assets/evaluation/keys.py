@@ -1,0 +1,3 @@
+"""The columns that identify a row."""
+
+KEY_COLUMNS = ["day", "log_row"]

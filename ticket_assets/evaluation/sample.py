@@ -1,0 +1,69 @@
+"""The daily sample: which rows of the log are evaluated.
+
+Tables have `day` (datetime64[s]) and `log_row` (int64: the row's number in the log) and may cover
+any number of days. The days are treated apart, so one day alone gives the same sample as the same
+day within a year.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ticket_assets.errors import DataError
+from ticket_assets.store.tables import Table, map_parts
+
+
+def draw_sample(rows: Table, batch_size: int, seed: int) -> pd.DataFrame:
+    """At most `batch_size` rows of each day, drawn without replacement, in the log's order.
+
+    `rows` is ordered by day and `log_row`. Which rows are drawn depends on the seed, the day
+    and the rows' positions within the day alone: every position gets a pseudo-random key and
+    the smallest keys win, so a larger batch contains the smaller one.
+    """
+    if batch_size < 1:
+        raise DataError(f"batch_size is {batch_size}; expected 1 or more.")
+    before, rows_before = [], Counter[pd.Timestamp]()
+    for counts in map_parts(rows_by_day, rows[["day"]]):
+        before.append({day: rows_before[day] for day in counts})
+        rows_before.update(counts)
+    candidates = partial(_candidates, batch_size=batch_size, seed=seed)
+    drawn = _smallest(pd.concat(map_parts(candidates, rows, before)), batch_size)
+    return drawn.drop(columns="draw").reset_index(drop=True)
+
+
+def rows_by_day(rows: pd.DataFrame) -> dict[pd.Timestamp, int]:
+    """How many rows there are of each day that has any."""
+    counts: dict[pd.Timestamp, int] = rows["day"].value_counts(sort=False).to_dict()
+    return counts
+
+
+def _candidates(
+    rows: pd.DataFrame, rows_before: Mapping[pd.Timestamp, int], batch_size: int, seed: int
+) -> pd.DataFrame:
+    """The rows of a part that the sample could have, with their keys as `draw` (uint64).
+
+    `rows_before` is how many rows each of its days has in earlier parts.
+    """
+    before = rows["day"].map(rows_before).to_numpy(np.uint64)
+    position = rows.groupby("day", sort=False).cumcount().to_numpy(np.uint64) + before
+    day_number = rows["day"].to_numpy("datetime64[D]").astype(np.int64).astype(np.uint64)
+    key = _mixed(_mixed(_mixed(np.uint64(seed)) + day_number) + position)
+    return _smallest(rows.assign(draw=key), batch_size)
+
+
+def _smallest(rows: pd.DataFrame, batch_size: int) -> pd.DataFrame:
+    rank = rows.groupby("day", sort=False)["draw"].rank(method="first")
+    return rows[rank <= batch_size]
+
+
+def _mixed(state: npt.NDArray[np.uint64] | np.uint64) -> npt.NDArray[np.uint64]:
+    """SplitMix64's output function (Steele, Lea and Flood, "Fast splittable pseudorandom
+    number generators", 2014): the same 64 bits on every machine and NumPy version."""
+    z = np.atleast_1d(np.asarray(state, np.uint64)) + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

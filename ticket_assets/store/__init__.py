@@ -1,0 +1,1 @@
+"""One file per asset and day, in a folder or a bucket."""

@@ -1,0 +1,115 @@
+"""Tables that are worked on whole, and tables that need not fit in memory.
+
+What is done with either is written once, as a function of a part and a way to put its results
+together (`map_parts`): a pandas DataFrame is one part, a Dask DataFrame has one a partition.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import pandas as pd
+import pyarrow as pa
+
+from ticket_assets.store.workers import dask_client, in_order
+
+if TYPE_CHECKING:
+    import dask.dataframe as dd
+
+# In each part of a log, each row group of a file, each partition of a large table.
+ROWS_PER_PART = 1 << 17
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class LargeTable:
+    """A Dask DataFrame ordered by `day` and `log_row`, and which Dask computes it (TICKET_DASK).
+
+    A day may go on from one partition to the next. `attrs` is the table's, as pandas has it.
+    """
+
+    frame: "dd.DataFrame"
+    dask: str
+    attrs: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        read: Callable[..., pd.DataFrame],
+        sources: Sequence[Any],
+        empty: pd.DataFrame,
+        dask: str,
+    ) -> "LargeTable":
+        """The table whose partitions are `read(source, columns=names)`; `empty` has its columns."""
+        import dask.dataframe as dd  # a second, and only with Dask
+        from dask import config
+
+        names = list(empty.columns)
+        # Dask would turn `str` into `string`, another dtype.
+        with config.set({"dataframe.convert-string": False}):
+            frame = dd.from_map(  # type: ignore[no-untyped-call]
+                _Narrowed(read, names), sources, meta=empty
+            )
+        return cls(frame, dask, empty.attrs)
+
+    def __getitem__(self, columns: list[str]) -> "LargeTable":
+        return replace(self, frame=self.frame[columns])
+
+
+@dataclass(frozen=True)
+class _Narrowed:
+    """Lets Dask read only the columns that are asked for."""
+
+    read: Callable[..., pd.DataFrame]
+    names: list[str]
+
+    def __call__(self, source: Any, columns: list[str] | None = None) -> pd.DataFrame:
+        return self.read(source, columns=self.names if columns is None else columns)
+
+
+Table: TypeAlias = pd.DataFrame | LargeTable
+SomeTable = TypeVar("SomeTable", pd.DataFrame, LargeTable)
+
+
+def with_attrs(table: SomeTable, attrs: Mapping[str, Any]) -> SomeTable:
+    """The table with these `attrs` in place of its own."""
+    if isinstance(table, LargeTable):
+        return replace(table, attrs=dict(attrs))
+    table = table.copy(deep=False)
+    table.attrs = dict(attrs)
+    return table
+
+
+def no_rows_of(table: Table) -> pd.DataFrame:
+    """No rows, with the table's columns and types."""
+    found: pd.DataFrame = (table.frame._meta if isinstance(table, LargeTable) else table).head(0)
+    return found
+
+
+def map_parts(
+    function: Callable[..., Result], table: Table, *arguments: Sequence[Any]
+) -> Iterator[Result]:
+    """What `function` returns for each part of the table, in their order.
+
+    It is called with the part and with the part's own of each of `arguments`.
+    """
+    if isinstance(table, pd.DataFrame):
+        yield function(table, *(of_parts[0] for of_parts in arguments))
+        return
+    from dask.delayed import delayed
+
+    parts = table.frame.to_delayed()
+    calls = [
+        delayed(function, pure=False)(part, *rest)
+        for part, *rest in zip(parts, *arguments, strict=True)
+    ]
+    with dask_client(table.dask) as client:
+        yield from in_order(client, client.compute(calls))
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """The Arrow table in pandas, times in whole seconds: Parquet keeps them as milliseconds."""
+    frame = table.to_pandas(date_as_object=False)
+    times = [name for name, dtype in frame.dtypes.items() if dtype.kind == "M"]
+    return frame.astype(dict.fromkeys(times, "datetime64[s]"))

@@ -1,0 +1,1 @@
+"""Replacements for parts of Dagster, each naming the upstream issue that it answers."""

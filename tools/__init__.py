@@ -1,0 +1,1 @@
+"""Tools for the documentation: pictures of both UIs and a link check."""

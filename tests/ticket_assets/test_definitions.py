@@ -65,12 +65,15 @@ def ticked(defs: dg.Definitions) -> list[str]:
     """The days that a tick of the schedule asks for."""
     (schedule,) = defs.schedules or ()
     assert isinstance(schedule, dg.ScheduleDefinition)
-    with dg.instance_for_test() as instance:
-        context = dg.build_schedule_context(
+    with (
+        dg.instance_for_test() as instance,
+        # Left open, it would leave Dagster a storage whose instance is gone.
+        dg.build_schedule_context(
             instance=instance,
             scheduled_execution_time=datetime(2026, 3, 9, 6, tzinfo=UTC),
             repository_def=defs.get_repository_def(),
-        )
+        ) as context,
+    ):
         requests = schedule.evaluate_tick(context).run_requests or ()
     return [str(request.partition_key) for request in requests]
 

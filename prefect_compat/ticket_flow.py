@@ -15,7 +15,8 @@ from prefect.logging.loggers import flow_run_logger
 from prefect.utilities.urls import url_for
 
 from prefect_compat.errors import StepError
-from prefect_compat.flow.build import FlowResult, as_flow
+from prefect_compat.flow.build import as_flow
+from prefect_compat.flow.result import FlowResult
 from ticket_assets.automation import DAYS_PER_TICK
 from ticket_assets.definitions import DAYS, SETTINGS, defs
 from ticket_assets.notices import Notice, deliver, headline

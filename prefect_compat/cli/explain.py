@@ -16,7 +16,7 @@ def explain(project: Project) -> None:
 
     Exit code 1 where something is refused.
     """
-    from prefect_compat.graph.features import Verdict
+    from prefect_compat.graph.feature_table import Treatment
     from prefect_compat.graph.features import explain as explanations
 
     with errors_on_stderr():
@@ -25,7 +25,7 @@ def explain(project: Project) -> None:
     for entry in found:
         feature = entry.feature
         click.echo(
-            f"{entry.definition:<{width}}  {feature.verdict:<9}  {feature.name}: {feature.how}"
+            f"{entry.definition:<{width}}  {feature.treatment:<9}  {feature.name}: {feature.how}"
         )
-    if any(entry.feature.verdict is Verdict.REFUSED for entry in found):
+    if any(entry.feature.treatment is Treatment.REFUSED for entry in found):
         sys.exit(REFUSED)

@@ -32,7 +32,7 @@ def lineage(project: Project, job: str, form: str, output: Path | None) -> None:
     import json
     from datetime import UTC, datetime
 
-    from prefect_compat.graph.plan import resolve_job
+    from prefect_compat.graph.job import resolve_job
     from prefect_compat.lineage.document import as_document
     from prefect_compat.lineage.graph import read_lineage
     from prefect_compat.lineage.mermaid import flowchart

@@ -15,7 +15,7 @@ def plan(project: Project, job: str, as_json: bool) -> None:
     """Print the plan: the steps and edges that the flow is built from."""
     import json
 
-    from prefect_compat.graph.plan import read_plan, resolve_job
+    from prefect_compat.graph.job import read_plan, resolve_job
 
     with errors_on_stderr():
         found = read_plan(resolve_job(project.load(), job))

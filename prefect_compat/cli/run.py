@@ -36,8 +36,8 @@ def run(
     from prefect_compat.flow.build import as_flow
     from prefect_compat.flow.parameters import read_run_config
     from prefect_compat.flow.task_runners import named_task_runner
+    from prefect_compat.graph.job import resolve_job
     from prefect_compat.graph.partitions import run_keys
-    from prefect_compat.graph.plan import resolve_job
     from prefect_compat.server.api import validate_server
 
     with errors_on_stderr():

@@ -23,7 +23,7 @@ def serve(project: Project, job: str, name: str, cron: str | None) -> None:
     from prefect.settings import get_current_settings
 
     from prefect_compat.flow.serve import serve_deployment
-    from prefect_compat.graph.plan import read_plan, resolve_job
+    from prefect_compat.graph.job import read_plan, resolve_job
     from prefect_compat.graph.project import SERVED, SERVING_PID, as_served
     from prefect_compat.server.api import validate_server
 

@@ -19,7 +19,7 @@ from prefect_compat.comparison.sources.side import SideTask, run_side, start_pro
 from prefect_compat.comparison.sources.work import Work, validate_store_variables
 from prefect_compat.comparison.verdict import Verdict, judge
 from prefect_compat.errors import ComparisonError
-from prefect_compat.graph.plan import ValueId
+from prefect_compat.graph.ids import ValueId
 from prefect_compat.graph.project import Project
 
 SIDES = {

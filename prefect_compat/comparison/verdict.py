@@ -14,9 +14,8 @@ from prefect_compat.comparison.record.record import (
     RecordedObservation,
     RecordedOutput,
     RecordedStep,
-    unmapped,
 )
-from prefect_compat.graph.plan import OutputId, ValueId
+from prefect_compat.graph.ids import OutputId, ValueId
 
 ABSENT = "nothing"
 APART = "its own store"
@@ -136,7 +135,7 @@ def judge(dagster: Record, prefect: Record) -> Verdict:
         *_files(dagster.files, prefect.files),
     ]
     counts = tuple(_counts(places, left, right))
-    steps = len({(step.run, step.name) for step in (*dagster.steps, *prefect.steps)})
+    steps = len({(step.run, step.step) for step in (*dagster.steps, *prefect.steps)})
     differing = tuple(
         place
         for place in places
@@ -207,7 +206,7 @@ def _graphs(dagster: Iterable[RecordedStep], prefect: Iterable[RecordedStep]) ->
 def _dependencies(steps: Iterable[RecordedStep]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for step in steps:
-        found.setdefault(unmapped(step.name), set()).update(map(unmapped, step.upstream))
+        found.setdefault(step.step.name, set()).update(above.name for above in step.upstream)
     return found
 
 
@@ -215,8 +214,8 @@ def _behaviours(
     dagster: Iterable[RecordedStep], prefect: Iterable[RecordedStep]
 ) -> Iterator[Finding]:
     """What became of the steps that both sides have."""
-    left, right = ({(step.run, step.name): step for step in side} for side in (dagster, prefect))
-    for place in sorted({*left} & {*right}):
+    left, right = ({(step.run, step.step): step for step in side} for side in (dagster, prefect))
+    for place in sorted({*left} & {*right}, key=str):
         mine, other = left[place], right[place]
         name = mine.name if place[0] == 0 else f"{mine.name} in run {place[0] + 1}"
         if mine.state != other.state:
@@ -229,14 +228,14 @@ def _behaviours(
             )
         else:
             yield from _exceptions(name, mine, other)
-    for run, name in sorted({*left} ^ {*right}):
-        side = left if (run, name) in left else right
-        found = [side[run, name].state if side is entry else ABSENT for entry in (left, right)]
+    for run, step in sorted({*left} ^ {*right}, key=str):
+        side = left if (run, step) in left else right
+        states = [side[run, step].state if side is entry else ABSENT for entry in (left, right)]
         # A step that no run of the other side has is a finding of the graph.
-        if any(name == other for _, other in {*(right if side is left else left)}):
-            yield Finding(Difference.STEP_STATE, f"{name} in run {run + 1}", *found)
-        elif "[" in name:
-            yield Finding(Difference.STEP_STATE, name, *found)
+        if any(step == other for _, other in {*(right if side is left else left)}):
+            yield Finding(Difference.STEP_STATE, f"{step} in run {run + 1}", *states)
+        elif step.mapping_key is not None:
+            yield Finding(Difference.STEP_STATE, str(step), *states)
 
 
 def _exceptions(name: str, left: RecordedStep, right: RecordedStep) -> Iterator[Finding]:

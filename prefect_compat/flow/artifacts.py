@@ -14,7 +14,7 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
-from prefect_compat.engine.step import Materialization, StepResult
+from prefect_compat.engine.result import Materialization, StepResult
 
 NUMBERS = (dg.IntMetadataValue, dg.FloatMetadataValue)
 ONLY_AN_IMAGE = re.compile(r"\s*!\[[^]]*\]\((\S+)\)\s*")

@@ -19,7 +19,6 @@ from types import MappingProxyType
 from typing import Any
 
 import httpx
-import prefect.context
 from prefect.client.orchestration import get_client
 from prefect.settings import (
     PREFECT_API_URL,
@@ -31,6 +30,7 @@ from prefect.settings import (
 from prefect.settings.legacy import Setting
 
 from prefect_compat.errors import ServerError
+from prefect_compat.flow.prefect_port import settings_of_process
 from prefect_compat.server import database
 from prefect_compat.signals import ended_at_exit
 
@@ -161,9 +161,7 @@ def _named_for_process(url: str) -> ExitStack:
     """Makes the address that of the whole process, until the result is closed: of threads with no
     context of ours, such as those that send logs, and of the processes that it starts."""
     named = ExitStack()
-    with temporary_settings(_settings(url)):
-        settings = prefect.context.get_settings_context()
-        named.enter_context(prefect.context._temporary_global_settings_context(settings))
+    named.enter_context(settings_of_process(_settings(url)))
     os.environ[API_URL] = url
     named.callback(os.environ.pop, API_URL, None)
     return named

@@ -18,7 +18,8 @@ import pandas as pd
 from prefect_compat.comparison.diff.text_rows import text_rows
 from prefect_compat.comparison.record.contents import open_store
 from prefect_compat.flow.parameters import read_run_config
-from prefect_compat.graph.plan import ValueId, parse_value_id, resolve_job
+from prefect_compat.graph.ids import ValueId, parse_value_id
+from prefect_compat.graph.job import resolve_job
 from prefect_compat.graph.project import Project
 
 SHOWN_ROWS = 5

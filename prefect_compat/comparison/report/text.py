@@ -8,7 +8,7 @@ from prefect_compat.comparison.costs import Costs
 from prefect_compat.comparison.diff.rows import RowDifference
 from prefect_compat.comparison.failure_matrix import Outcome
 from prefect_compat.comparison.verdict import NOT_APART_REMEDY, AssetCount, Difference
-from prefect_compat.graph.plan import StepOutputId
+from prefect_compat.graph.ids import StepOutputId
 
 SHOWN_FINDINGS = 20
 

@@ -19,7 +19,7 @@ from prefect_compat.comparison.record.record import (
 )
 from prefect_compat.comparison.verdict import Difference, judge
 from prefect_compat.errors import ComparisonError
-from prefect_compat.graph.plan import CheckId, OutputId, StepOutputId, parse_value_id
+from prefect_compat.graph.ids import CheckId, OutputId, StepId, StepOutputId, parse_value_id
 
 
 def output(asset: str, day: str | None, digest: str, kind: str = "table") -> RecordedOutput:
@@ -37,9 +37,15 @@ def record(orchestrator: str) -> Record:
     return Record(
         orchestrator,
         steps=(
-            RecordedStep(0, "a", "succeeded", started_s=1.5, ended_s=2.5),
+            RecordedStep(0, StepId("a"), "succeeded", started_s=1.5, ended_s=2.5),
             RecordedStep(
-                0, "b", "succeeded", ("a",), 2, (1.0,), errors=(("ValueError", "not yet"),)
+                0,
+                StepId("b"),
+                "succeeded",
+                (StepId("a"),),
+                2,
+                (1.0,),
+                errors=(("ValueError", "not yet"),),
             ),
         ),
         outputs=(output("a", "2016-03-08", "aa"), output("b", None, "bb")),
@@ -100,7 +106,9 @@ def test_the_same_is_the_same() -> None:
             "step on one side only: b: dagster has the step, prefect has nothing",
         ),
         (
-            replace(PREFECT, steps=(A, B, RecordedStep(1, "b", "succeeded", ("a",)))),
+            replace(
+                PREFECT, steps=(A, B, RecordedStep(1, StepId("b"), "succeeded", (StepId("a"),)))
+            ),
             Difference.STEP_STATE,
             "different step state: b in run 2: dagster has nothing, prefect has succeeded",
         ),
@@ -110,7 +118,7 @@ def test_the_same_is_the_same() -> None:
             "dependency on one side only: a -> b: dagster has the dependency, prefect has nothing",
         ),
         (
-            replace(PREFECT, steps=(replace(A, upstream=("b",)), B)),
+            replace(PREFECT, steps=(replace(A, upstream=(StepId("b"),)), B)),
             Difference.EDGE,
             "dependency on one side only: b -> a: dagster has nothing, prefect has the dependency",
         ),
@@ -325,10 +333,12 @@ def test_the_differing_columns_are_named() -> None:
 
 
 def test_a_mapped_step_is_compared_by_what_it_became() -> None:
-    mapped = (A, replace(B, name="b[x]"))
+    mapped = (A, replace(B, step=StepId("b", "x")))
     dagster = replace(DAGSTER, steps=mapped)
     assert judge(dagster, replace(PREFECT, steps=mapped)).holds
-    (finding,) = judge(dagster, replace(PREFECT, steps=(A, replace(B, name="b[y]")))).findings[:1]
+    (finding,) = judge(
+        dagster, replace(PREFECT, steps=(A, replace(B, step=StepId("b", "y"))))
+    ).findings[:1]
     assert finding.place == "b[x]"
 
 
@@ -366,5 +376,5 @@ def test_an_output_s_text_form_is_reversible(path: tuple[str, ...], partition: s
 def test_an_op_output_s_text_form_is_reversible(
     run: int, step: str, output: str, mapping_key: str | None
 ) -> None:
-    value_id = StepOutputId(run, step, output, mapping_key)
+    value_id = StepOutputId(run, StepId(step), output, mapping_key)
     assert parse_value_id(str(value_id)) == value_id

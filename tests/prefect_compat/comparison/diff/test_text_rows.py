@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from prefect_compat.comparison.diff.rows import differing_rows
 from prefect_compat.comparison.diff.text_rows import text_rows
-from prefect_compat.graph.plan import OutputId
+from prefect_compat.graph.ids import OutputId
 from tests.prefect_compat.comparison.fingerprint.test_fingerprint import table
 from tests.prefect_compat.comparison.fingerprint.values import CHANGES, Trial
 

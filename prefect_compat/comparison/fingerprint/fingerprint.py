@@ -3,13 +3,12 @@
 import hashlib
 import math
 import struct
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any
-
-import pyarrow as pa
 
 from prefect_compat.comparison.fingerprint.known_types import PLAIN, SETS, known, set_rule
 from prefect_compat.comparison.fingerprint.parts import (
@@ -198,7 +197,9 @@ def _shown_kind(value: Any) -> str:
 
 
 def _shape(value: Any) -> tuple[int, ...]:
-    if isinstance(value, (bytes, bytearray, pa.Array, pa.ChunkedArray)):
+    arrow = sys.modules.get("pyarrow")
+    sized = (bytes, bytearray, *((arrow.Array, arrow.ChunkedArray) if arrow else ()))
+    if isinstance(value, sized):
         return (len(value),)
     shape = getattr(value, "shape", ())
     is_shape = isinstance(shape, tuple) and all(isinstance(size, int) for size in shape)

@@ -4,10 +4,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from importlib import import_module
 from types import NoneType
 from typing import Any
 
-from prefect_compat.comparison.fingerprint import columns, objects, state
+from prefect_compat.comparison.fingerprint import objects, state
 from prefect_compat.comparison.fingerprint.parts import (
     Buffer,
     NotComparable,
@@ -38,7 +39,15 @@ _EXACT: dict[type, Callable[[Any], Any]] = {
     frozenset: lambda value: frozenset(frozenset.__iter__(value)),
     dict: lambda value: dict(dict.items(value)),
 }
-_RULES: dict[type, Rule] = {**columns.RULES, **objects.RULES}
+_RULES: dict[type, Rule] = dict(objects.RULES)
+# Rules of optional libraries are read when a value of the library appears, so none is imported
+# without need. The remedy is for a value that needs another library too.
+_LIBRARIES = {
+    "numpy": ("numpy_values", "arrow"),
+    "pandas": ("pandas_values", "pandas"),
+    "pyarrow": ("arrow_values", "arrow"),
+}
+_read: set[str] = set()
 
 
 MOST = 1000  # classes that are remembered
@@ -175,7 +184,23 @@ def _claims(kind: type) -> Iterator[Claim]:
             yield Claim(base, rule, nearest)
 
 
+def _read_library(library: str) -> None:
+    """Adds the rules of an optional library. Rules that a user has set stay."""
+    if library not in _LIBRARIES or library in _read:
+        return
+    module, extra = _LIBRARIES[library]
+    try:
+        rules = import_module(f"{__package__}.{module}").RULES
+    except ImportError as error:
+        raise NotComparable(
+            f"a value of {library} needs {error.name}: pip install 'prefect-compat[{extra}]'"
+        ) from error
+    _RULES.update({kind: rule for kind, rule in rules.items() if kind not in _RULES})
+    _read.add(library)
+
+
 def _rule(base: type) -> Rule | None:
+    _read_library(package(base))
     rule = _RULES.get(base) or objects.RULES_BY_NAME.get(qualified(base))
     return Rule(_extended(base)) if rule is None and base in _EXACT else rule
 

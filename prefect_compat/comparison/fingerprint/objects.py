@@ -26,9 +26,6 @@ from typing import Any, get_args, get_origin
 from uuid import UUID, SafeUUID
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import pandas as pd
-
 from prefect_compat.comparison.fingerprint.parts import (
     NotComparable,
     Part,
@@ -87,11 +84,6 @@ def _span(value: Any) -> tuple[int, int, int]:
     return span.days, span.seconds, span.microseconds
 
 
-def _timestamp(value: pd.Timestamp) -> Parts:
-    moment = value.to_datetime64().view("i8").item()
-    return inner(moment=moment, unit=value.unit, fold=value.fold, zone=zone_name(value.tzinfo))
-
-
 def _class(kind: type) -> str:
     if "<locals>" in kind.__qualname__:
         raise NotComparable("a class inside a function has no name of its own")
@@ -109,14 +101,6 @@ def _function(function: Any) -> str:
             "name"
         )
     return f"{module}.{function.__qualname__}"
-
-
-def _ufunc(function: Any) -> str:
-    for module in ("numpy", "scipy.special"):
-        name = str(function.__name__)
-        if getattr(sys.modules.get(module), name, None) is function:
-            return f"{module}.{name}"
-    raise NotComparable(f"{function!r} cannot be imported by its name")
 
 
 def _is_importable(thing: Any, module: str) -> bool:
@@ -219,12 +203,6 @@ def _tree(tree: Any) -> Parts:
     return attributes([*sorted(learned.items()), *made.items()])
 
 
-def _generator(generator: np.random.Generator) -> Any:
-    """Its state, and that of the seeds from which `spawn` draws."""
-    seeds = getattr(generator.bit_generator, "seed_seq", None)
-    return inner(state=generator.bit_generator.state, seeds=getattr(seeds, "state", None))
-
-
 def _ordered(value: Any) -> Parts:
     """Two OrderedDicts of another order are unequal, unlike two dicts."""
     entries = dict(OrderedDict.items(value))
@@ -286,7 +264,6 @@ RULES: dict[type, Rule] = {
     type: Rule(_class, "class", ("*",), is_whole=True, is_final=True),
     FunctionType: Rule(_function, "function", is_whole=True),
     BuiltinFunctionType: Rule(_function, "function", is_whole=True),
-    np.ufunc: Rule(_ufunc, "function", is_whole=True),
     partial: Rule(_partial, covers=frozenset()),
     GenericAlias: Rule(_alias, "type hint", is_whole=True),
     UnionType: Rule(_alias, "type hint", is_whole=True),
@@ -296,26 +273,6 @@ RULES: dict[type, Rule] = {
     defaultdict: Rule(_with_factory),
     MappingProxyType: Rule(_proxied),
     **dict.fromkeys((SimpleNamespace, ChainMap, UserDict, UserList, UserString), STATE),
-    type(pd.NA): Rule(lambda _: "NA", "NA", is_whole=True),
-    type(pd.NaT): Rule(lambda _: "NaT", "NaT", is_whole=True),
-    pd.Timestamp: Rule(_timestamp, "timestamp", is_whole=True, covers=frozenset()),
-    pd.Timedelta: Rule(
-        lambda value: (value.to_timedelta64().view("i8").item(), value.unit),
-        "duration",
-        is_whole=True,
-        covers=frozenset(),
-    ),
-    pd.Period: Rule(
-        lambda value: (value.ordinal, value.freqstr),
-        "period",
-        is_whole=True,
-        covers=frozenset(),
-    ),
-    pd.Interval: Rule(
-        lambda value: (value.left, value.right, value.closed), "interval", is_whole=True
-    ),
-    np.random.RandomState: Rule(lambda value: value.get_state(legacy=False)),
-    np.random.Generator: Rule(_generator),
     Path: Rule(_file_or_tree, "file", ("pathlib",)),
 }
 

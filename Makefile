@@ -12,17 +12,17 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo demo-iris demo-taxi dev test check bench conformance kills docs screenshots lock clean
+.PHONY: install demo demo-iris demo-taxi dev test check bench conformance kills docs screenshots wheels lock clean
 .DEFAULT_GOAL := demo
 
 install: .venv/installed $(DAGSTER_HOME)/dagster.yaml
 
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: requirements.lock pyproject.toml prefect_compat/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or later is needed; name it: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e prefect_compat -e .
 	$(BIN)/python -m compileall -q ticket_assets prefect_compat
 	touch $@
 
@@ -95,12 +95,20 @@ docs: install
 screenshots: install
 	$(BIN)/python -m tools.screenshots
 
+# Both distributions: the library alone, and the evaluation, which depends on it.
+wheels: install
+	rm -rf var/dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir var/dist \
+	  ./prefect_compat .
+	@ls var/dist
+
 lock:
 	$(PYTHON) -m venv var/lock-venv
 	var/lock-venv/bin/python -m pip install --quiet uv==$(UV_VERSION)
 	var/lock-venv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
 	  --generate-hashes --no-strip-extras --no-emit-index-url --no-header --upgrade \
-	  pyproject.toml -o requirements.lock
+	  --no-emit-package prefect-compat pyproject.toml prefect_compat/pyproject.toml \
+	  -o requirements.lock
 
 clean:
 	rm -rf var .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,8 +5,9 @@ Checked against Prefect 3.6 to 3.8.8.
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
+from unittest.mock import patch
 
 import prefect.context
 from prefect.runner import Runner
@@ -20,10 +21,10 @@ def settings_of_process(settings: Mapping[Any, Any]) -> Iterator[None]:
     `temporary_settings` alone holds for the current context: threads that Prefect starts for its
     events and logs would go on with the old settings.
     """
-    with ExitStack() as stack:
-        with temporary_settings(dict(settings)):
-            context = prefect.context.get_settings_context()
-            stack.enter_context(prefect.context._temporary_global_settings_context(context))
+    with temporary_settings(dict(settings)):
+        context = prefect.context.get_settings_context()
+    # Contexts that have no settings of their own read this one.
+    with patch.object(prefect.context, "GLOBAL_SETTINGS_CONTEXT", context):
         yield
 
 

@@ -80,9 +80,7 @@ TEST ?= tests/prefect_compat/graph
 
 # One room's tests, again after each change: make watch TEST=tests/prefect_compat/lineage
 watch: install
-	$(BIN)/watchfiles --filter python --target-type command \
-	  "$(BIN)/python -m pytest -q -n auto --dist loadgroup -p no:cacheprovider $(TEST)" \
-	  prefect_compat ticket_assets examples deployment tools tests
+	@$(BIN)/python -m tools.watch $(TEST)
 
 # ruff and mypy, the same as the commit hooks.
 check: install

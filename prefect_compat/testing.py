@@ -68,8 +68,8 @@ def materialize_to_memory(
 ) -> dg.ExecuteInProcessResult:
     """Materializes assets like `dagster.materialize_to_memory`, as one Prefect flow run.
 
-    Raises what `dagster.materialize_to_memory` raises, such as a DagsterInvariantViolationError for a
-    resource that replaces an IO manager.
+    Raises what `dagster.materialize_to_memory` raises, such as a DagsterInvariantViolationError for
+    a resource that replaces an IO manager.
     """
     given = set(resources or {})
     for asset in assets:

@@ -39,8 +39,8 @@ def flow_parameters(
     """The flow's parameters: `partition` if the job is partitioned, and one per configurable node.
 
     A node's parameter is named after it, and its default is what `run_config` has for the node. A
-    job that maps its whole configuration has the one parameter `config`. Their validators run before
-    the flow run enters its first task.
+    job that maps its whole configuration has the one parameter `config`. Their validators run
+    before the flow run enters its first task.
     """
     job = source.job
     parameters = []

@@ -16,8 +16,8 @@ def run_keys(
 ) -> tuple[str, ...] | None:
     """The partition keys that a run covers; None if the job has no partitions.
 
-    The instance knows the keys of dynamic partitions. Raises PartitionError if a partition is missing,
-    or given to a job without partitions.
+    The instance knows the keys of dynamic partitions. Raises PartitionError if a partition is
+    missing, or given to a job without partitions.
     """
     if job.partitions_def is None:
         if text is not None:

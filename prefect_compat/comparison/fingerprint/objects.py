@@ -329,7 +329,9 @@ def rule_of_form(kind: type) -> Rule | None:
 
 
 def is_namedtuple(kind: type) -> bool:
-    """True for a namedtuple class, made by either function, but not for a class derived from one."""
+    """True for a namedtuple class, made by either function, but not for a class derived from
+    one.
+    """
     return "_fields" in vars(kind) and issubclass(kind, tuple)
 
 

@@ -52,7 +52,7 @@ OF_DTYPE = frozenset(
 
 
 def _column(array: Any) -> Any:
-    """The present values and the mask. Data behind a missing value and a text's storage are left out."""
+    """The present values and the mask, without data behind missing values or a text's storage."""
     dtype = array.dtype
     if package(type(dtype)) not in ("pandas", "numpy"):
         raise NotComparable(f"no content is known of a column of {qualified(type(dtype))}")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_compat.comparison.fingerprint.fingerprint import UNKNOWN, Fingerprint
+from prefect_compat.comparison.judging.findings import Difference
 from prefect_compat.comparison.record.record import (
     NO_CONTENT,
     Cost,
@@ -17,7 +18,7 @@ from prefect_compat.comparison.record.record import (
     RecordedOutput,
     RecordedStep,
 )
-from prefect_compat.comparison.verdict import Difference, judge
+from prefect_compat.comparison.verdict import judge
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.plan import CheckId, OutputId, StepOutputId, parse_value_id
 

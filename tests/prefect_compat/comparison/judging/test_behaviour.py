@@ -150,17 +150,21 @@ def test_steps_are_compared_run_by_run_in_order() -> None:
     assert [finding.place for finding in findings(left, right)] == ["a", "b", "b in run 2"]
 
 
-FAILED = (("OSError", "not yet"), ("OSError", "disk\nfull"))
+FAILED = (("OSError", "not yet"), ("OSError", "still not"), ("OSError", "disk\nfull"))
 
 
 @pytest.mark.parametrize(
     ("state", "errors", "expected"),
     [
         ("failed", FAILED, []),
-        ("failed", (("OSError", "other"), FAILED[1]), []),
-        ("failed", (FAILED[0], ("OSError", "no route")), [("disk full", "no route")]),
-        ("failed", (("KeyError", "x"), FAILED[1]), [("OSError, OSError", "KeyError, OSError")]),
-        ("succeeded", (FAILED[0], ("OSError", "no route")), []),
+        ("failed", (("OSError", "other"), ("OSError", "x"), FAILED[2]), []),
+        ("failed", (*FAILED[:2], ("OSError", "no route")), [("disk full", "no route")]),
+        (
+            "failed",
+            (FAILED[0], ("KeyError", "x"), FAILED[2]),
+            [("OSError, OSError, OSError", "OSError, KeyError, OSError")],
+        ),
+        ("succeeded", (*FAILED[:2], ("OSError", "no route")), []),
     ],
 )
 def test_only_the_last_error_of_a_failed_step_is_compared_by_its_words(
@@ -169,7 +173,7 @@ def test_only_the_last_error_of_a_failed_step_is_compared_by_its_words(
     left, right = (step("b", state, errors=entries) for entries in (FAILED, errors))
     found = findings(steps(left), steps(right))
     assert [(finding.dagster, finding.prefect) for finding in found] == expected
-    assert {finding.kind for finding in found} <= {D.EXCEPTION}
+    assert {(finding.kind, finding.place) for finding in found} <= {(D.EXCEPTION, "b")}
 
 
 def test_a_failed_step_without_errors_is_compared_by_its_state() -> None:

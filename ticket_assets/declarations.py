@@ -1,7 +1,7 @@
-"""Definitions that are made when the code location is built, for the days that its settings name.
+"""Declared assets and checks: Dagster's decorators, applied once the days are known.
 
-A declaration stands where its function is, as with Dagster's own decorators; only the days come
-later. So importing a module makes no definition and reads no setting.
+A declaration stands beside its function, as with Dagster's own decorators. Only the days come
+later, with the settings. So importing a module defines nothing and reads no setting.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,10 +14,10 @@ Definition = TypeVar("Definition")
 
 
 @dataclass(frozen=True)
-class Recipe(Generic[Definition]):
-    """A function, and the Dagster decorator that makes a definition of it.
+class Declaration(Generic[Definition]):
+    """A function, and the Dagster decorator with its options that will define it.
 
-    Called with the days, it gives the definition; `is_daily` says whether they are its partitions.
+    `is_daily` says that the definition has one partition a day.
     """
 
     function: Callable[..., Any]
@@ -25,7 +25,7 @@ class Recipe(Generic[Definition]):
     options: Mapping[str, Any]
     is_daily: bool
 
-    def __call__(self, days: dg.PartitionsDefinition[str]) -> Definition:
+    def define(self, days: dg.PartitionsDefinition[str]) -> Definition:
         partitions = {"partitions_def": days} if self.is_daily else {}
         return self.decorator(**self.options, **partitions)(self.function)
 
@@ -35,11 +35,11 @@ class Recipe(Generic[Definition]):
         return self.function.__name__
 
 
-def declared(
+def declare(
     decorator: Callable[..., Callable[[Callable[..., Any]], Definition]],
     *,
     is_daily: bool,
     **options: Any,
-) -> Callable[[Callable[..., Any]], Recipe[Definition]]:
-    """The decorator with its options, to be applied once the days are known."""
-    return lambda function: Recipe(function, decorator, options, is_daily)
+) -> Callable[[Callable[..., Any]], Declaration[Definition]]:
+    """A decorator that declares a function for later definition."""
+    return lambda function: Declaration(function, decorator, options, is_daily)

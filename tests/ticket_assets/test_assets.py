@@ -11,11 +11,10 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.definitions.observe import observe
 
 from tests.logs import write_log
-from tests.projects import JOB, REPORT_JOB, failure, files, project, run_dagster
+from tests.projects import DAYS, JOB, REPORT_JOB, failure, files, project, run_dagster
 from ticket_assets import checks
 from ticket_assets.checks import CHECKS
-from ticket_assets.definitions import DAYS
-from ticket_assets.store.io_manager import content_digests
+from ticket_assets.store.digests import content_digests
 
 DAILY = ["metrics", "predictions", "raw_log", "sampled_batch", "targets", "trial_summary"]
 
@@ -247,10 +246,10 @@ def check_states(instance: dg.DagsterInstance) -> dict[tuple[str, str], list[str
 
 
 CONTEXT = dg.build_asset_check_context()
-raw_log_schema = checks.raw_log_schema(DAYS)
-sample_is_of_the_log = checks.sample_is_of_the_log(DAYS)
-predictions_are_positive = checks.predictions_are_positive(DAYS)
-no_drift = checks.no_drift(DAYS)
+raw_log_schema = checks.raw_log_schema.define(DAYS)
+sample_is_of_the_log = checks.sample_is_of_the_log.define(DAYS)
+predictions_are_positive = checks.predictions_are_positive.define(DAYS)
+no_drift = checks.no_drift.define(DAYS)
 
 
 class TestChecksFindPlantedFaults:

@@ -11,11 +11,11 @@ import dagster as dg
 import pytest
 
 from tests.logs import write_log
-from tests.projects import JOB, partition_tags, run_dagster, told
+from tests.projects import DAYS, JOB, SETTINGS, partition_tags, run_and_notify, run_dagster
 from tests.webhook import Webhook
 from ticket_assets.automation import DAYS_PER_TICK, oldest_day_first
-from ticket_assets.definitions import DAYS, SETTINGS, build_definitions
-from ticket_assets.notices import Notice, deliver, headline
+from ticket_assets.definitions import build_definitions
+from ticket_assets.notices import Notice, deliver, summarize_metrics
 from ticket_assets.settings import Settings
 
 
@@ -36,7 +36,7 @@ def settings(tmp_path: Path, url: str, event_log: str = "sample") -> Settings:
 def test_a_run_that_succeeds_is_told_with_its_day_figures_and_link(
     tmp_path: Path, instance: dg.DagsterInstance, webhook: Webhook
 ) -> None:
-    told(settings(tmp_path, webhook.url), "2016-03-08", instance)
+    run_and_notify(settings(tmp_path, webhook.url), "2016-03-08", instance)
     (body,) = webhook.bodies
     (run,) = instance.get_runs()
     first, figures, link = body["text"].split("\n")
@@ -48,7 +48,7 @@ def test_a_run_that_succeeds_is_told_with_its_day_figures_and_link(
 def test_a_range_is_told_by_its_ends_and_the_median(
     tmp_path: Path, instance: dg.DagsterInstance, webhook: Webhook
 ) -> None:
-    told(settings(tmp_path, webhook.url), "2016-03-05...2016-03-08", instance)
+    run_and_notify(settings(tmp_path, webhook.url), "2016-03-05...2016-03-08", instance)
     text = webhook.bodies[0]["text"]
     assert "2016-03-05...2016-03-08 succeeded" in text
     assert "rows scored on 4 days, median MAE" in text
@@ -58,7 +58,7 @@ def test_a_run_that_fails_is_told_with_what_was_wrong(
     tmp_path: Path, instance: dg.DagsterInstance, webhook: Webhook
 ) -> None:
     log = write_log(tmp_path / "log.csv", [{"active": "<maybe>"}])
-    told(settings(tmp_path, webhook.url, str(log)), "2016-03-05", instance)
+    run_and_notify(settings(tmp_path, webhook.url, str(log)), "2016-03-05", instance)
     text = webhook.bodies[0]["text"]
     assert f"❌ *{JOB}* 2016-03-05 failed (Dagster)" in text
     assert "raw_log: " in text
@@ -68,7 +68,7 @@ def test_a_run_that_fails_is_told_with_what_was_wrong(
 def test_without_an_address_nothing_is_sent_and_the_sensor_says_so(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    skipped = told(settings(tmp_path, ""), "2016-03-08", instance)
+    skipped = run_and_notify(settings(tmp_path, ""), "2016-03-08", instance)
     assert skipped.skip_message == "TICKET_WEBHOOK_URL is not set."
     sensors = build_definitions(settings(tmp_path, "")).sensors or ()
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.STOPPED}
@@ -116,8 +116,8 @@ def test_the_settings_never_show_the_webhook(tmp_path: Path) -> None:
         ),
     ],
 )  # fmt: skip
-def test_headlines(of_days: dict[str, dict[str, Any]], words: str) -> None:
-    assert headline(of_days) == words
+def test_summarize_metricss(of_days: dict[str, dict[str, Any]], words: str) -> None:
+    assert summarize_metrics(of_days) == words
 
 
 class TestTheSchedule:

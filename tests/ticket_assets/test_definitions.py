@@ -9,8 +9,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from tests.projects import JOB
-from ticket_assets.definitions import SETTINGS, build_definitions
+from tests.projects import JOB, SETTINGS
+from ticket_assets.definitions import build_definitions
 
 RANGES = [
     ("2016-03-01", "2016-03-03"),

@@ -1,12 +1,13 @@
 """Our own definitions on a test's log and store, and functions that run their jobs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from tests.logs import write_log
 from ticket_assets.days import daily_partitions
 from ticket_assets.definitions import build_definitions
 from ticket_assets.settings import Settings
@@ -22,6 +23,12 @@ def project(store: Path, event_log: str = "sample", cache: Path | None = None) -
     return build_definitions(
         replace(SETTINGS, event_log=event_log, store=store, cache=cache or SETTINGS.cache)
     )
+
+
+def small_project(folder: Path, rows: Sequence[Mapping[str, str]]) -> dg.Definitions:
+    """The definitions on a log of these rows; log, cache and store are in the folder."""
+    log = write_log(folder / "log.csv", rows)
+    return project(folder / "store", str(log), folder / "cache")
 
 
 def partition_tags(partition: str) -> dict[str, str]:

@@ -12,8 +12,8 @@
   they are bytes.
 
 Upstream calls all of this through its module global `dask`, which `dask_executor` replaces.
-`tests/ticket_assets/upstream_fixes/test_dask_executor.py` has a test of the first two faults that
-fails once upstream repairs one: look then which parts of this module can go.
+`tests/ticket_assets/upstream_fixes/test_dask_executor.py` has tests of the first, second and
+fourth fault that fail once upstream repairs it: look then which parts of this module can go.
 """
 
 import pickle

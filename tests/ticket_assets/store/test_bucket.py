@@ -89,12 +89,6 @@ def root(request: pytest.FixtureRequest) -> str:
     return f"s3://{bucket}/some/prefix"
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as found:
-        yield found
-
-
 def objects(root: str) -> dict[str, bytes]:
     """Every object by its name below the store; fails if one is outside of it."""
     bucket, _, prefix = root.removeprefix("s3://").partition("/")

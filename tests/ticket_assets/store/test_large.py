@@ -48,12 +48,6 @@ def workers() -> Iterator[None]:
         client.shutdown()
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as found:
-        yield found
-
-
 def large(store: Path, cache: Path, event_log: str = "sample") -> dg.Definitions:
     return build_definitions(
         replace(SETTINGS, event_log=event_log, store=store, cache=cache, dask=DASK)

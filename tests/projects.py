@@ -3,21 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ticket_assets.definitions import SETTINGS, build_definitions
-from ticket_assets.settings import Settings
+from tests import needs
+
+if TYPE_CHECKING:
+    from ticket_assets.settings import Settings
 
 JOB = "ticket_model_evaluation"
 REPORT_JOB = "ticket_performance_report"
 
 
 def project(store: Path, event_log: str = "sample", cache: Path | None = None) -> dg.Definitions:
-    return build_definitions(
-        replace(SETTINGS, event_log=event_log, store=store, cache=cache or SETTINGS.cache)
-    )
+    tickets = needs.tickets()
+    settings = tickets.SETTINGS
+    changed = replace(settings, event_log=event_log, store=store, cache=cache or settings.cache)
+    defs: dg.Definitions = tickets.build_definitions(changed)
+    return defs
 
 
 def partition_tags(partition: str) -> dict[str, str]:
@@ -46,9 +50,9 @@ def run_dagster(
     )
 
 
-def told(found: Settings, partition: str, instance: dg.DagsterInstance) -> dg.SkipReason:
+def told(found: "Settings", partition: str, instance: dg.DagsterInstance) -> dg.SkipReason:
     """Runs the job, then has the sensor for its outcome look at the run."""
-    defs = build_definitions(found)
+    defs = needs.tickets().build_definitions(found)
     result = run_dagster(defs, partition, instance)
     name = "notice_of_success" if result.success else "notice_of_failure"
     sensor = next(sensor for sensor in defs.sensors or () if sensor.name == name)

@@ -35,10 +35,10 @@ def materialize(
     tags: Mapping[str, str] | None = None,
     selection: Any = None,
 ) -> dg.ExecuteInProcessResult:
-    """What `dagster.materialize` does with these arguments, as one Prefect flow run: the steps are
-    its tasks, one at a time. Run and events are recorded in `instance`, if one is given.
+    """Materializes assets like `dagster.materialize`, as one Prefect flow run.
 
-    Raises what `dagster.materialize` raises.
+    The steps are its tasks, one at a time. Run and events are recorded in `instance`, if one is
+    given. Raises what `dagster.materialize` raises.
     """
     defs = dg.Definitions(
         assets=assets,
@@ -66,10 +66,10 @@ def materialize_to_memory(
     tags: Mapping[str, str] | None = None,
     selection: Any = None,
 ) -> dg.ExecuteInProcessResult:
-    """What `dagster.materialize_to_memory` does, as one Prefect flow run.
+    """Materializes assets like `dagster.materialize_to_memory`, as one Prefect flow run.
 
-    Raises what `dagster.materialize_to_memory` raises, a DagsterInvariantViolationError for a
-    resource that stands for an IO manager among it.
+    Raises what `dagster.materialize_to_memory` raises, such as a DagsterInvariantViolationError for
+    a resource that replaces an IO manager.
     """
     given = set(resources or {})
     for asset in assets:
@@ -106,7 +106,7 @@ def execute_in_process(
     tags: Mapping[str, str] | None = None,
     resources: Mapping[str, object] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """What `job.execute_in_process` does with these arguments, as one Prefect flow run.
+    """Executes a job like `job.execute_in_process`, as one Prefect flow run.
 
     Raises what `job.execute_in_process` raises.
     """

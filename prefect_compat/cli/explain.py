@@ -1,4 +1,4 @@
-"""`prefect-compat explain`: what becomes of each definition under Prefect."""
+"""`prefect-compat explain`: the verdict on each definition."""
 
 import sys
 
@@ -12,9 +12,9 @@ from prefect_compat.graph.project import Project
 @click.command()
 @project_options
 def explain(project: Project) -> None:
-    """Say of every definition what becomes of it under Prefect, without running anything.
+    """List what every definition becomes under Prefect. Nothing is run.
 
-    Exit code 1 where something is refused.
+    Exit code 1 if something is refused.
     """
     from prefect_compat.graph.feature_table import Treatment
     from prefect_compat.graph.features import explain as explanations

@@ -10,9 +10,9 @@ from prefect_compat.graph.project import Project
 @click.command()
 @project_options
 @job_option
-@click.option("--json", "as_json", is_flag=True, help="as JSON")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(project: Project, job: str, as_json: bool) -> None:
-    """Print the plan: the steps and edges that the flow is built from."""
+    """Print the steps and edges that the flow is built from."""
     import json
 
     from prefect_compat.graph.job import read_plan, resolve_job

@@ -21,7 +21,7 @@ KILLED = -signal.SIGKILL
 
 @dataclass(frozen=True)
 class Case:
-    """One failure: what is done, or why it cannot be done to this job."""
+    """One failure and the work that provokes it, or the reason why this job cannot have it."""
 
     name: str
     work: Work | None = None
@@ -30,7 +30,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A case and what came of it; `comparison` is None for one that could not be done."""
+    """A case and its comparison, which is None if the case could not be run."""
 
     case: Case
     comparison: Comparison | None
@@ -109,9 +109,9 @@ def _blocks(step: Step) -> bool:
 
 
 def _kill_both(work: Work, folder: Path) -> None:
-    """Each side's process killed in the middle of its run.
+    """Runs each side until its process is killed in the middle of its run.
 
-    Raises ComparisonError where one ended in another way.
+    Raises ComparisonError if one ended in another way.
     """
     for side, module in SIDES.items():
         task = side_task(side, work, folder)

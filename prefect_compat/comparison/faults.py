@@ -22,8 +22,11 @@ class InjectedFailure(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong in a step: its first `attempts` attempts (None: all) raise an error, or its
-    checks say that they failed, or the process is killed."""
+    """A failure in a step.
+
+    Its first `attempts` attempts (None: all) raise an error, report their checks as failed, or
+    kill the process.
+    """
 
     step: str
     attempts: int | None = None
@@ -91,7 +94,7 @@ _FAULTS: Mapping[FaultKind, Callable[[Fault, Callable[[], Any]], Any]] = {
 
 
 def _failed(found: Any) -> Any:
-    """The same, with every check result in it failed."""
+    """The event, with every check result in it failed."""
     if isinstance(found, dg.AssetCheckResult):
         return found._replace(passed=False)
     if isinstance(found, dg.MaterializeResult) and found.check_results:

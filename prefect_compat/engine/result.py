@@ -1,4 +1,4 @@
-"""What one step of a run did."""
+"""The result of one step of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -48,7 +48,7 @@ def run_instance(folder: str | None = None) -> Iterator[dg.DagsterInstance]:
 
 
 class RunState:
-    """What the steps of a run have done so far. Safe to use from several threads."""
+    """The steps' progress so far. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -122,7 +122,7 @@ class RunState:
             resolve(self._mappings)
 
     def progress(self, attempts_before: int) -> StepProgress:
-        """What the context of a step's next attempt must know."""
+        """The progress that the context of a step's next attempt needs."""
         with self._lock:
             return StepProgress(frozenset(self._produced), dict(self._mappings), attempts_before)
 
@@ -169,7 +169,7 @@ class ResourceScope:
 
 @dataclass(frozen=True)
 class EventSink:
-    """Where Dagster's events of a run go: into its state and, if needed, into the instance."""
+    """Takes Dagster's events of a run into its state and, if needed, into the instance."""
 
     objects: DagsterRunObjects
     state: RunState

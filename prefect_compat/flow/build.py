@@ -108,7 +108,7 @@ def as_flow(
 
 
 class DerivedFlow(prefect.Flow[..., FlowResult]):
-    """A Prefect flow that is called with our temporary server where no server is named."""
+    """A Prefect flow that starts our temporary server if the settings name no server."""
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         with prefect_api():

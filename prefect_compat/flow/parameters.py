@@ -36,11 +36,11 @@ def read_run_config(path: str) -> dict[str, Any]:
 def flow_parameters(
     source: JobSource, plan: Plan, run_config: Mapping[str, Any]
 ) -> list[inspect.Parameter]:
-    """`partition` where the job is partitioned, and one parameter for each configurable node,
-    named after it; what `run_config` says of a node is its parameter's default. A job that maps
-    its whole configuration has the one parameter `config`.
+    """The flow's parameters: `partition` if the job is partitioned, and one per configurable node.
 
-    Their validators run before the flow run enters its first task.
+    A node's parameter is named after it, and its default is what `run_config` has for the node. A
+    job that maps its whole configuration has the one parameter `config`. Their validators run
+    before the flow run enters its first task.
     """
     job = source.job
     parameters = []
@@ -82,9 +82,11 @@ def run_config_of(
     parameters: Mapping[str, Any],
     keys: tuple[str, ...] | None,
 ) -> dict[str, Any]:
-    """The run's configuration: what the job configures for the partitions, else `base`, and the
-    flow's parameters over it. Raises ConfigError for what Dagster itself refuses, and where one
-    run cannot serve all the partitions."""
+    """The run's configuration: the job's own for the partitions, else `base`, then the parameters.
+
+    Raises ConfigError for what Dagster itself refuses, and if one run cannot serve all the
+    partitions.
+    """
     if job.partitioned_config and not base and keys:
         first, *others = (
             job.partitioned_config.get_run_config_for_partition_key(key) for key in keys
@@ -138,7 +140,7 @@ def parameter(
 
 
 def set_signature(function: Any, parameters: list[inspect.Parameter]) -> None:
-    """What Prefect shows, validates and records as the function's parameters."""
+    """Sets the parameters that Prefect shows, validates and records for the function."""
     function.__signature__ = inspect.Signature(parameters)
     function.__annotations__ = {entry.name: entry.annotation for entry in parameters}
 

@@ -1,4 +1,4 @@
-"""What a flow run returns."""
+"""The result of a flow run."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -8,10 +8,10 @@ from prefect_compat.graph.ids import StepId
 
 
 class FlowResult:
-    """What each step of a flow run did, in the plan's order.
+    """The results of the steps of a flow run, in the plan's order.
 
-    `task_runs` has the step of each of Prefect's task runs, by its id; those that never started
-    are among them. A flow run of subflows has those of all its subflows.
+    `task_runs` maps the id of each of Prefect's task runs to its step, those that never started
+    included. A flow run of subflows has the task runs of all its subflows.
 
     Not a dataclass, because Prefect would search every field of one for futures.
     """

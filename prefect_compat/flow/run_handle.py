@@ -1,4 +1,4 @@
-"""What a task is given of its run: the open run in this process, its own in another process."""
+"""A task's access to its run: the open run in this process, or its own in another process."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -16,7 +16,7 @@ _OPEN: dict[str, Run] = {}
 
 
 class RunHandle:
-    """The run, as every task of it takes it as a parameter.
+    """A run, as a parameter of each of its tasks.
 
     Pickled for a process pool or Dask, it carries what is needed to open the run again: where the
     job comes from, its configuration and its tags.

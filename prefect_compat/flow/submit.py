@@ -93,7 +93,7 @@ def _record_crash(reason: str) -> None:
 
 
 def _result(run: Run, futures: Futures) -> FlowResult:
-    """What the steps did that ran; for a failed one, the events that this process has of it."""
+    """The results of the steps that ran; for a failed step, the events that this process has."""
     steps = []
     for step, future in futures.items():
         if future.state.is_completed():

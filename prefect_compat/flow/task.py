@@ -32,7 +32,7 @@ DYNAMIC = "__dynamic_outputs"
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """What Prefect can do for a step beyond what Dagster does; each is opt-in.
+    """Features of Prefect beyond Dagster's, each opt-in.
 
     `caches_results`: a step is not run again while its code version, configuration, partitions
     and upstream data versions are those of an earlier run. `makes_artifacts`: metadata is shown

@@ -1,4 +1,4 @@
-"""What every run of a flow has in common: how the steps depend on each other, and their tasks."""
+"""The steps' dependencies and tasks, which all runs of a flow share."""
 
 import threading
 from collections.abc import Iterator

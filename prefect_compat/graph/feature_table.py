@@ -18,7 +18,7 @@ from prefect_compat.engine.dagster_port.definitions import (
 
 
 class Treatment(StrEnum):
-    """What becomes of a feature under Prefect."""
+    """The treatment of a feature under Prefect."""
 
     SUPPORTED = "supported"  # the same behaviour
     EMULATED = "emulated"  # the same result by another mechanism, which `how` names

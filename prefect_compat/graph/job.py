@@ -58,7 +58,7 @@ def read_plan(job: dg.JobDefinition) -> Plan:
 
 
 def _topological(edges: Mapping[str, tuple[Edge, ...]]) -> list[str]:
-    """Step names, each after all that it depends on, alphabetical where that leaves a choice."""
+    """Step names, each after everything that it depends on, else in alphabetical order."""
     waiting = {name: {edge.upstream for edge in incoming} for name, incoming in edges.items()}
     downstream: dict[str, list[str]] = defaultdict(list)
     for name, upstream in waiting.items():

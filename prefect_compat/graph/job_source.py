@@ -1,4 +1,4 @@
-"""Where a job comes from: what a flow holds of it, and what other processes need to have it."""
+"""The origin of a flow's job, in this process and in others."""
 
 from functools import cached_property
 from typing import Any

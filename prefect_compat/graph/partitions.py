@@ -14,10 +14,10 @@ ALL = "*"
 def run_keys(
     job: dg.JobDefinition, text: str | None, instance: dg.DagsterInstance | None = None
 ) -> tuple[str, ...] | None:
-    """The keys that a run of the job is for; None where the job has no partitions. The instance
-    knows the keys of dynamic partitions.
+    """The partition keys that a run covers; None if the job has no partitions.
 
-    Raises PartitionError where a partition is needed and none is given, and the other way round.
+    The instance knows the keys of dynamic partitions. Raises PartitionError if a partition is
+    missing, or given to a job without partitions.
     """
     if job.partitions_def is None:
         if text is not None:
@@ -37,7 +37,7 @@ def run_keys(
 
 
 def partition_help(job: dg.JobDefinition, instance: dg.DagsterInstance | None = None) -> str:
-    """What `run_keys` takes as text for this job."""
+    """The text that `run_keys` accepts for this job."""
     example = ""
     if job.partitions_def and (instance is not None or not _is_dynamic(job.partitions_def)):
         with dg.partition_loading_context(dynamic_partitions_store=instance):
@@ -105,7 +105,7 @@ def parse_partition(text: str, partitions_def: dg.PartitionsDefinition) -> tuple
 
 
 def chunks(keys: tuple[str, ...], limit: int | None) -> Iterator[tuple[str, ...]]:
-    """The keys of each run, of at most `limit` keys; all in one where there is no limit."""
+    """Yields the keys of each run, at most `limit` of them; all in one run without a limit."""
     size = limit or len(keys)
     for start in range(0, len(keys), size):
         yield keys[start : start + size]

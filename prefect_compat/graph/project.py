@@ -22,8 +22,11 @@ SERVING_PID = "PREFECT_COMPAT_SERVING_PID"
 
 @dataclass(frozen=True)
 class Project:
-    """Where the definitions are: a module or a file, exactly one of them; the folder that it is
-    imported from, by default the working directory; and their name in it, where it has several."""
+    """The place of a project's definitions.
+
+    Either `module` or `file` is set. `folder` is the import folder, by default the working
+    directory. `attribute` is the name of the definitions, if the module has several.
+    """
 
     module: str | None = None
     file: str | None = None
@@ -34,8 +37,8 @@ class Project:
     def of_workspace(cls, path: Path, location: str | None = None) -> "Project":
         """A code location of a workspace file, as Dagster reads it.
 
-        Raises DefinitionError where the file cannot be read, has no such location, has several
-        and none is named, or has one of a kind that is not a module or a file.
+        Raises DefinitionError if the file cannot be read or lacks the location, if it has several
+        and none is named, or if the location is neither a module nor a file.
         """
         locations = {entry.name: entry for entry in read_workspace(path)}
         if location is None and len(locations) == 1:

@@ -68,7 +68,10 @@ def _is_chunked(array: Any) -> bool:
 
 
 def _decoded(array: Any) -> Any:
-    """One array without encoding; all text and bytes, and decimals as text, are large binary."""
+    """The array in one piece, without encoding.
+
+    Text, bytes and decimals (as text) become large binary.
+    """
     if _is_chunked(array):
         chunks = array.chunks or [pa.array([], array.type)]
         return pa.concat_arrays([_decoded(chunk) for chunk in chunks])

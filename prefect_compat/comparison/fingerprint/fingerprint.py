@@ -27,11 +27,11 @@ DEEPEST = 100  # levels; a deeper value would exhaust Python's stack before it i
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a value is, its size, and a sha256 of its content.
+    """A value's kind, its size, and a sha256 of its content.
 
     `parts`: the digests (16 hex digits) of a record's fields, a dict's keys, or a table's
-    columns with their dtypes, so that a difference can be named. A value of unknown kind has
-    no digest but the reason, and equals nothing: not comparable is not the same.
+    columns with their dtypes, so that a difference can be named. A value of unknown kind has the
+    reason instead of a digest, and equals nothing: not comparable is not the same.
     """
 
     kind: str

@@ -68,10 +68,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Known:
-    """How the values of one class are taken apart.
+    """The rules that take the values of one class apart.
 
-    `claims`: the nearest base's first. `layout`: where the state beside them lies, None if there
-    can be none. `ignored`: the attributes in it that a rule has read or that are no content.
+    `claims`: the nearest base's first. `layout`: the place of the state beside them, None if
+    there can be none. `ignored`: attributes of that state that a rule reads, or that are not
+    content.
     """
 
     kind: str
@@ -84,7 +85,7 @@ class Known:
         return self.claims[0].rule.is_whole
 
     def taken_apart(self, value: Any) -> Any:
-        """What stands for a value. Raises NotComparable."""
+        """The plain parts of a value. Raises NotComparable."""
         content, added = self.content_and_added(value)
         if not added:
             return content
@@ -92,7 +93,7 @@ class Known:
         return Parts((*own, *added))
 
     def content_and_added(self, value: Any) -> tuple[Any, list[Part]]:
-        """By the nearest base's rule, and all else that the value holds."""
+        """The content by the nearest base's rule, and everything else that the value holds."""
         content = _by_rule(self.claims[0].rule, value)
         if self.layout is None:
             return content, []
@@ -123,14 +124,14 @@ def set_rule(kind: type, rule: Rule) -> None:
 
 
 def forget() -> None:
-    """Forgets which rules were found for which class."""
+    """Forgets the rules that were looked up for each class."""
     _KNOWN.clear()
 
 
 def known(kind: type) -> Known | None:
-    """How the values of a class are taken apart; None for a plain type.
+    """The rules that take the values of a class apart; None for a plain type.
 
-    Raises NotComparable if no rule stands for the class or any of its bases.
+    Raises NotComparable if there is no rule for the class or any of its bases.
     """
     if kind in _KNOWN:
         return _KNOWN[kind]
@@ -222,7 +223,7 @@ def _itself(name: str, value: Any) -> Part:
 
 
 def _is_its_value(member: Enum, base: type) -> bool:
-    """Whether an enum's member is, as the number or text it derives from, its value anyway."""
+    """True if an enum's member equals its value as the number or text that it derives from."""
     value = vars(member)["_value_"]
     return type(value) is base in LEAVES and repr(value) == repr(_EXACT[base](member))
 

@@ -1,4 +1,4 @@
-"""What stands for Python's own values, for records, files, and fitted models."""
+"""Python's own values, records, files and fitted models as plain parts."""
 
 import datetime as dt
 import gc
@@ -67,7 +67,7 @@ MADE_AT_RUN_TIME = 1 << 9  # of `__flags__`: by a `class` statement, say, so a n
 
 
 def _moment(value: Any) -> tuple[Any, ...]:
-    """By `datetime`'s own methods: a subclass may have overridden them."""
+    """The moment, read by `datetime`'s own methods: a subclass may have overridden them."""
     zone = dt.datetime.tzinfo.__get__(value)
     return dt.datetime.isoformat(value), dt.datetime.fold.__get__(value), zone_name(zone)
 
@@ -111,7 +111,7 @@ def _is_importable(thing: Any, module: str) -> bool:
 
 
 def _file_or_tree(path: Path) -> Any:
-    """The bytes of the file, or of all files below by relative name; never where it lies."""
+    """The bytes of the file, or of all files below by relative name; not its location."""
     if path.is_file():
         return _sha256(path)
     if not path.is_dir():
@@ -216,7 +216,7 @@ def _with_factory(value: Any) -> Parts:
 
 
 def _proxied(value: Any) -> Parts:
-    """What lies behind the proxy, of which only the garbage collector knows the type."""
+    """The mapping behind the proxy. Only the garbage collector knows its type."""
     (mapping,) = gc.get_referents(value)
     return Parts((Part("value", mapping, is_itself=True),))
 
@@ -235,7 +235,7 @@ def _alias(alias: Any) -> tuple[Any, ...]:
 
 
 def _uuid(value: UUID) -> Any:
-    """Who made it is content where it is known."""
+    """The UUID and, if it is known, how it was generated."""
     content = UUID.bytes.fget(value)  # type: ignore[attr-defined]  # a property's own getter
     return content if value.is_safe is SafeUUID.unknown else (content, value.is_safe.name)
 
@@ -329,7 +329,9 @@ def rule_of_form(kind: type) -> Rule | None:
 
 
 def is_namedtuple(kind: type) -> bool:
-    """Also of a class made by `typing.NamedTuple`, but not of what derives from either."""
+    """True for a namedtuple class, made by either function, but not for a class derived from
+    one.
+    """
     return "_fields" in vars(kind) and issubclass(kind, tuple)
 
 

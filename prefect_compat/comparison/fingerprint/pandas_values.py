@@ -46,7 +46,7 @@ OF_DTYPE = frozenset(
 
 
 def _column(array: Any) -> Any:
-    """What lies behind a missing value is no content; nor is a text's storage."""
+    """The present values and the mask, without data behind missing values or a text's storage."""
     dtype = array.dtype
     if package(type(dtype)) not in ("pandas", "numpy"):
         raise NotComparable(f"no content is known of a column of {qualified(type(dtype))}")

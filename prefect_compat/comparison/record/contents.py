@@ -1,4 +1,4 @@
-"""What lies in the store, read back output by output through the assets' own IO managers."""
+"""Reads outputs back from the store through the assets' own IO managers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -129,7 +129,7 @@ def _op_context(
     output: StepOutputId,
     run_ids: Sequence[str],
 ) -> tuple[str, dg.InputContext]:
-    """The same for an output that is no asset. It is stored by run, step and output."""
+    """The key and context for an output that is not an asset, stored by run, step and output."""
     op_def: Any = op_definition(job, step.node)
     written = _written(
         job,

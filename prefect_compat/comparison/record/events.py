@@ -1,5 +1,8 @@
-"""What Dagster's events say of a run: its outputs and its checks, without what is of that run
-alone. Both orchestrators run Dagster's own step code, which makes these events under each."""
+"""Reads Dagster's events of a run: outputs, checks and observations.
+
+Whatever belongs to that one run, such as its id, is left out. Both orchestrators run Dagster's
+own step code, so both produce these events.
+"""
 
 import hashlib
 import json
@@ -42,7 +45,7 @@ ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 
 @dataclass(frozen=True)
 class Made:
-    """An output as the events tell of it; `is_stored` if it was handed to an IO manager."""
+    """An output in the events; `is_stored` if it was handed to an IO manager."""
 
     output: ValueId
     is_stored: bool
@@ -211,7 +214,7 @@ def _user_tags(tags: Mapping[str, str] | None) -> Pairs:
 
 
 def _known(stored: Any) -> Any:
-    """What a person has written of a stored value, without Dagster's names of its fields."""
+    """The part of a stored value that a person wrote, without Dagster's field names."""
     fields = stored if isinstance(stored, dict) else {}
     values = [value for name, value in fields.items() if name != "__class__"]
     return values[0] if "__class__" in fields and len(values) == 1 else stored

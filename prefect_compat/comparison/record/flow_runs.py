@@ -1,4 +1,4 @@
-"""What Prefect's API recorded of a flow run: task runs, their states, the assets they made."""
+"""Reads a flow run from Prefect's API: task runs, their states, the assets they made."""
 
 import time
 from collections import Counter
@@ -96,7 +96,7 @@ def _subflows(client: SyncPrefectClient, flow_run_id: UUID) -> list[FlowRun]:
 
 
 def _task_runs(client: SyncPrefectClient, flow_run_id: UUID) -> Iterator[TaskRun]:
-    """All of them: the API gives 200 at a time."""
+    """Yields all task runs of a flow run; the API gives 200 at a time."""
     where = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
     offset = 0
     while page := client.read_task_runs(flow_run_filter=where, offset=offset):
@@ -112,12 +112,12 @@ def _missing(recorded: tuple[tuple[TaskRun, ...], ...], expected: Collection[UUI
 
 
 def _ended(run: TaskRun) -> bool:
-    """Also a run that was never ready to start, which stays pending."""
+    """True if the run has its last state. A run that was never ready to start stays pending."""
     return run.state is not None and (run.state.is_final() or run.state_name == "NotReady")
 
 
 def retry_waits_s(run: TaskRun) -> tuple[float, ...]:
-    """How long Prefect was to wait before each further attempt, in seconds."""
+    """The seconds that Prefect was to wait before each further attempt."""
     if run.run_count < 2:
         return ()
     with get_client(sync_client=True) as client:
@@ -137,8 +137,10 @@ def retry_waits_s(run: TaskRun) -> tuple[float, ...]:
 def _materialized(
     client: SyncPrefectClient, flow_runs: list[FlowRun], expected: int, deadline: float
 ) -> Counter[str]:
-    """Of each asset, how many partitions the events of the flow runs tell. Waits for as many
-    events as are expected, and leaves it to the comparison to see what never came."""
+    """Counts the partitions of each asset in the events of the flow runs.
+
+    Waits for as many events as are expected. The comparison reports those that never came.
+    """
     while True:
         events = list(_events(client, flow_runs))
         if len(events) >= expected or time.monotonic() > deadline:

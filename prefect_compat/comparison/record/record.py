@@ -1,5 +1,4 @@
-"""What one orchestrator recorded of a run, and what then lay in its store; plain data, kept as
-JSON."""
+"""The record of one orchestrator's run as plain data, kept as JSON."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -134,7 +133,7 @@ class Record:
 
     @classmethod
     def of_failure(cls, orchestrator: str, error: str) -> "Record":
-        """Of a side that could not be run."""
+        """The record of a side that could not be run."""
         return cls(orchestrator, (), (), (), (), Cost(0.0), (), error, has_run=False)
 
     def write(self, path: Path) -> None:

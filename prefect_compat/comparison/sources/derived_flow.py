@@ -6,12 +6,14 @@ python -m prefect_compat.comparison.sources.derived_flow '{"module": ..., "job":
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from functools import wraps
 from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import dagster as dg
+from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 
@@ -50,6 +52,7 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
     """Runs the flow of the definitions against the API that is configured."""
     config = read_run_config(task.run_config) if task.run_config else {}
     flow = as_flow(defs, job=task.job, run_config=config)
+    returned = _keep_results(flow)
     job = resolve_job(defs, task.job)
     plan = read_plan(job)
     run_keys(job, task.partition)
@@ -65,11 +68,12 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
         state = run()
         cost = meter.has_run()
         changes = dynamic.changes()
-    found = state.result(raise_on_failure=False)
-    result = found.result if isinstance(found, StepError) else found
-    error = None if state.is_completed() else state.message or str(found)
+    # A subflow's comes before that of the flow itself.
+    outcome = returned[-1] if returned else None
+    error = None if state.is_completed() else state.message or str(outcome)
+    result = outcome.result if isinstance(outcome, StepError) else outcome
     if not isinstance(result, FlowResult):
-        return Record("prefect", (), (), (), (), cost, versions(), error or str(found))
+        return Record("prefect", (), (), (), (), cost, versions(), error or str(outcome))
     recorded = read_flow_run(
         state, result, materializations=_expected_events(result, declared_assets(plan))
     )
@@ -108,6 +112,29 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
     )
     # Last: it would overwrite what the recorded run has stored.
     return replace(record, cost=with_warm_run(cost, task, run))
+
+
+def _keep_results(flow: Flow[..., FlowResult]) -> list[FlowResult | BaseException]:
+    """Makes the flow's function append what it returns or raises to the list.
+
+    The state of the flow run may come from the API, if that was slow to take the last one: it
+    then has no result (`MissingResult`, seen on a busy machine with Prefect 3.8.8).
+    """
+    returned: list[FlowResult | BaseException] = []
+    function = flow.fn
+
+    @wraps(function)
+    def keeping(**parameters: Any) -> FlowResult:
+        try:
+            result = function(**parameters)
+        except BaseException as error:
+            returned.append(error)
+            raise
+        returned.append(result)
+        return result
+
+    flow.fn = keeping
+    return returned
 
 
 def _expected_events(

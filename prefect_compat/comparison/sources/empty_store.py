@@ -40,7 +40,7 @@ NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 
 class EmptyStore:
-    """The work's job, loaded where the store variables name an empty folder."""
+    """The work's job, loaded with the store variables pointing to an empty folder."""
 
     def __init__(self, work: Work, home: Path) -> None:
         """Loads the project and checks everything that can be checked before anything is run.

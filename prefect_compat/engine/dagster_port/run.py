@@ -69,7 +69,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class StepProgress:
-    """What a step's context must know of the run so far."""
+    """The state of the run that a step's context needs."""
 
     ready_outputs: frozenset[StepOutputHandle]
     mappings: Mapping[str, MappingKeys]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_compat.comparison.diff.rows import differing_rows
@@ -78,7 +78,6 @@ def test_missing_values_are_told_apart_and_never_read_as_text() -> None:
     assert typed["c"] == ("'NA'", "NA", "a")
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats() | st.none() | st.text() | st.integers(), max_size=5))
 def test_equal_text_means_equal_cells(cells: list[Any]) -> None:
     for position in range(len(cells)):

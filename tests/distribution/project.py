@@ -45,7 +45,7 @@ def numbers(context: dg.AssetExecutionContext) -> list[Any]:
 
 
 @dg.asset(partitions_def=DAYS)
-def total(numbers: list[Any]) -> dict[str, float]:
+def total(numbers: list[Any]) -> dict[str, Any]:
     # A planted difference: the process that makes it.
     return {"sum": sum(numbers[:2]), "by": os.getpid() if os.environ.get("PLANTED") else 0}
 

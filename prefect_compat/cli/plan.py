@@ -24,5 +24,6 @@ def plan(project: Project, job: str, as_json: bool) -> None:
         return
     click.echo(f"{found.name}: {len(found.steps)} steps, digest {found.digest[:12]}")
     for step in found.steps:
-        upstream = [f"{edge.upstream} ({edge.kind})" for edge in found.upstream_of(step.name)]
-        click.echo(f"  {step.name}" + (f"  <- {', '.join(upstream)}" if upstream else ""))
+        edges = found.upstream_of(step.name)
+        upstream = [f"{found.step(edge.upstream).label} ({edge.kind})" for edge in edges]
+        click.echo(f"  {step.label}" + (f"  <- {', '.join(upstream)}" if upstream else ""))

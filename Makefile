@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 UV_VERSION := 0.13.8
+TWINE_VERSION := 7.0.0
 
 export DAGSTER_HOME := $(CURDIR)/var/dagster
 export PREFECT_HOME := $(CURDIR)/var/prefect
@@ -12,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo demo-iris demo-taxi dev test check bench conformance kills docs screenshots wheels lock clean
+.PHONY: install demo demo-iris demo-taxi dev test check bench conformance kills docs screenshots wheels matrix release lock clean
 .DEFAULT_GOAL := demo
 
 # The pinned environment, in .venv.
@@ -121,6 +122,19 @@ wheels: install
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir var/dist \
 	  ./prefect_compat .
 	@ls var/dist
+
+MATRIX ?=
+
+# The tests of the library on each pair of versions, as docs/versions.md shows them.
+matrix: install
+	$(BIN)/python -m tests.matrix --write $(MATRIX)
+
+# Both wheels, after a check that versions and CHANGELOG agree; uploads nothing.
+release: wheels
+	$(BIN)/python -m tools.release
+	$(PYTHON) -m venv var/twine-venv
+	var/twine-venv/bin/python -m pip install --quiet twine==$(TWINE_VERSION)
+	var/twine-venv/bin/twine check --strict var/dist/*
 
 # requirements.lock anew, with hashes.
 lock:

@@ -3,30 +3,32 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from tests.logs import write_log
-from ticket_assets.days import daily_partitions
-from ticket_assets.definitions import build_definitions
-from ticket_assets.settings import Settings
+from tests import needs
 
-# The tests' own environment: conftest.py set it before this import.
-SETTINGS = Settings.from_environment()
-DAYS = daily_partitions(SETTINGS.first_day, SETTINGS.last_day)
+if TYPE_CHECKING:
+    from ticket_assets.settings import Settings
+
 JOB = "ticket_model_evaluation"
 REPORT_JOB = "ticket_performance_report"
 
 
 def project(store: Path, event_log: str = "sample", cache: Path | None = None) -> dg.Definitions:
-    return build_definitions(
-        replace(SETTINGS, event_log=event_log, store=store, cache=cache or SETTINGS.cache)
-    )
+    tickets = needs.tickets()
+    from tests.ticket_settings import SETTINGS  # the tickets may not be installed
+
+    changed = replace(SETTINGS, event_log=event_log, store=store, cache=cache or SETTINGS.cache)
+    defs: dg.Definitions = tickets.build_definitions(changed)
+    return defs
 
 
 def small_project(folder: Path, rows: Sequence[Mapping[str, str]]) -> dg.Definitions:
     """The definitions on a log of these rows; log, cache and store are in the folder."""
+    from tests.logs import write_log  # the tickets may not be installed
+
     log = write_log(folder / "log.csv", rows)
     return project(folder / "store", str(log), folder / "cache")
 
@@ -58,10 +60,10 @@ def run_dagster(
 
 
 def run_and_notify(
-    settings: Settings, partition: str, instance: dg.DagsterInstance
+    settings: "Settings", partition: str, instance: dg.DagsterInstance
 ) -> dg.SkipReason:
     """Runs the job, then the sensor for its outcome; returns the sensor's result."""
-    defs = build_definitions(settings)
+    defs = needs.tickets().build_definitions(settings)
     result = run_dagster(defs, partition, instance)
     name = "notice_of_success" if result.success else "notice_of_failure"
     sensor = next(sensor for sensor in defs.sensors or () if sensor.name == name)

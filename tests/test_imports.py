@@ -116,6 +116,7 @@ ROOMS = {
         "comparison.fingerprint.state",
         "comparison.fingerprint.time_zones",
         "comparison.fingerprint.objects",
+        "comparison.fingerprint.texts",
         "comparison.fingerprint.numpy_values",
         "comparison.fingerprint.arrow_values",
         "comparison.fingerprint.pandas_values",

@@ -11,9 +11,13 @@ from prefect.client.schemas.filters import ArtifactFilter
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
-from prefect_compat import ticket_flow
 from prefect_compat.errors import StepError
+from tests import needs
 from tests.webhook import Webhook
+
+needs.tickets()
+
+from prefect_compat import ticket_flow  # noqa: E402  # only where the tickets are
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

@@ -10,7 +10,8 @@ import dagster as dg
 import pytest
 
 from tests.logs import write_log
-from tests.projects import DAYS, JOB, SETTINGS, partition_tags, run_and_notify, run_dagster
+from tests.projects import JOB, partition_tags, run_and_notify, run_dagster
+from tests.ticket_settings import DAYS, SETTINGS
 from tests.webhook import Webhook
 from ticket_assets.automation import DAYS_PER_TICK, oldest_day_first
 from ticket_assets.definitions import build_definitions

@@ -6,7 +6,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from tests.projects import DAYS, project, run_dagster, small_project
+from tests.projects import project, run_dagster, small_project
+from tests.ticket_settings import DAYS
 from ticket_assets import checks
 from ticket_assets.assets import DAILY_ASSETS
 from ticket_assets.checks import CHECKS

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from tests.projects import JOB, SETTINGS
+from tests.projects import JOB
+from tests.ticket_settings import SETTINGS
 from ticket_assets.definitions import build_definitions
 
 RANGES = [

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from prefect_compat.comparison.fingerprint import texts
 from prefect_compat.comparison.fingerprint.parts import (
     Buffer,
     NotComparable,
@@ -17,7 +18,6 @@ from prefect_compat.comparison.fingerprint.parts import (
     qualified,
 )
 
-NEEDS_ARROW = "text in an array needs pyarrow: pip install 'prefect-compat[arrow]'"
 # Attributes in which NumPy itself keeps what the rules below read.
 OF_MASKED = frozenset(
     {
@@ -77,11 +77,7 @@ def _cells(array: npt.NDArray[Any]) -> Part:
     cells = array.ravel().tolist()
     if all(type(cell) is str for cell in cells):
         try:
-            import pyarrow as pa  # its digest of text is part of the fingerprint
-        except ImportError as error:
-            raise NotComparable(NEEDS_ARROW) from error
-        try:
-            return Part("texts", pa.array(cells, pa.large_string()))
+            return Part("texts", texts.texts(cells))
         except UnicodeEncodeError:  # a lone surrogate
             pass
     return Part("cells", cells)
@@ -127,6 +123,7 @@ def _ufunc(function: Any) -> str:
 
 
 RULES: dict[type, Rule] = {
+    **texts.RULES,
     np.ndarray: Rule(_array, "array", covers=frozenset()),
     np.memmap: Rule(_array, "array", covers=frozenset({"_mmap", "filename", "offset", "mode"})),
     np.matrix: Rule(_array, covers=frozenset({"_getitem"})),

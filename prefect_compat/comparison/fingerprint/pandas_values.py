@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
+from prefect_compat.comparison.fingerprint import texts
 from prefect_compat.comparison.fingerprint.parts import (
     NotComparable,
     Part,
@@ -24,24 +24,18 @@ OF_TABLE = frozenset(
         *("_is_copy", "_metadata"),
     }
 )
-
-
 OF_INDEX = frozenset(
     {
         *("_data", "_name", "_names", "_cache", "_id", "_references", "_freq", "_range"),
         *("_levels", "_codes", "sortorder", "_no_setting_name"),
     }
 )
-
-
 OF_COLUMN = frozenset(
     {
         *("_data", "_mask", "_dtype", "_pa_array", "_cache", "_readonly", "_ndarray", "_freq"),
         *("_sparse_index", "_sparse_values", "_left", "_right"),
     }
 )
-
-
 OF_DTYPE = frozenset(
     {
         *("_categories", "_ordered", "_storage", "storage", "_na_value", "_unit", "_tz", "_freq"),
@@ -71,7 +65,7 @@ def _column(array: Any) -> Any:
         case pd.StringDtype():
             return inner(dtype=dtype.name, cells=_text_column(array))
         case pd.ArrowDtype():
-            return inner(dtype="arrow", cells=pa.array(array))
+            return inner(dtype="arrow", cells=texts.arrow().array(array))
     if isinstance(array, (pd.arrays.IntegerArray, pd.arrays.FloatingArray, pd.arrays.BooleanArray)):
         missing = array.isna()
         present = array[~missing].to_numpy(dtype.numpy_dtype)
@@ -83,7 +77,10 @@ def _column(array: Any) -> Any:
 
 def _text_column(array: Any) -> Any:
     try:
-        return pa.array(array, pa.large_string())
+        if (pa := texts.arrow()) is not None:
+            return pa.array(array, pa.large_string())
+        missing = array.isna()
+        return texts.checked(texts.Texts(missing, array[~missing].to_numpy(object).tolist()))
     except UnicodeEncodeError:  # a lone surrogate: Python's storage alone can hold it
         return array.to_numpy(object)
 
@@ -149,6 +146,7 @@ def _timestamp(value: pd.Timestamp) -> Parts:
 
 
 RULES: dict[type, Rule] = {
+    **texts.RULES,
     pd.api.extensions.ExtensionDtype: Rule(
         lambda dtype: pd.array([], dtype=dtype),
         "column dtype",

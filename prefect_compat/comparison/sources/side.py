@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -195,6 +196,10 @@ def with_warm_run(cost: Cost, task: SideTask, run: Callable[[], object]) -> Cost
 
 def versions() -> tuple[tuple[str, str], ...]:
     """The versions of Python, packages and machine."""
-    packages = [(name, metadata.version(name)) for name in ("dagster", "prefect", "pandas")]
+    packages = [
+        (name, metadata.version(name))
+        for name in ("dagster", "prefect", "pandas")
+        if find_spec(name) is not None  # pandas is optional
+    ]
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
     return (("python", platform.python_version()), *packages, ("machine", machine))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from tests import needs
 from tests.conftest import ROOT
 from tests.projects import JOB, files
 
@@ -18,6 +19,7 @@ BIN = Path(sys.executable).parent
 
 
 def shell(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    needs.tickets()
     dagster_home = tmp_path / "dagster"
     dagster_home.mkdir(exist_ok=True)
     shutil.copy(ROOT / "deployment" / "dagster.yaml", dagster_home)

@@ -13,6 +13,7 @@ from prefect_compat.errors import DefinitionError
 from prefect_compat.graph.ids import OutputId
 from prefect_compat.graph.job import read_plan, resolve_job
 from prefect_compat.graph.plan import Plan
+from tests import needs
 from tests.prefect_compat.graphs import DAILY, DAYS, project
 from tests.projects import JOB, REPORT_JOB
 
@@ -37,8 +38,7 @@ def test_two_outputs_that_look_alike_stay_apart() -> None:
 class TestOurOwnJob:
     @pytest.fixture
     def plan(self) -> Plan:
-        from ticket_assets.definitions import defs
-
+        defs = needs.tickets().defs
         return read_plan(resolve_job(defs, JOB))
 
     def test_its_steps_and_edges(self, plan: Plan) -> None:
@@ -83,15 +83,13 @@ class TestOurOwnJob:
         assert plan.step("raw_log").retry.delays_s == (1.0,)
 
     def test_its_digest_is_the_same_each_time_it_is_read(self, plan: Plan) -> None:
-        from ticket_assets.definitions import defs
-
+        defs = needs.tickets().defs
         assert read_plan(resolve_job(defs, JOB)).digest == plan.digest
         assert read_plan(resolve_job(defs, REPORT_JOB)).digest != plan.digest
 
 
 def test_the_report_reads_all_partitions_of_assets_outside_its_job() -> None:
-    from ticket_assets.definitions import defs
-
+    defs = needs.tickets().defs
     plan = read_plan(resolve_job(defs, REPORT_JOB))
     report = plan.step("performance_report")
     assert [entry.asset_key for entry in report.inputs] == [
@@ -138,6 +136,7 @@ def test_partitions_are_told_apart() -> None:
 
 def test_the_digest_is_the_same_in_another_process() -> None:
     """Whatever the order of Python's sets there."""
+    needs.tickets()
     code = (
         "from prefect_compat.graph.job import read_plan, resolve_job\n"
         "from ticket_assets.definitions import defs\n"

@@ -18,7 +18,7 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 
 from tests.logs import csv_bytes
-from tests.projects import JOB, SETTINGS, failure, run_and_notify, run_dagster
+from tests.projects import JOB, failure, run_and_notify, run_dagster
 from tests.ticket_assets.event_log.conftest import (
     Answer,
     FileServer,
@@ -27,6 +27,7 @@ from tests.ticket_assets.event_log.conftest import (
     status,
     whole,
 )
+from tests.ticket_settings import SETTINGS
 from tests.webhook import Webhook
 from ticket_assets.assets import EventLog
 from ticket_assets.definitions import build_definitions

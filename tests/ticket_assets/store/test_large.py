@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 from tests.logs import write_log
-from tests.projects import DAYS as PARTITIONS
-from tests.projects import SETTINGS, failure, files, run_dagster
+from tests.projects import failure, files, run_dagster
+from tests.ticket_settings import DAYS as PARTITIONS
+from tests.ticket_settings import SETTINGS
 from ticket_assets import checks
 from ticket_assets.definitions import build_definitions
 from ticket_assets.errors import StoreError

@@ -265,7 +265,7 @@ def test_one_changed_cell_is_seen(cells: list[Any], data: st.DataObject, dtype: 
 
 
 def test_a_dask_frame_is_what_it_computes_to() -> None:
-    import dask.dataframe as dd
+    dd = pytest.importorskip("dask.dataframe")
 
     frame = pd.DataFrame({"a": [1, 2, 3]}, index=range(3))
     halves, whole = (dd.from_pandas(frame, npartitions=number) for number in (2, 1))

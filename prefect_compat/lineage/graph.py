@@ -1,4 +1,4 @@
-"""What a job makes out of what, as plain, frozen data: the one graph that every format shows."""
+"""A job's lineage as plain, frozen data: the one graph that every format shows."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ AssetPath = tuple[str, ...]
 
 @dataclass(frozen=True, order=True)
 class NodeId:
-    """What tells a node from all others: assets and ops may have the same path."""
+    """The identity of a node: an asset and an op may have the same path."""
 
     space: Literal["asset", "op"]
     path: tuple[str, ...]
@@ -66,7 +66,7 @@ class ColumnDep:
 class Node:
     """An asset that the job makes, one that it only reads ("external"), or an op without assets.
 
-    `checks` are those that the job runs. `partitions` is for people; it is not to be parsed.
+    `checks` are the names of the checks that the job runs. `partitions` is for people only.
     """
 
     key: tuple[str, ...]
@@ -87,12 +87,12 @@ class Node:
 
     @property
     def label(self) -> str:
-        """For people; not to be parsed."""
+        """The key as people read it; never parse it."""
         return ("." if self.kind == "op" else "/").join(self.key)
 
     @property
     def summary(self) -> str:
-        """'Daily · 2 checks': kind of partitions and number of checks, where there are some."""
+        """The kind of partitions and the number of checks, if any: 'Daily · 2 checks'."""
         count = len(self.checks)
         checks = f"{count} check{'s' if count > 1 else ''}" if count else None
         partitions = (self.partitions or "").partition(",")[0]
@@ -101,7 +101,7 @@ class Node:
 
 @dataclass(frozen=True)
 class LineageEdge:
-    """`downstream` is made from `upstream`: its value is loaded, or it only has to be there.
+    """A dependency: `downstream` loads the value of `upstream`, or only runs after it.
 
     An asset that reads its own earlier partitions has an edge to itself.
     """
@@ -114,14 +114,14 @@ class LineageEdge:
 
 @dataclass(frozen=True)
 class Lineage:
-    """A job's assets and ops, each after all that it is made from; edges in the same order."""
+    """A job's assets and ops, each after everything upstream of it; edges in the same order."""
 
     name: str
     nodes: tuple[Node, ...]
     edges: tuple[LineageEdge, ...]
 
     def node(self, node_id: NodeId) -> Node:
-        """The node of that id. Raises KeyError for another."""
+        """The node with this id. Raises KeyError if there is none."""
         return self._nodes_by_id[node_id]
 
     @cached_property
@@ -130,11 +130,11 @@ class Lineage:
 
 
 def read_lineage(job: dg.JobDefinition) -> Lineage:
-    """The lineage of a job's assets, and of its ops where it has no assets.
+    """The lineage of a job's assets, and of its ops that make no asset.
 
-    A graph-backed asset is one node; what one op makes is as many nodes as assets. Of the assets
-    that the job does not make there are those that it makes others from, and those that it only
-    checks. Raises DefinitionError where Dagster itself cannot plan the job.
+    A graph-backed asset is one node; an op that makes several assets is one node for each. Assets
+    that the job does not make are included if it reads or checks them. Raises DefinitionError if
+    Dagster itself cannot plan the job.
     """
     plan = read_plan(job)
     owners = {step.name: tuple(_owners(job, step)) for step in plan.steps}
@@ -162,7 +162,7 @@ def read_lineage(job: dg.JobDefinition) -> Lineage:
 
 
 def _owners(job: dg.JobDefinition, step: Step) -> Iterator[NodeId]:
-    """The nodes that a step works for: its own op, or its assets; a check's step has none."""
+    """Yields the nodes of a step: its assets or its op; the step of a check has none."""
     assets_def = job.asset_layer.get_assets_def_for_node(NodeHandle(step.node[0], None))
     if assets_def is None:
         yield NodeId("op", step.node)
@@ -194,7 +194,7 @@ def _asset_edges(
 
 
 def _op_edges(plan: Plan, owners: Mapping[str, tuple[NodeId, ...]]) -> Iterator[LineageEdge]:
-    """The edges between ops; two that differ in their input only are one, of the stronger kind."""
+    """Yields the edges to and from ops; edges between the same two nodes have the stronger kind."""
     values = {(e.upstream, e.downstream) for e in plan.edges if e.kind == "value"}
     for edge in plan.edges:
         for upstream in owners[edge.upstream]:
@@ -211,14 +211,14 @@ def _mapping_text(
     if not graph.has(upstream) or graph.get(upstream).partitions_def is None:
         return None
     mapping = graph.get_partition_mapping(downstream, upstream)
-    # The default repr has an address, another one in every process.
+    # The default repr holds a memory address, which differs in every process.
     if type(mapping).__repr__ is object.__repr__:
         return type(mapping).__qualname__
     return repr(mapping)
 
 
 def _ordered(nodes: set[NodeId], edges: set[LineageEdge]) -> list[NodeId]:
-    """Each node after all that it is made from, else alphabetical."""
+    """The nodes in topological order, alphabetical within each level."""
     sorter: TopologicalSorter[NodeId] = TopologicalSorter(dict.fromkeys(nodes, ()))
     for edge in edges:
         if edge.upstream != edge.downstream:
@@ -260,7 +260,7 @@ def _asset_node(
 
 
 def _partitions_text(partitions_def: dg.PartitionsDefinition) -> str:
-    """Dagster's own words in one line: 'Daily, starting 2016-02-29 UTC'."""
+    """Dagster's own words on one line: 'Daily, starting 2016-02-29 UTC'."""
     return " ".join(str(partitions_def).split()).removesuffix(".")
 
 

@@ -1,4 +1,4 @@
-"""Values as rows of exact text, in which two can be laid side by side."""
+"""Values as rows of exact text, to lay two of them side by side."""
 
 import re
 from collections import Counter, deque
@@ -20,7 +20,7 @@ from prefect_compat.comparison.fingerprint.parts import NotComparable, Part, Par
 HEX_LINE = 32  # bytes
 LONGEST = 1000  # bits of an int in decimal; Python refuses to write the very long ones
 RESERVED = frozenset({"NA", "NaN", "NaT", "None", "<NA>"})
-NOTHING = "nothing"  # what stands for a cell that there is not, here and in `rows`
+NOTHING = "nothing"  # stands for a missing cell, here and in `rows`
 CELLS = (NoneType, str, bytes, bool, int, float)
 AXES = ("index", "columns", "schema")
 LISTS = (list, tuple, deque)
@@ -36,28 +36,29 @@ COLUMNS = (
 
 
 def text_rows(value: Any) -> pd.DataFrame:
-    """The value as a table of text (`str` columns, none of it missing).
+    """The value as a table of text: `str` columns without missing cells.
 
-    Tables: index levels as `index 0`, ..., then each column, one row per row. Anything else:
-    `place` and `value`; of records, containers and arrays a row for each leaf, keys sorted; of
-    bytes and files a row for each 32 bytes, in hexadecimal by offset; else one row. Floats read
-    as `repr`, missing values as NA, NaN, NaT or None; text is quoted where it could be mistaken
-    for another cell.
+    A table keeps its rows. Its index levels come first, as `index 0` and so on, then its columns.
+    Anything else has the columns `place` and `value`. Records, containers and arrays have a row
+    per leaf, with sorted keys. Bytes and files have a row per 32 bytes, in hexadecimal, by
+    offset. All other values have one row.
 
-    A class that is not one of those known by their kind has a row ` type`, and what a value
-    carries beside (`attrs`, names of an index, attributes) one by its place; with a table these
-    are columns with a text in the first row.
+    Floats read as their `repr`, missing values as NA, NaN, NaT or None. Text is quoted if it could
+    be mistaken for another cell.
+
+    A class that is not known by its kind adds a row ` type`. Attributes, `attrs` and names of an
+    index add a row each. In a table, each of these is a column with a text in the first row.
     """
     if isinstance(value, (pd.Series, *TABLES)):
         return _table_rows(value)
-    rows = _told_apart((_root(place), text) for place, text in _leaves(value, "", ()))
+    rows = _numbered((_root(place), text) for place, text in _leaves(value, "", ()))
     return pd.DataFrame(rows, columns=["place", "value"], dtype="str")
 
 
 def _table_rows(value: Any) -> pd.DataFrame:
     beside = [leaf for step, entry in _beside(value) for leaf in _leaves(entry, step, ())]
     if isinstance(value, pd.Series):
-        beside = [leaf for leaf in beside if leaf[0] != ".name"]  # which names the column
+        beside = [leaf for leaf in beside if leaf[0] != ".name"]  # it names the column already
         value = value.to_frame(value.name)
     columns = [*_levels(value), *_columns(value)]
     rows = len(columns[0][1]) if columns else 0
@@ -71,14 +72,14 @@ def _root(place: str) -> str:
     return place.removeprefix(" ")
 
 
-def _told_apart(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Each place once: two bases of a value can show the same one."""
+def _numbered(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The rows with repeated places numbered: two bases of a value can have the same place."""
     counted = Counter[str]()
-    found = []
+    numbered = []
     for place, text in rows:
         counted[place] += 1
-        found.append((place if counted[place] == 1 else f"{place} ({counted[place]})", text))
-    return found
+        numbered.append((place if counted[place] == 1 else f"{place} ({counted[place]})", text))
+    return numbered
 
 
 def _levels(table: Any) -> Iterator[tuple[str, list[str]]]:
@@ -101,11 +102,11 @@ def _escaped(text: str) -> str:
 
 
 def _cells(column: Any) -> list[str]:
-    """A column's cells, in one dimension."""
+    """The cells of a one-dimensional column."""
     if isinstance(getattr(column, "dtype", None), pd.ArrowDtype):
         column = pa.array(column)
     if isinstance(column, (pa.Array, pa.ChunkedArray)):
-        if pa.types.is_time(column.type):  # Python's own time of day ends at microseconds
+        if pa.types.is_time(column.type):  # Python's time of day has no nanoseconds
             column = pc.cast(column, pa.string())
         return [_typed(pd.NA if cell is None else cell) for cell in column.to_pylist()]
     is_typed = column.dtype != object
@@ -113,7 +114,7 @@ def _cells(column: Any) -> list[str]:
 
 
 def _typed(cell: Any) -> str:
-    """A cell whose type the column says: text stands unquoted unless it reads as missing."""
+    """A cell of a typed column: its text is quoted only if it could be read as missing."""
     if isinstance(cell, str):
         is_clear = cell.isprintable() and cell not in RESERVED and cell[:1] not in ("'", '"')
         return str(cell) if is_clear or not cell else repr(str(cell))
@@ -123,7 +124,7 @@ def _typed(cell: Any) -> str:
 
 
 def _cell(cell: Any) -> str:
-    """One text for a whole value; a container's leaves behind one another."""
+    """One text for a whole value; the leaves of a container are joined."""
     if type(cell) is float:
         return "NaN" if cell != cell else repr(cell)
     if type(cell) is int and cell.bit_length() > LONGEST:
@@ -167,12 +168,12 @@ def _is_cell(value: Any) -> bool:
 
 
 def _whole(value: Any) -> str:
-    """Its `repr`, without the address in memory, which no two processes share."""
+    """The `repr` without the memory address, which differs in every process."""
     return value.text if type(value) is _Shown else re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def _entries(value: Any) -> Iterable[tuple[str, Any]] | None:
-    """What lies one step below, and the step; None for what is shown whole."""
+    """The values one step below, each with its step; None for a value shown whole."""
     if isinstance(value, np.ndarray) and value.ndim != 1:
         flat = zip(np.ndindex(value.shape), _cells(value.ravel()), strict=True)
         cells = ((f"[{', '.join(map(str, at))}]", _Shown(text)) for at, text in flat)
@@ -211,7 +212,7 @@ def _beside(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _axes(value: Any) -> Iterator[tuple[str, Any]]:
-    """The names of the axes of a pandas object, if there are any."""
+    """Yields the names of the axes of a pandas object, if it has any."""
     for axis in ("index", "columns"):
         names = list(getattr(getattr(value, axis, None), "names", []))
         if any(name is not None for name in names):
@@ -219,7 +220,7 @@ def _axes(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _labels(plain: Any) -> Iterator[tuple[str, Any]]:
-    """Keeps the parts that have a place, without the cells and the defaults."""
+    """Yields the parts that have a place, without the cells and the defaults."""
     for part in plain.entries if type(plain) is Parts else ():
         is_cells = part.name in AXES or not part.place.startswith(".")
         is_usual = part.value is None or (part.name == "attrs" and not part.value)
@@ -268,7 +269,7 @@ def _place(entry: tuple[str, Any]) -> str:
 
 
 class _Shown:
-    """Text that is already as it is to be shown."""
+    """Text to show as it is."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -141,8 +141,8 @@ def read_lineage(job: dg.JobDefinition) -> Lineage:
     edges = {*_asset_edges(job, plan, owners), *_op_edges(plan, owners)}
     checks = sorted(check for step in plan.steps for check in step.check_keys)
     checks_by_asset = {
-        NodeId("asset", path): tuple(check.name for check in found)
-        for path, found in groupby(checks, key=lambda check: check.asset_key)
+        NodeId("asset", path): tuple(check.name for check in entries)
+        for path, entries in groupby(checks, key=lambda check: check.asset_key)
     }
     ends = {end for edge in edges for end in (edge.upstream, edge.downstream)}
     made = {node_id for step_owners in owners.values() for node_id in step_owners}
@@ -243,19 +243,19 @@ def _asset_node(
     key = dg.AssetKey(node_id.path)
     if not graph.has(key):
         return Node(node_id.path, kind, checks=checks)
-    found = graph.get(key)
+    asset = graph.get(key)
     return Node(
         key=node_id.path,
         kind=kind,
-        group=found.group_name,
-        description=found.description,
-        owners=tuple(found.owners),
-        kinds=tuple(sorted(found.kinds)),
-        partitions=_partitions_text(found.partitions_def) if found.partitions_def else None,
-        code_version=found.code_version,
+        group=asset.group_name,
+        description=asset.description,
+        owners=tuple(asset.owners),
+        kinds=tuple(sorted(asset.kinds)),
+        partitions=_partitions_text(asset.partitions_def) if asset.partitions_def else None,
+        code_version=asset.code_version,
         checks=checks,
-        columns=tuple(_columns(found)),
-        column_deps=tuple(_column_deps(found)),
+        columns=tuple(_columns(asset)),
+        column_deps=tuple(_column_deps(asset)),
     )
 
 

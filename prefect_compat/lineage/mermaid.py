@@ -40,6 +40,4 @@ def _label(node: Node) -> str:
 
 def _escaped(text: str) -> str:
     """The text with entity codes for everything that Mermaid, Markdown or HTML might interpret."""
-    return re.sub(
-        r"[^\w ,.:/()·-]", lambda found: f"#{ord(found.group())};", " ".join(text.split())
-    )
+    return re.sub(r"[^\w ,.:/()·-]", lambda sign: f"#{ord(sign.group())};", " ".join(text.split()))

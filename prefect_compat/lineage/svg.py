@@ -69,7 +69,7 @@ def draw(lineage: Lineage, status: Mapping[NodeId, Status] | None = None) -> str
 
     Raises KeyError for the status of a node that is not in the lineage.
     """
-    stated = {lineage.node(node_id).id: found for node_id, found in (status or {}).items()}
+    stated = {lineage.node(node_id).id: entry for node_id, entry in (status or {}).items()}
     drawing = lay_out(lineage, _box_size(lineage, bool(stated)))
     legend, legend_size = _legend(lineage, stated, drawing.size)
     width = max(drawing.size.width, legend_size.width)
@@ -247,7 +247,7 @@ def _legend(
     entries = [
         *((f"node {kind}", KINDS[kind]) for kind in kinds if len(kinds) > 1),
         *((f"edge {kind}", EDGES[kind]) for kind in edges if len(edges) > 1),
-        *((f"status {found.level}", found.text) for found in words if len(words) > 1),
+        *((f"status {entry.level}", entry.text) for entry in words if len(words) > 1),
     ]
     if not entries:
         return [], Size(0.0, 0.0)

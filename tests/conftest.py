@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.webhook import Webhook, listening
 
@@ -30,6 +31,10 @@ os.environ.update(
 )
 for _name in ("DAGSTER_HOME", "PREFECT_API_URL", "PREFECT_PROFILE"):
     os.environ.pop(_name, None)
+
+# A busy machine is no reason for a property to fail.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 ROOT = Path(__file__).parent.parent
 UCI_ARCHIVE = ROOT.parent / "shared" / "data" / "incident_event_log.zip"

@@ -1,15 +1,20 @@
-"""Our own definitions on a log and a store of a test's own, and how to run a job of them."""
+"""Our own definitions on a test's log and store, and functions that run their jobs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from ticket_assets.definitions import SETTINGS, build_definitions
+from tests.logs import write_log
+from ticket_assets.days import daily_partitions
+from ticket_assets.definitions import build_definitions
 from ticket_assets.settings import Settings
 
+# The tests' own environment: conftest.py set it before this import.
+SETTINGS = Settings.from_environment()
+DAYS = daily_partitions(SETTINGS.first_day, SETTINGS.last_day)
 JOB = "ticket_model_evaluation"
 REPORT_JOB = "ticket_performance_report"
 
@@ -20,8 +25,14 @@ def project(store: Path, event_log: str = "sample", cache: Path | None = None) -
     )
 
 
+def small_project(folder: Path, rows: Sequence[Mapping[str, str]]) -> dg.Definitions:
+    """The definitions on a log of these rows; log, cache and store are in the folder."""
+    log = write_log(folder / "log.csv", rows)
+    return project(folder / "store", str(log), folder / "cache")
+
+
 def partition_tags(partition: str) -> dict[str, str]:
-    """What Dagster's commands tag a run of `A` or `A...B` with."""
+    """The tags that Dagster's commands give a run of `A` or `A...B`."""
     first, _, last = partition.partition("...")
     if not last:
         return {"dagster/partition": first}
@@ -46,9 +57,11 @@ def run_dagster(
     )
 
 
-def told(found: Settings, partition: str, instance: dg.DagsterInstance) -> dg.SkipReason:
-    """Runs the job, then has the sensor for its outcome look at the run."""
-    defs = build_definitions(found)
+def run_and_notify(
+    settings: Settings, partition: str, instance: dg.DagsterInstance
+) -> dg.SkipReason:
+    """Runs the job, then the sensor for its outcome; returns the sensor's result."""
+    defs = build_definitions(settings)
     result = run_dagster(defs, partition, instance)
     name = "notice_of_success" if result.success else "notice_of_failure"
     sensor = next(sensor for sensor in defs.sensors or () if sensor.name == name)
@@ -64,7 +77,7 @@ def told(found: Settings, partition: str, instance: dg.DagsterInstance) -> dg.Sk
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
-    """What the run's failed steps said, the causes with it."""
+    """The errors of the run's failed steps, with their causes."""
     texts = []
     for event in result.all_events:
         if event.is_step_failure:

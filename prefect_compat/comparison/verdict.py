@@ -12,7 +12,7 @@ from prefect_compat.comparison.judging.described import judge_checks, judge_obse
 from prefect_compat.comparison.judging.findings import Finding
 from prefect_compat.comparison.judging.outputs import AssetVerdict, OutputVerdict, judge_outputs
 from prefect_compat.comparison.record.record import Record
-from prefect_compat.graph.plan import ValueId
+from prefect_compat.graph.ids import ValueId
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def judge(dagster: Record, prefect: Record) -> Verdict:
     )
     return Verdict(
         assets=assets,
-        steps=len({(step.run, step.name) for step in (*dagster.steps, *prefect.steps)}),
+        steps=len({(step.run, step.step) for step in (*dagster.steps, *prefect.steps)}),
         findings=findings,
         failure=failure_of(dagster) if dagster.error and not findings else None,
     )

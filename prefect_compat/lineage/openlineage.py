@@ -13,7 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from prefect_compat.errors import ConfigError, DefinitionError
-from prefect_compat.lineage.graph import AssetPath, Lineage, Node, NodeId
+from prefect_compat.graph.plan import AssetPath
+from prefect_compat.lineage.graph import Lineage, Node, NodeId
 
 SPEC = "https://openlineage.io/spec/2-0-2/OpenLineage.json"
 FACETS = {

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from prefect_compat.cli import main
+from prefect_compat.cli.main import main
 from tests.conftest import ROOT
 from tools.site import broken_links
 

@@ -5,8 +5,8 @@ import prefect
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from prefect_compat import as_flow
-from prefect_compat.flow.build import FlowResult
 from prefect_compat.flow.parameters import read_run_config
+from prefect_compat.flow.result import FlowResult
 from ticket_assets.definitions import build_definitions
 from ticket_assets.settings import Settings
 

@@ -13,16 +13,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import dagster as dg
-import pandas as pd
+from pydantic import TypeAdapter
 
-from prefect_compat.comparison.diff.text_rows import text_rows
+from prefect_compat.comparison.diff.text_rows import DOCUMENT, NOTHING, TextTable, text_rows
 from prefect_compat.comparison.record.contents import open_store
 from prefect_compat.flow.parameters import read_run_config
-from prefect_compat.graph.plan import ValueId, parse_value_id, resolve_job
+from prefect_compat.graph.ids import ValueId, parse_value_id
+from prefect_compat.graph.job import resolve_job
 from prefect_compat.graph.project import Project
 
 SHOWN_ROWS = 5
-ABSENT = "nothing"
 NOT_READ = "cannot be read"
 
 
@@ -87,58 +87,74 @@ def write_rows(task: RowsTask) -> None:
             try:
                 rows = text_rows(load(parse_value_id(text)))
             except Exception as error:  # whatever a user's IO manager raises
-                rows = pd.DataFrame({NOT_READ: [str(error)]})
-            rows.to_parquet(folder / f"{number}.parquet")
+                rows = TextTable((NOT_READ,), ((str(error),),))
+            (folder / f"{number}.json").write_text(json.dumps(asdict(rows)), encoding="utf-8")
 
 
 def read_differences(
     outputs: Iterable[ValueId], dagster: Path, prefect: Path
 ) -> tuple[RowDifference, ...]:
     """The differences between the tables that both sides wrote to their folders."""
+    tables = TypeAdapter(TextTable)
     return tuple(
         differing_rows(
-            output, *(pd.read_parquet(side / f"{number}.parquet") for side in (dagster, prefect))
+            output,
+            *(
+                tables.validate_json((side / f"{number}.json").read_bytes())
+                for side in (dagster, prefect)
+            ),
         )
         for number, output in enumerate(outputs)
     )
 
 
-def differing_rows(output: ValueId, left: pd.DataFrame, right: pd.DataFrame) -> RowDifference:
-    """The differing cells of two tables of text.
+def differing_rows(output: ValueId, left: TextTable, right: TextTable) -> RowDifference:
+    """Compares two tables of text cell by cell.
 
-    Rows are matched by position, those of a document by their place in it.
+    Rows are matched by their position, those of a document by their place in it.
     """
-    tables = [_by_row(side) for side in (left, right)]
-    rows = list(dict.fromkeys([*tables[0].index, *tables[1].index]))
-    columns = list(dict.fromkeys([*tables[0].columns, *tables[1].columns]))
-    mine, other = (
-        table.reindex(index=rows, columns=columns, fill_value=ABSENT) for table in tables
-    )
-    differs = mine.ne(other)
-    first = differs.index[differs.any(axis="columns")][:SHOWN_ROWS]
-    cells = (
-        Cell(str(row), column, str(mine.at[row, column]), str(other.at[row, column]))
-        for row in first
-        for column in columns
-        if differs.at[row, column]
-    )
-    return RowDifference(
-        output,
-        (len(left), len(right)),
-        tuple((str(name), int(count)) for name, count in differs.sum().items() if count),
-        tuple(cells),
-    )
+    mine, other = _by_row(left), _by_row(right)
+    columns = list(dict.fromkeys([*_names(left), *_names(right)]))
+    counts: Counter[str] = Counter()
+    cells: list[Cell] = []
+    shown: set[str] = set()
+    for row in dict.fromkeys([*mine, *other]):
+        pairs = (
+            (
+                column,
+                mine.get(row, {}).get(column, NOTHING),
+                other.get(row, {}).get(column, NOTHING),
+            )
+            for column in columns
+        )
+        differing = [Cell(str(row), *pair) for pair in pairs if pair[1] != pair[2]]
+        counts.update(cell.column for cell in differing)
+        if differing and len(shown) < SHOWN_ROWS:
+            shown.add(str(row))
+            cells += differing
+    ordered = tuple((column, counts[column]) for column in columns if counts[column])
+    return RowDifference(output, (left.rows, right.rows), ordered, tuple(cells))
 
 
-def _by_row(table: pd.DataFrame) -> pd.DataFrame:
-    if list(table.columns) == ["place", "value"]:
-        return table.set_index("place")
+def _names(table: TextTable) -> list[str]:
+    """The names of the columns that are compared; the second of one name is `name (2)`."""
+    if table.names == DOCUMENT:
+        return ["value"]
     counted = Counter[str]()
     names = []
-    for name in table.columns:
+    for name in table.names:
         counted[name] += 1
         names.append(name if counted[name] == 1 else f"{name} ({counted[name]})")
-    return table.set_axis(names, axis="columns").reset_index(drop=True)
+    return names
+
+
+def _by_row(table: TextTable) -> dict[str | int, dict[str, str]]:
+    """The cells of each row by column. A row is named by its position, or by its place."""
+    names = _names(table)
+    if table.names == DOCUMENT:
+        return {place: {"value": value} for place, value in zip(*table.columns, strict=True)}
+    rows = zip(*table.columns, strict=True)
+    return {number: dict(zip(names, row, strict=True)) for number, row in enumerate(rows)}
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
 """Values as rows of exact text, to lay two of them side by side."""
 
 import re
+import sys
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from itertools import chain, count
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, count, product
+from operator import attrgetter
 from pathlib import Path
 from types import NoneType
 from typing import Any
-
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from prefect_compat.comparison.fingerprint.fingerprint import DEEPEST
 from prefect_compat.comparison.fingerprint.known_types import Known, known
@@ -24,72 +22,104 @@ NOTHING = "nothing"  # stands for a missing cell, here and in `rows`
 CELLS = (NoneType, str, bytes, bool, int, float)
 AXES = ("index", "columns", "schema")
 LISTS = (list, tuple, deque)
-TABLES = (pd.DataFrame, pa.Table, pa.RecordBatch)
-COLUMNS = (
-    pd.Series,
-    pd.Index,
-    pd.api.extensions.ExtensionArray,
-    np.ndarray,
-    pa.Array,
-    pa.ChunkedArray,
-)
+# Classes of optional libraries, by library. None is imported to find out: a value of a library
+# cannot exist without it.
+TABLES = {"pandas": ("DataFrame",), "pyarrow": ("Table", "RecordBatch")}
+COLUMNS = {
+    "pandas": ("Series", "Index", "api.extensions.ExtensionArray"),
+    "numpy": ("ndarray",),
+    "pyarrow": ("Array", "ChunkedArray"),
+}
+SERIES = {"pandas": ("Series",)}
+FRAME = {"pandas": ("DataFrame",)}
+ARROW = {"pyarrow": ("Array", "ChunkedArray")}
+ARROW_DTYPE = {"pandas": ("ArrowDtype",)}
+SHOWN_WHOLE = {"pandas": ("Timestamp", "Timedelta", "Period", "Interval")}
+DOCUMENT = ("place", "value")
 
 
-def text_rows(value: Any) -> pd.DataFrame:
-    """The value as a table of text: `str` columns without missing cells.
+@dataclass(frozen=True)
+class TextTable:
+    """A table of text: the names of its columns, and each column's cells.
 
-    A table keeps its rows. Its index levels come first, as `index 0` and so on, then its columns.
-    Anything else has the columns `place` and `value`. Records, containers and arrays have a row
-    per leaf, with sorted keys. Bytes and files have a row per 32 bytes, in hexadecimal, by
-    offset. All other values have one row.
-
-    Floats read as their `repr`, missing values as NA, NaN, NaT or None. Text is quoted if it could
-    be mistaken for another cell.
-
-    A class that is not known by its kind adds a row ` type`. Attributes, `attrs` and names of an
-    index add a row each. In a table, each of these is a column with a text in the first row.
+    All columns have the same number of cells. Names can repeat. The table of a document has the
+    columns `place` and `value`.
     """
-    if isinstance(value, (pd.Series, *TABLES)):
+
+    names: tuple[str, ...]
+    columns: tuple[tuple[str, ...], ...]
+
+    @property
+    def rows(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
+
+
+def _is_a(value: Any, classes: Mapping[str, tuple[str, ...]]) -> bool:
+    return isinstance(value, tuple(_loaded(classes)))
+
+
+def _loaded(classes: Mapping[str, tuple[str, ...]]) -> Iterator[type]:
+    for library, names in classes.items():
+        module = sys.modules.get(library)
+        for name in names if module is not None else ():
+            yield attrgetter(name)(module)
+
+
+def text_rows(value: Any) -> TextTable:
+    """The value as a table of text.
+
+    Tables: index levels as `index 0`, ..., then each column, one row per row. Anything else:
+    `place` and `value`; of records, containers and arrays a row for each leaf, keys sorted; of
+    bytes and files a row for each 32 bytes, in hexadecimal by offset; else one row. Floats read
+    as `repr`, missing values as NA, NaN, NaT or None; text is quoted where it could be mistaken
+    for another cell.
+
+    A class that is not one of those known by their kind has a row ` type`, and what a value
+    carries beside (`attrs`, names of an index, attributes) one by its place; with a table these
+    are columns with a text in the first row.
+    """
+    if _is_a(value, SERIES) or _is_a(value, TABLES):
         return _table_rows(value)
-    rows = _numbered((_root(place), text) for place, text in _leaves(value, "", ()))
-    return pd.DataFrame(rows, columns=["place", "value"], dtype="str")
+    rows = _told_apart((_root(place), text) for place, text in _leaves(value, "", ()))
+    return TextTable(DOCUMENT, tuple(zip(*rows, strict=True)) if rows else ((), ()))
 
 
-def _table_rows(value: Any) -> pd.DataFrame:
+def _table_rows(value: Any) -> TextTable:
     beside = [leaf for step, entry in _beside(value) for leaf in _leaves(entry, step, ())]
-    if isinstance(value, pd.Series):
+    if _is_a(value, SERIES):
         beside = [leaf for leaf in beside if leaf[0] != ".name"]  # it names the column already
         value = value.to_frame(value.name)
     columns = [*_levels(value), *_columns(value)]
     rows = len(columns[0][1]) if columns else 0
     for place, text in beside:
         columns.append((_root(place), [text, *[NOTHING] * (rows - 1)][:rows]))
-    table = pd.concat([pd.Series(column, dtype="str") for _, column in columns], axis=1)
-    return table.set_axis(pd.Index([name for name, _ in columns], dtype="str"), axis=1)
+    return TextTable(
+        tuple(name for name, _ in columns), tuple(tuple(cells) for _, cells in columns)
+    )
 
 
 def _root(place: str) -> str:
     return place.removeprefix(" ")
 
 
-def _numbered(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def _told_apart(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """The rows with repeated places numbered: two bases of a value can have the same place."""
     counted = Counter[str]()
-    numbered = []
+    found = []
     for place, text in rows:
         counted[place] += 1
-        numbered.append((place if counted[place] == 1 else f"{place} ({counted[place]})", text))
-    return numbered
+        found.append((place if counted[place] == 1 else f"{place} ({counted[place]})", text))
+    return found
 
 
 def _levels(table: Any) -> Iterator[tuple[str, list[str]]]:
-    if isinstance(table, pd.DataFrame):
+    if _is_a(table, FRAME):
         for level in range(table.index.nlevels):
             yield f"index {level}", _cells(table.index.get_level_values(level))
 
 
 def _columns(table: Any) -> Iterator[tuple[str, list[str]]]:
-    if isinstance(table, pd.DataFrame):
+    if _is_a(table, FRAME):
         for position, name in enumerate(table.columns):
             yield _escaped(str(name)), _cells(table.iloc[:, position])
     else:
@@ -103,14 +133,21 @@ def _escaped(text: str) -> str:
 
 def _cells(column: Any) -> list[str]:
     """The cells of a one-dimensional column."""
-    if isinstance(getattr(column, "dtype", None), pd.ArrowDtype):
-        column = pa.array(column)
-    if isinstance(column, (pa.Array, pa.ChunkedArray)):
-        if pa.types.is_time(column.type):  # Python's time of day has no nanoseconds
-            column = pc.cast(column, pa.string())
-        return [_typed(pd.NA if cell is None else cell) for cell in column.to_pylist()]
+    if _is_a(getattr(column, "dtype", None), ARROW_DTYPE) or _is_a(column, ARROW):
+        return _arrow_cells(column)
     is_typed = column.dtype != object
     return [_typed(cell) if is_typed else _cell(cell) for cell in column.tolist()]
+
+
+def _arrow_cells(column: Any) -> list[str]:
+    import pyarrow as pa  # the column is an Arrow one, or has its storage
+    import pyarrow.compute as pc
+
+    if not isinstance(column, (pa.Array, pa.ChunkedArray)):
+        column = pa.array(column)
+    if pa.types.is_time(column.type):  # Python's time of day has no nanoseconds
+        column = pc.cast(column, pa.string())
+    return ["NA" if cell is None else _typed(cell) for cell in column.to_pylist()]
 
 
 def _typed(cell: Any) -> str:
@@ -118,7 +155,7 @@ def _typed(cell: Any) -> str:
     if isinstance(cell, str):
         is_clear = cell.isprintable() and cell not in RESERVED and cell[:1] not in ("'", '"')
         return str(cell) if is_clear or not cell else repr(str(cell))
-    if isinstance(cell, (pd.Timestamp, pd.Timedelta, pd.Period, pd.Interval)):
+    if _is_a(cell, SHOWN_WHOLE):
         return str(cell)
     return _cell(cell)
 
@@ -131,8 +168,8 @@ def _cell(cell: Any) -> str:
         return hex(cell)
     if type(cell) in CELLS:
         return repr(cell)
-    if cell is pd.NA or cell is pd.NaT:
-        return "NA" if cell is pd.NA else "NaT"
+    if _is_missing(cell):
+        return "NA" if type(cell).__name__ == "NAType" else "NaT"
     leaves = list(_leaves(cell, "", ()))
     if len(leaves) == 1 and leaves[0][0] == "":
         return leaves[0][1]
@@ -164,7 +201,13 @@ def _leaves(value: Any, place: str, above: tuple[int, ...]) -> Iterator[tuple[st
 
 
 def _is_cell(value: Any) -> bool:
-    return value is pd.NA or type(value) in CELLS
+    return type(value) in CELLS or (_is_missing(value) and type(value).__name__ == "NAType")
+
+
+def _is_missing(value: Any) -> bool:
+    """True for `pandas.NA` and `pandas.NaT`."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and (value is pandas.NA or value is pandas.NaT)
 
 
 def _whole(value: Any) -> str:
@@ -174,12 +217,13 @@ def _whole(value: Any) -> str:
 
 def _entries(value: Any) -> Iterable[tuple[str, Any]] | None:
     """The values one step below, each with its step; None for a value shown whole."""
-    if isinstance(value, np.ndarray) and value.ndim != 1:
-        flat = zip(np.ndindex(value.shape), _cells(value.ravel()), strict=True)
+    if _is_a(value, {"numpy": ("ndarray",)}) and value.ndim != 1:
+        places = product(*map(range, value.shape))
+        flat = zip(places, _cells(value.ravel()), strict=True)
         cells = ((f"[{', '.join(map(str, at))}]", _Shown(text)) for at, text in flat)
-    elif isinstance(value, COLUMNS):
+    elif _is_a(value, COLUMNS):
         cells = ((f"[{row}]", _Shown(text)) for row, text in enumerate(_cells(value)))
-    elif isinstance(value, TABLES):
+    elif _is_a(value, TABLES):
         cells = (
             (f"[{name!r}][{row}]", _Shown(text))
             for name, column in [*_levels(value), *_columns(value)]
@@ -199,7 +243,7 @@ def _beside(value: Any) -> Iterator[tuple[str, Any]]:
         return
     if rules is not None:
         yield from _type(rules, value)
-    if isinstance(value, (*TABLES, *COLUMNS)):
+    if _is_a(value, TABLES) or _is_a(value, COLUMNS):
         yield from _axes(value)
         bases = [content, *(part.value for part in added if part.is_itself)]
         for plain in bases:

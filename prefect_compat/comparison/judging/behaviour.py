@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from prefect_compat.comparison.judging.findings import ABSENT, Difference, Finding, one_line
-from prefect_compat.comparison.record.record import Record, RecordedStep, unmapped
+from prefect_compat.comparison.record.record import Record, RecordedStep
+from prefect_compat.graph.ids import StepId
 
 # Prefect asks its server for the time of a retry; Dagster waits in its own process.
 WAIT_TOLERANCE_S = 0.5
@@ -58,29 +59,33 @@ def _dependencies(steps: Iterable[RecordedStep]) -> dict[str, set[str]]:
     """The upstream steps of each step, by the names they have in the plan."""
     upstream: dict[str, set[str]] = {}
     for step in steps:
-        upstream.setdefault(unmapped(step.name), set()).update(map(unmapped, step.upstream))
+        upstream.setdefault(step.step.name, set()).update(above.name for above in step.upstream)
     return upstream
 
 
 def _steps(dagster: Iterable[RecordedStep], prefect: Iterable[RecordedStep]) -> Iterator[Finding]:
-    left, right = ({(step.run, step.name): step for step in side} for side in (dagster, prefect))
-    for run, name in sorted({*left} & {*right}):
-        yield from _step(_place(run, name), left[run, name], right[run, name])
-    names = {name for _, name in left} & {name for _, name in right}
-    for run, name in sorted({*left} ^ {*right}):
+    left, right = ({(step.run, step.step): step for step in side} for side in (dagster, prefect))
+    for run, step in sorted({*left} & {*right}, key=_order):
+        yield from _step(_place(run, step), left[run, step], right[run, step])
+    steps = {step for _, step in left} & {step for _, step in right}
+    for run, step in sorted({*left} ^ {*right}, key=_order):
         states = [
-            side[run, name].state if (run, name) in side else ABSENT for side in (left, right)
+            side[run, step].state if (run, step) in side else ABSENT for side in (left, right)
         ]
         # A step that the other side has in no run is already a finding of the graph. The graph
         # knows a mapped step by its name in the plan only, so its instances are compared here.
-        if name in names:
-            yield Finding(Difference.STEP_STATE, f"{name} in run {run + 1}", *states)
-        elif "[" in name:
-            yield Finding(Difference.STEP_STATE, name, *states)
+        if step in steps:
+            yield Finding(Difference.STEP_STATE, f"{step} in run {run + 1}", *states)
+        elif step.mapping_key is not None:
+            yield Finding(Difference.STEP_STATE, str(step), *states)
 
 
-def _place(run: int, name: str) -> str:
-    return name if run == 0 else f"{name} in run {run + 1}"
+def _order(place: tuple[int, StepId]) -> tuple[int, str]:
+    return place[0], str(place[1])
+
+
+def _place(run: int, step: StepId) -> str:
+    return str(step) if run == 0 else f"{step} in run {run + 1}"
 
 
 def _step(place: str, left: RecordedStep, right: RecordedStep) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from prefect_compat.comparison.record.record import (
     RecordedObservation,
     RecordedOutput,
 )
-from prefect_compat.graph.plan import OutputId
+from prefect_compat.graph.ids import OutputId
 
 Described = RecordedOutput | RecordedCheck | RecordedObservation
 

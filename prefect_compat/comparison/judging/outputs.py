@@ -9,7 +9,7 @@ from prefect_compat.comparison.fingerprint.fingerprint import Fingerprint
 from prefect_compat.comparison.judging.described import judge_described
 from prefect_compat.comparison.judging.findings import ABSENT, Difference, Finding
 from prefect_compat.comparison.record.record import RecordedOutput
-from prefect_compat.graph.plan import OutputId, ValueId
+from prefect_compat.graph.ids import OutputId, ValueId
 
 APART = "its own store"
 NOT_APART = "another place"
@@ -138,7 +138,7 @@ def _owner(output: ValueId) -> tuple[str, ...]:
     """
     if isinstance(output, OutputId):
         return ("asset", *output.asset_key)
-    return ("op", str(output.run), output.step, output.output)
+    return ("op", str(output.run), str(output.step), output.output)
 
 
 def _asset(outputs: list[OutputVerdict]) -> AssetVerdict:

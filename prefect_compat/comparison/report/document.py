@@ -13,7 +13,7 @@ def as_document(comparison: Comparison, outcomes: Sequence[Outcome] = ()) -> dic
     """Everything known about the comparison; `outcomes` are those of the failure matrix."""
     verdict = comparison.verdict
     return {
-        "version": 1,
+        "version": 2,  # since 2, a step is `{"name", "mapping_key"}`
         "holds": verdict.holds,
         "identical": verdict.identical,
         **_comparison(comparison),

@@ -9,7 +9,7 @@ from prefect_compat.comparison.record.record import (
     RecordedOutput,
     RecordedStep,
 )
-from prefect_compat.graph.plan import CheckId, OutputId
+from prefect_compat.graph.ids import CheckId, OutputId, StepId
 
 
 def output(asset: str, day: str | None, digest: str, kind: str = "table") -> RecordedOutput:
@@ -27,9 +27,15 @@ def record(orchestrator: str) -> Record:
     return Record(
         orchestrator,
         steps=(
-            RecordedStep(0, "a", "succeeded", started_s=1.5, ended_s=2.5),
+            RecordedStep(0, StepId("a"), "succeeded", started_s=1.5, ended_s=2.5),
             RecordedStep(
-                0, "b", "succeeded", ("a",), 2, (1.0,), errors=(("ValueError", "not yet"),)
+                0,
+                StepId("b"),
+                "succeeded",
+                (StepId("a"),),
+                2,
+                (1.0,),
+                errors=(("ValueError", "not yet"),),
             ),
         ),
         outputs=(output("a", "2016-03-08", "aa"), output("b", None, "bb")),

@@ -19,8 +19,9 @@ def test_the_same_on_both_sides(tmp_path: Path) -> None:
         kept = tmp_path / "kept" / side / "store"
         assert (kept / "total" / "2016-05-10").read_text() == "sum\n6\n"
         record = json.loads((tmp_path / "kept" / f"{side}.json").read_text())
-        steps = [(step["name"], step["state"], step["upstream"]) for step in record["steps"]]
-        assert steps == [("numbers", "succeeded", []), ("total", "succeeded", ["numbers"])]
+        steps = [(step["step"], step["state"], step["upstream"]) for step in record["steps"]]
+        numbers, total = ({"name": name, "mapping_key": None} for name in ("numbers", "total"))
+        assert steps == [(numbers, "succeeded", []), (total, "succeeded", [numbers])]
     assert not (tmp_path / "home").exists()
 
 
@@ -29,9 +30,12 @@ def test_mapped_steps_are_compared_by_what_they_depend_on(tmp_path: Path) -> Non
     assert found.returncode == 0, found.stdout + found.stderr
     for side in ("dagster", "prefect"):
         record = json.loads((tmp_path / "kept" / f"{side}.json").read_text())
-        upstream = {step["name"]: step["upstream"] for step in record["steps"]}
+        upstream = {
+            (step["step"]["name"], step["step"]["mapping_key"]): step["upstream"]
+            for step in record["steps"]
+        }
         assert len(upstream) == 1 + 3 + 3 + 1
-        assert all(upstream[name] for name in upstream if name != "mapped.parts")
+        assert all(upstream[place] for place in upstream if place != ("mapped.parts", None))
 
 
 def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:

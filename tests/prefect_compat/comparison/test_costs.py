@@ -6,14 +6,21 @@ import pytest
 
 from prefect_compat.comparison.costs import Figure, summarise
 from prefect_compat.comparison.record.record import Cost, Record, RecordedStep
+from prefect_compat.graph.ids import StepId
 
 
 def record(side: str, wall_s: float, warm_s: float | None = None) -> Record:
     first = RecordedStep(
-        0, "a", "succeeded", started_s=10.0, ended_s=10.0 + wall_s, function_s=0.2, storage_s=0.1
+        0,
+        StepId("a"),
+        "succeeded",
+        started_s=10.0,
+        ended_s=10.0 + wall_s,
+        function_s=0.2,
+        storage_s=0.1,
     )
     again = replace(first, run=1, function_s=0.3)
-    never = RecordedStep(0, "b", "not started", ("a",), 0)
+    never = RecordedStep(0, StepId("b"), "not started", (StepId("a"),), 0)
     return Record(side, (first, again, never), (), (), (), Cost(wall_s, 1.0, 0.5, 2.0, 100, warm_s))
 
 

@@ -17,7 +17,7 @@ from prefect_compat.comparison.record.record import (
 )
 from prefect_compat.comparison.verdict import judge
 from prefect_compat.errors import ComparisonError
-from prefect_compat.graph.plan import OutputId, StepOutputId, parse_value_id
+from prefect_compat.graph.ids import OutputId, StepId, StepOutputId, parse_value_id
 from tests.prefect_compat.comparison.records import (
     DAGSTER,
     FIRST,
@@ -72,7 +72,9 @@ def test_the_same_is_the_same() -> None:
             "step on one side only: b: dagster has the step, prefect has nothing",
         ),
         (
-            replace(PREFECT, steps=(A, B, RecordedStep(1, "b", "succeeded", ("a",)))),
+            replace(
+                PREFECT, steps=(A, B, RecordedStep(1, StepId("b"), "succeeded", (StepId("a"),)))
+            ),
             Difference.STEP_STATE,
             "different step state: b in run 2: dagster has nothing, prefect has succeeded",
         ),
@@ -82,7 +84,7 @@ def test_the_same_is_the_same() -> None:
             "dependency on one side only: a -> b: dagster has the dependency, prefect has nothing",
         ),
         (
-            replace(PREFECT, steps=(replace(A, upstream=("b",)), B)),
+            replace(PREFECT, steps=(replace(A, upstream=(StepId("b"),)), B)),
             Difference.EDGE,
             "dependency on one side only: b -> a: dagster has nothing, prefect has the dependency",
         ),
@@ -297,10 +299,12 @@ def test_the_differing_columns_are_named() -> None:
 
 
 def test_a_mapped_step_is_compared_by_what_it_became() -> None:
-    mapped = (A, replace(B, name="b[x]"))
+    mapped = (A, replace(B, step=StepId("b", "x")))
     dagster = replace(DAGSTER, steps=mapped)
     assert judge(dagster, replace(PREFECT, steps=mapped)).holds
-    (finding,) = judge(dagster, replace(PREFECT, steps=(A, replace(B, name="b[y]")))).findings[:1]
+    (finding,) = judge(
+        dagster, replace(PREFECT, steps=(A, replace(B, step=StepId("b", "y"))))
+    ).findings[:1]
     assert finding.place == "b[x]"
 
 
@@ -338,13 +342,15 @@ def test_an_output_s_text_form_is_reversible(path: tuple[str, ...], partition: s
 def test_an_op_output_s_text_form_is_reversible(
     run: int, step: str, output: str, mapping_key: str | None
 ) -> None:
-    value_id = StepOutputId(run, step, output, mapping_key)
+    value_id = StepOutputId(run, StepId(step), output, mapping_key)
     assert parse_value_id(str(value_id)) == value_id
 
 
 def test_the_verdict_counts_its_outputs_and_steps() -> None:
     outputs = (FIRST, SECOND, replace(output("c", None, ""), fingerprint=NO_CONTENT))
-    dagster = replace(DAGSTER, outputs=outputs, steps=(A, B, RecordedStep(1, "a", "succeeded")))
+    dagster = replace(
+        DAGSTER, outputs=outputs, steps=(A, B, RecordedStep(1, StepId("a"), "succeeded"))
+    )
     prefect = replace(
         PREFECT,
         outputs=(output("a", "2016-03-08", "ax"), *outputs[1:], output("d", None, "dd")),

@@ -6,7 +6,7 @@ import pandas as pd
 
 from prefect_compat.comparison.diff.rows import Cell, differing_rows
 from prefect_compat.comparison.diff.text_rows import text_rows
-from prefect_compat.graph.plan import OutputId
+from prefect_compat.graph.ids import OutputId
 from tests.prefect_compat.comparison.totals import ONE_DAY, compare
 
 OUTPUT = OutputId(("a",), None)

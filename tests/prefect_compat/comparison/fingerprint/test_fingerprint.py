@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_compat.comparison.fingerprint import known_types as module
@@ -111,19 +111,16 @@ DOCUMENTS = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text() | st.integers(), DOCUMENTS))
 def test_the_order_of_keys_is_not_content(document: dict[Any, Any]) -> None:
     assert fingerprint(dict(reversed(document.items()))).same_as(fingerprint(document))
 
 
-@settings(deadline=None)
 @given(st.lists(st.text() | st.integers() | st.binary(), unique=True))
 def test_the_order_of_a_set_is_not_content(entries: list[Any]) -> None:
     assert fingerprint(set(entries)).same_as(fingerprint({*reversed(entries)}))
 
 
-@settings(deadline=None)
 @given(DOCUMENTS, DOCUMENTS)
 def test_containers_differ_as_their_entries_do(left: Any, right: Any) -> None:
     inner = fingerprint(left).digest == fingerprint(right).digest
@@ -131,7 +128,6 @@ def test_containers_differ_as_their_entries_do(left: Any, right: Any) -> None:
         assert fingerprint(wrap(left)).same_as(fingerprint(wrap(right))) == inner
 
 
-@settings(deadline=None)
 @given(DOCUMENTS)
 def test_a_container_is_not_its_only_entry(value: Any) -> None:
     found = {fingerprint(made).digest for made in (value, [value], (value,), {"k": value})}

@@ -7,6 +7,8 @@ import pytest
 from prefect_compat.comparison.judging.behaviour import failure_of, judge_behaviour
 from prefect_compat.comparison.judging.findings import Difference, Finding, one_line
 from prefect_compat.comparison.record.record import Record, RecordedStep
+from prefect_compat.engine.dagster_port.graph import parse_step_key
+from prefect_compat.graph.ids import StepId
 from tests.prefect_compat.comparison.records import DAGSTER, PREFECT, A, B
 
 D = Difference
@@ -17,7 +19,7 @@ def steps(*entries: RecordedStep, error: str | None = None) -> Record:
 
 
 def step(name: str, state: str = "succeeded", run: int = 0, **facts: object) -> RecordedStep:
-    return replace(RecordedStep(run, name, state), **facts)  # type: ignore[arg-type]
+    return replace(RecordedStep(run, parse_step_key(name), state), **facts)  # type: ignore[arg-type]
 
 
 def findings(left: Record, right: Record) -> list[Finding]:
@@ -93,25 +95,25 @@ def test_steps_of_one_side_are_named_in_order() -> None:
 
 
 def test_dependencies_are_compared_over_all_runs() -> None:
-    left = steps(step("a"), step("c"), step("b", upstream=("a",)), step("b", run=1))
-    right = steps(step("a"), step("c"), step("b", upstream=("c",)), step("b", run=1))
+    left = steps(step("a"), step("c"), step("b", upstream=(StepId("a"),)), step("b", run=1))
+    right = steps(step("a"), step("c"), step("b", upstream=(StepId("c"),)), step("b", run=1))
     assert findings(left, right) == [
         Finding(D.EDGE, "a -> b", "the dependency", "nothing"),
         Finding(D.EDGE, "c -> b", "nothing", "the dependency"),
     ]
-    later = steps(step("a"), step("c"), step("b"), step("b", run=1, upstream=("a",)))
+    later = steps(step("a"), step("c"), step("b"), step("b", run=1, upstream=(StepId("a"),)))
     assert findings(left, later) == []
 
 
 def test_a_dependency_on_a_missing_step_is_no_second_finding() -> None:
-    left = steps(step("a"), step("b", upstream=("a",)))
+    left = steps(step("a"), step("b", upstream=(StepId("a"),)))
     assert findings(left, steps(step("b"))) == [Finding(D.STEP, "a", "the step", "nothing")]
 
 
 def test_a_mapped_step_has_one_place_in_the_graph_and_one_of_its_own() -> None:
     def side(*keys: str) -> Record:
-        mapped = (step(f"m[{key}]", upstream=("a",)) for key in keys)
-        end = step("end", upstream=tuple(f"m[{key}]" for key in keys))
+        mapped = (step(f"m[{key}]", upstream=(StepId("a"),)) for key in keys)
+        end = step("end", upstream=tuple(StepId("m", key) for key in keys))
         return steps(step("a"), *mapped, end)
 
     assert findings(side("x", "y"), side("x", "y")) == []

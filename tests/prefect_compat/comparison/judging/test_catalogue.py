@@ -11,7 +11,7 @@ from prefect_compat.comparison.judging.catalogue import (
 )
 from prefect_compat.comparison.judging.described import judge_checks, judge_observations
 from prefect_compat.comparison.judging.findings import Difference, Finding
-from prefect_compat.graph.plan import CheckId, OutputId
+from prefect_compat.graph.ids import CheckId, OutputId
 from tests.prefect_compat.comparison.records import DAGSTER, FIRST, PREFECT, SECOND, SEEN, check
 
 D = Difference

@@ -14,7 +14,7 @@ from prefect_compat.comparison.judging.outputs import (
     judge_outputs,
 )
 from prefect_compat.comparison.record.record import NO_CONTENT, RecordedOutput
-from prefect_compat.graph.plan import OutputId, StepOutputId, ValueId
+from prefect_compat.graph.ids import OutputId, StepOutputId, ValueId
 from tests.prefect_compat.comparison.records import output
 
 O = OutputOutcome  # noqa: E741

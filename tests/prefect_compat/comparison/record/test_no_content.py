@@ -13,7 +13,7 @@ from prefect_compat.comparison.sources.derived_flow import record_prefect
 from prefect_compat.comparison.sources.side import Meter, SideTask
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.comparison.verdict import judge
-from prefect_compat.graph.plan import StepOutputId
+from prefect_compat.graph.ids import StepId, StepOutputId
 from prefect_compat.graph.project import Project
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -100,9 +100,9 @@ def test_each_output_of_an_op_is_compared_a_dynamic_one_by_its_key(tmp_path: Pat
     found = comparison(tmp_path, *sides)
     assert found.verdict.holds, found.verdict.findings
     assert {entry.output for entry in found.dagster.outputs} == {
-        StepOutputId(0, "one", "result"),
-        StepOutputId(0, "several", "result", "a"),
-        StepOutputId(0, "several", "result", "b"),
+        StepOutputId(0, StepId("one"), "result"),
+        StepOutputId(0, StepId("several"), "result", "a"),
+        StepOutputId(0, StepId("several"), "result", "b"),
     }
     assert (found.verdict.identical, found.verdict.compared) == (3, 3)
     assert found.dagster.files == found.prefect.files

@@ -8,14 +8,17 @@ import pytest
 from prefect_compat.comparison.costs import Figure
 from prefect_compat.comparison.record.record import Record, RecordedStep
 from prefect_compat.comparison.report.charts import Bar, bars, span_s, timeline
+from prefect_compat.graph.ids import StepId
 from tests.prefect_compat.comparison.records import DAGSTER
 
 FIRST = RecordedStep(
-    0, "a", "succeeded", started_s=100.0, ended_s=102.0, function_s=0.5, storage_s=0.25
+    0, StepId("a"), "succeeded", started_s=100.0, ended_s=102.0, function_s=0.5, storage_s=0.25
 )
 AGAIN = replace(FIRST, run=1, started_s=103.0, ended_s=103.5, function_s=3.0)
-EARLY = RecordedStep(0, "z<&", "failed", attempts=2, started_s=99.0, ended_s=99.0, function_s=0.0)
-NEVER = RecordedStep(0, "never_ran_and_has_a_long_name", "not started", attempts=0)
+EARLY = RecordedStep(
+    0, StepId("z<&"), "failed", attempts=2, started_s=99.0, ended_s=99.0, function_s=0.0
+)
+NEVER = RecordedStep(0, StepId("never_ran_and_has_a_long_name"), "not started", attempts=0)
 
 
 def record(*steps: RecordedStep) -> Record:
@@ -75,7 +78,7 @@ def test_a_timeline_without_a_started_step_is_empty() -> None:
 
 
 def test_a_timeline_tells_the_first_fifty_steps_in_words() -> None:
-    many = [replace(FIRST, name=f"s{number}") for number in range(60)]
+    many = [replace(FIRST, step=StepId(f"s{number}")) for number in range(60)]
     label = ET.fromstring(timeline(record(*many), 2.0)).attrib["aria-label"]
     assert label.count(" from ") == 50
     assert label.endswith(", s49 from 0.00 to 2.00 seconds.")
@@ -83,7 +86,7 @@ def test_a_timeline_tells_the_first_fifty_steps_in_words() -> None:
 
 def test_names_of_27_letters_are_whole() -> None:
     for length, shown in ((27, "x" * 27), (28, "x" * 11 + "…" + "x" * 15)):
-        svg = timeline(record(replace(FIRST, name="x" * length)), 1.0)
+        svg = timeline(record(replace(FIRST, step=StepId("x" * length))), 1.0)
         (label,) = (text for text in elements(svg, "text") if text.attrib["class"] == "name")
         assert "".join(label.itertext()) == "x" * length + shown
 

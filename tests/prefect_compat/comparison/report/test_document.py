@@ -48,7 +48,7 @@ def test_the_verdict_is_there_with_its_counts() -> None:
         *("version", "holds", "identical", "failures"),
         *("work", "dagster", "prefect", "verdict", "rows", "costs"),
     }
-    assert (found["version"], found["holds"], found["identical"]) == (1, False, 1)
+    assert (found["version"], found["holds"], found["identical"]) == (2, False, 1)
     assert found["verdict"] == VERDICT
     assert found["failures"] == []
     assert found["dagster"]["orchestrator"] == DAGSTER.orchestrator

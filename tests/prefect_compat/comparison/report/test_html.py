@@ -27,7 +27,7 @@ from prefect_compat.comparison.record.record import (
 from prefect_compat.comparison.report.html import comparison_page
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.comparison.verdict import judge
-from prefect_compat.graph.plan import OutputId
+from prefect_compat.graph.ids import OutputId, StepId
 from prefect_compat.graph.project import Project
 from prefect_compat.lineage.graph import read_lineage
 from tests.prefect_compat.comparison.records import DAGSTER, FIRST, PREFECT, SECOND
@@ -45,10 +45,21 @@ def record(side: str, days: list[str] = DAYS, digest: str = "aa") -> Record:
         side,
         steps=(
             RecordedStep(
-                0, "raw_log", "succeeded", (), 1, (), 100.0, 101.0, function_s=0.5, storage_s=0.2
+                0,
+                StepId("raw_log"),
+                "succeeded",
+                (),
+                1,
+                (),
+                100.0,
+                101.0,
+                function_s=0.5,
+                storage_s=0.2,
             ),
-            RecordedStep(0, "metrics", "failed", ("raw_log",), 2, (1.0,), 101.0, 103.5),
-            RecordedStep(0, "trial_summary", "not started", ("metrics",), 0),
+            RecordedStep(
+                0, StepId("metrics"), "failed", (StepId("raw_log"),), 2, (1.0,), 101.0, 103.5
+            ),
+            RecordedStep(0, StepId("trial_summary"), "not started", (StepId("metrics"),), 0),
         ),
         outputs=tuple(RecordedOutput(out, Fingerprint("table", digest, (2, 3))) for out in outputs),
         checks=(),

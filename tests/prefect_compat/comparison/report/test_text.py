@@ -11,7 +11,7 @@ from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.judging.outputs import NOT_APART_REMEDY
 from prefect_compat.comparison.record.record import NO_CONTENT
 from prefect_compat.comparison.report.text import describe, describe_matrix
-from prefect_compat.graph.plan import OutputId, StepOutputId
+from prefect_compat.graph.ids import OutputId, StepId, StepOutputId
 from tests.prefect_compat.comparison.records import DAGSTER, FIRST, PREFECT, SECOND, B, output
 from tests.prefect_compat.comparison.report.compared import WORK, compared, costs
 
@@ -119,7 +119,7 @@ def test_outputs_are_called_by_their_partitions(partition: str | None, noun: str
 
 
 def test_outputs_of_ops_are_outputs() -> None:
-    ops = (replace(FIRST, output=StepOutputId(0, "one", "result")), SECOND)
+    ops = (replace(FIRST, output=StepOutputId(0, StepId("one"), "result")), SECOND)
     sides = [replace(side, outputs=ops, materialized=(("b", 1),)) for side in (DAGSTER, PREFECT)]
     assert closing(compared(*sides)).endswith("for 2 of 2 outputs.")
 

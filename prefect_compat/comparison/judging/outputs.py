@@ -15,13 +15,13 @@ APART = "its own store"
 NOT_APART = "another place"
 NOT_APART_REMEDY = (
     "An output that is not kept apart lies outside its side's store: both sides wrote to one"
-    " place. Name the variable that says where it is stored (--store-env), or let the IO manager"
+    " place. Name the variable that sets its storage location (--store-env), or let the IO manager"
     ' read its place from one: dg.EnvVar("MY_STORE").'
 )
 
 
 class OutputOutcome(StrEnum):
-    """What the comparison says of one output, the worst outcome first."""
+    """The possible outcomes of one output, the worst first."""
 
     ONLY_DAGSTER = "only under Dagster"
     ONLY_PREFECT = "only under Prefect"

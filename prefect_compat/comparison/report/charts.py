@@ -46,8 +46,8 @@ def timeline(record: Record, span_s: float) -> str:
     for row, name in enumerate(names):
         y = AXIS + ROW * row
         body.append(_label(name, y))
-        found = [step for step in record.steps if step.name == name]
-        body += [_step(step, origin, scale, y, record.orchestrator) for step in found]
+        runs = [step for step in record.steps if step.name == name]
+        body += [_step(step, origin, scale, y, record.orchestrator) for step in runs]
     words = ", ".join(_in_words(step, origin) for step in started[:SPOKEN])
     return _svg(height, f"Timeline of {record.orchestrator}: {words}.", body)
 

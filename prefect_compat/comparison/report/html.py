@@ -126,8 +126,8 @@ def _status(outcome: OutputOutcome) -> Status:
 def _legend(lines: Iterable[Line]) -> list[Status]:
     """The statuses in the table, the best first."""
     order = ["good", "bare", "none", "warn", "bad"]
-    found = {cell.status for line in lines for cell in line.cells}
-    return sorted(found, key=lambda status: (order.index(status.level), status.word))
+    statuses = {cell.status for line in lines for cell in line.cells}
+    return sorted(statuses, key=lambda status: (order.index(status.level), status.word))
 
 
 def _statuses(lineage: Lineage, assets: Iterable[AssetVerdict]) -> dict[NodeId, Status]:

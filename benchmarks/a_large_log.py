@@ -120,7 +120,10 @@ def main() -> None:
 
 
 def _ratio(
-    results: dict[tuple[int, str], list[Run]], of: tuple[int, str], to: tuple[int, str], field: str
+    results: dict[tuple[int, str], list[Run]],
+    of: tuple[int, str],
+    to: tuple[int, str],
+    field: str,
 ) -> float | None:
     if of not in results or to not in results:
         return None

@@ -131,7 +131,7 @@ def test_rows_that_did_not_get_into_a_file_are_noticed_and_nothing_is_published(
     small_pieces()
     plan = ingest.plan_parts
     monkeypatch.setattr(ingest, "plan_parts", lambda *args: list(plan(*args))[:-1])
-    with pytest.raises(DataError, match="has 300 rows, of which 298 were kept"):
+    with pytest.raises(DataError, match="stored 298 rows, expected the CSV's 300"):
         open_log(log(csv_bytes(SPREAD)), cache=tmp_path / "cache")
     assert files_in(tmp_path / "cache") == []
 

@@ -76,7 +76,7 @@ def test_missing_misspelt_and_duplicate_columns_are_named_together() -> None:
     header.remove("closed_at")
     refused(
         csv_bytes(header=header),
-        r"3 faults: column 'urgency' stands 2 times;"
+        r"3 faults: column 'urgency' occurs 2 times;"
         r" column 'incident_state' is missing \('incidentstate'\?\);"
         r" column 'closed_at' is missing",
     )
@@ -97,7 +97,7 @@ def test_a_date_that_is_none_is_named_with_row_and_column(text: str) -> None:
     rows = [{}, {}, {"resolved_at": text}]
     refused(
         csv_bytes(rows),
-        rf"log.csv: 1 faults: row 3, column resolved_at: found '{text}', expected a date like",
+        rf"log.csv: 1 fault: row 3, column resolved_at: found '{text}', expected a date like",
     )
 
 
@@ -124,7 +124,7 @@ def test_all_faults_are_counted_and_the_first_shown() -> None:
 
 def test_a_row_with_too_few_fields_is_named() -> None:
     content = csv_bytes([{}, {}]) + b"INC1,New,true\n"
-    refused(content, "1 faults: row 3, has 3 fields, expected 36")
+    refused(content, "1 fault: row 3, has 3 fields, expected 36")
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xef\xbb\xbf\n"])

@@ -166,7 +166,7 @@ def _fetch_http(url: str, part: Path, limits: DownloadLimits) -> str | None:
     except (requests.RequestException, HTTPError, ValueError) as error:
         fault = SourceError(
             f"{printable(url)}: cannot be fetched: {_reason(error)}. Check the address in"
-            " TICKET_EVENT_LOG, and where the server redirects it to."
+            " TICKET_EVENT_LOG, and the redirects of its server."
         )
     if fault:
         raise fault  # raised here, so that its traceback has no text of the libraries

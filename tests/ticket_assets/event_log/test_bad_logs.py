@@ -92,7 +92,7 @@ def with_method(method: int) -> bytes:
 
 
 def bad_date(text: str) -> tuple[bytes, str]:
-    """Of `closed_at`, by which the rows are sorted into days."""
+    """Faults of `closed_at`, which assigns the rows to days."""
     return row(closed_at=text), (
         f"1 fault: row 2, column closed_at: found '{text}', expected a date like 29/2/2016 01:16."
     )
@@ -465,7 +465,7 @@ def refused(path: Path, cache: Path) -> str:
 
 
 def holds(words: str, expected: str) -> bool:
-    """Whether the parts of `expected`, between its `.*`, stand in the words in their order."""
+    """True if the parts of `expected`, split at `.*`, occur in the message in this order."""
     for part in expected.split(".*"):
         _, found, words = words.partition(part)
         if not found:

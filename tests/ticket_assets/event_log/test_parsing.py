@@ -82,7 +82,7 @@ def test_missing_misspelt_and_duplicate_columns_are_named_together() -> None:
     )
 
 
-def test_the_damaged_copy_that_circulates_is_refused_with_those_words() -> None:
+def test_the_damaged_copy_that_circulates_is_named() -> None:
     header = renamed("incident_state", "ident_state")
     header[header.index("subcategory")] = "category"
     refused(csv_bytes(header=header), "damaged copy .* search-and-replace took the prefixes away")
@@ -93,7 +93,7 @@ def test_the_damaged_copy_that_circulates_is_refused_with_those_words() -> None:
     ["31/2/2016 10:00", "29/2/2015 10:00", "1/13/2016 10:00", "0/1/2016 10:00", "1/1/2016 24:00",
      "1/1/2016 10:60", "2016-01-01 00:00", "1/1/16 10:00", " 1/1/2016 10:00", "1/1/2016", ""],
 )  # fmt: skip
-def test_a_date_that_is_none_is_named_with_row_and_column(text: str) -> None:
+def test_an_impossible_date_is_named_with_row_and_column(text: str) -> None:
     rows = [{}, {}, {"resolved_at": text}]
     refused(
         csv_bytes(rows),
@@ -174,6 +174,6 @@ def test_text_comes_back_as_the_csv_module_reads_it(rows: list[dict[str, str]]) 
     ]
     table = parse_csv(content.encode(), "log.csv")
     for column in ("location", "vendor", "u_symptom"):
-        found = table[column].to_pylist()
+        values = table[column].to_pylist()
         quoted = [row[column] for row in expected]
-        assert found == quoted
+        assert values == quoted

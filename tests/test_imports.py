@@ -207,6 +207,24 @@ def test_the_evaluation_knows_no_orchestrator(root: Path) -> None:
             assert not packages(path) & ORCHESTRATORS, path
 
 
+def test_the_examples_know_neither_the_tickets_nor_each_other(root: Path) -> None:
+    for path in (root / "examples").rglob("*.py"):
+        assert "ticket_assets" not in packages(path), path
+        others = {
+            name
+            for name in imported(path)
+            if name.startswith(("examples.iris_assets", "examples.taxi_assets"))
+            and path.parent.name not in name
+        }
+        assert not others, path
+        assert not {name for name in imported(path) if "ticket_flow" in name}, path
+
+
+def test_the_deployment_needs_no_tools(root: Path) -> None:
+    for path in (root / "deployment").rglob("*.py"):
+        assert not packages(path) & {"tools", "tests", "benchmarks"}, path
+
+
 @pytest.mark.parametrize("package", ROOMS)
 def test_nothing_points_back_up(root: Path, package: str) -> None:
     order = ROOMS[package]

@@ -257,7 +257,7 @@ def metrics_are_finite(
     return _verdict(
         context,
         faults,
-        "Every day has one row, with finite errors where it had tickets.",
+        "Every day has one row, with finite errors if it had tickets.",
         empty_days=int((metrics["num_obs"] == 0).sum()),
     )
 

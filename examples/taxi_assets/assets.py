@@ -68,7 +68,8 @@ class CleanConfig(dg.Config):
 @dg.asset(group_name=GROUP, kinds={"csv"}, code_version="1")
 def trip_files(config: TripsConfig, source: TripFiles) -> dg.MaterializeResult[list[str]]:
     """The files of trips: those that match the pattern, or generated ones, one a day."""
-    files = source.matching_files() if source.pattern else _generate(Path(source.folder), config)
+    folder = Path(source.folder)
+    files = source.matching_files() if source.pattern else _generate(folder, config)
     if not files:
         raise dg.Failure(
             f"TAXI_TRIPS: no file matches {source.pattern}. Correct the pattern, or unset it to"

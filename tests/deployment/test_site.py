@@ -35,7 +35,7 @@ def test_a_broken_link_is_named(tmp_path: Path) -> None:
     )
     (tmp_path / "b.html").write_text("<p></p>")
     assert list(broken_links(tmp_path)) == [
-        "a.html: b.html#there: there is no such place",
+        "a.html: b.html#there: the page has no such anchor",
         "a.html: c.html: there is no such file",
         "a.html: d.png: there is no such file",
     ]

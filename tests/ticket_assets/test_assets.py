@@ -22,6 +22,7 @@ def small_log(tmp_path: Path) -> str:
     return str(write_log(tmp_path / "log.csv", rows))
 
 
+@pytest.mark.usefixtures("instance")  # Dagster looks at the process's last one, dead or alive
 def test_the_code_location_declares_these() -> None:
     from ticket_assets.definitions import defs
 

@@ -1,4 +1,4 @@
-"""The schedule's ticks, and what a webhook is told: by a real HTTP server on loopback."""
+"""The schedule's ticks, and the sensors' notices to a real HTTP server on loopback."""
 
 import re
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ from ticket_assets.settings import Settings
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    """On disk: a schedule's context opens its instance by reference."""
-    with dg.instance_for_test() as found:
-        yield found
+    """An instance on disk: a schedule's context opens its instance by reference."""
+    with dg.instance_for_test() as on_disk:
+        yield on_disk
 
 
 def settings(tmp_path: Path, url: str, event_log: str = "sample") -> Settings:
@@ -32,7 +32,7 @@ def settings(tmp_path: Path, url: str, event_log: str = "sample") -> Settings:
     )
 
 
-def test_a_run_that_succeeds_is_told_with_its_day_figures_and_link(
+def test_the_notice_of_success_has_day_figures_and_link(
     tmp_path: Path, instance: dg.DagsterInstance, webhook: Webhook
 ) -> None:
     run_and_notify(settings(tmp_path, webhook.url), "2016-03-08", instance)
@@ -44,7 +44,7 @@ def test_a_run_that_succeeds_is_told_with_its_day_figures_and_link(
     assert link == f"<http://127.0.0.1:3000/runs/{run.run_id}|Open the run>"
 
 
-def test_a_range_is_told_by_its_ends_and_the_median(
+def test_the_notice_of_a_range_has_its_ends_and_the_median(
     tmp_path: Path, instance: dg.DagsterInstance, webhook: Webhook
 ) -> None:
     run_and_notify(settings(tmp_path, webhook.url), "2016-03-05...2016-03-08", instance)
@@ -53,7 +53,7 @@ def test_a_range_is_told_by_its_ends_and_the_median(
     assert "rows scored on 4 days, median MAE" in text
 
 
-def test_a_run_that_fails_is_told_with_what_was_wrong(
+def test_the_notice_of_failure_has_the_fault(
     tmp_path: Path, instance: dg.DagsterInstance, webhook: Webhook
 ) -> None:
     log = write_log(tmp_path / "log.csv", [{"active": "<maybe>"}])
@@ -64,7 +64,7 @@ def test_a_run_that_fails_is_told_with_what_was_wrong(
     assert "column active: found '&lt;maybe&gt;'" in text
 
 
-def test_without_an_address_nothing_is_sent_and_the_sensor_says_so(
+def test_without_an_address_the_sensor_sends_nothing_and_gives_the_reason(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     skipped = run_and_notify(settings(tmp_path, ""), "2016-03-08", instance)
@@ -85,11 +85,11 @@ class TestTheSchedule:
             scheduled_execution_time=now,
             repository_def=build_definitions(SETTINGS).get_repository_def(),
         )
-        found = oldest_day_first(DAYS).evaluate_tick(context)
-        self.skip_message = found.skip_message
-        return [str(request.partition_key) for request in found.run_requests or ()]
+        evaluated = oldest_day_first(DAYS).evaluate_tick(context)
+        self.skip_message = evaluated.skip_message
+        return [str(request.partition_key) for request in evaluated.run_requests or ()]
 
-    def test_a_tick_asks_for_the_oldest_days_not_yet_evaluated(
+    def test_a_tick_requests_the_oldest_days_without_an_evaluation(
         self, tmp_path: Path, instance: dg.DagsterInstance
     ) -> None:
         keys = DAYS.get_partition_keys()
@@ -97,7 +97,7 @@ class TestTheSchedule:
         run_dagster(build_definitions(settings(tmp_path, "")), "2016-02-29...2016-03-03", instance)
         assert self.tick(instance) == keys[4 : 4 + DAYS_PER_TICK]
 
-    def test_a_day_that_is_being_evaluated_is_not_asked_for_again(
+    def test_a_day_that_is_running_is_not_requested_again(
         self, tmp_path: Path, instance: dg.DagsterInstance
     ) -> None:
         job = build_definitions(settings(tmp_path, "")).resolve_job_def(JOB)
@@ -109,7 +109,9 @@ class TestTheSchedule:
         instance.report_dagster_event(started, run.run_id)
         assert self.tick(instance)[:2] == ["2016-03-01", "2016-03-02"]
 
-    def test_when_every_day_is_evaluated_it_says_so(self, instance: dg.DagsterInstance) -> None:
+    def test_when_every_day_is_evaluated_the_tick_is_skipped(
+        self, instance: dg.DagsterInstance
+    ) -> None:
         for day in DAYS.get_partition_keys():
             instance.report_runless_asset_event(
                 dg.AssetMaterialization("trial_summary", partition=day)

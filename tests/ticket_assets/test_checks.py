@@ -30,9 +30,9 @@ class TestChecksFindPlantedFaults:
         }
 
     def test_a_column_of_the_wrong_type(self, products: dict[str, pd.DataFrame]) -> None:
-        found = raw_log_schema(CONTEXT, products["raw_log"].astype({"sys_mod_count": "float64"}))
-        assert not found.passed
-        assert "column sys_mod_count, expected int64, found float64" in str(found.description)
+        result = raw_log_schema(CONTEXT, products["raw_log"].astype({"sys_mod_count": "float64"}))
+        assert not result.passed
+        assert "column sys_mod_count, expected int64, found float64" in str(result.description)
         assert not raw_log_schema(CONTEXT, products["raw_log"].drop(columns="vendor")).passed
 
     def test_a_sample_of_other_rows_or_of_too_few(self, products: dict[str, pd.DataFrame]) -> None:
@@ -54,9 +54,9 @@ class TestChecksFindPlantedFaults:
 
     @pytest.mark.parametrize(("ratio", "passes"), [(None, True), (1.2, True), (1.8, False)])
     def test_drift(self, ratio: float | None, passes: bool) -> None:
-        found = no_drift({"drift": {"ratio": ratio}})
-        assert found.passed is passes
-        assert found.severity is dg.AssetCheckSeverity.WARN
+        result = no_drift({"drift": {"ratio": ratio}})
+        assert result.passed is passes
+        assert result.severity is dg.AssetCheckSeverity.WARN
 
 
 def test_an_unknown_priority_is_warned_of_and_gets_the_default(

@@ -55,7 +55,7 @@ def test_two_ranges_of_days_in_one_process(tmp_path: Path) -> None:
             if spec.partitions_def
         }
         assert len(of_checks) == 6
-        assert all(found == days for found in of_checks.values())
+        assert all(keys == days for keys in of_checks.values())
         of_job = defs.resolve_job_def(JOB).partitions_def
         assert of_job is not None
         assert of_job.get_partition_keys() == days
@@ -109,17 +109,17 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_no_module_but_the_definitions_does_anything_when_it_is_imported(root: Path) -> None:
-    found = python(IMPORTED, TICKET_FIRST_DAY="nonsense", TICKET_STORE="ftp://nonsense")
-    assert found.returncode == 0, found.stderr
+    done = python(IMPORTED, TICKET_FIRST_DAY="nonsense", TICKET_STORE="ftp://nonsense")
+    assert done.returncode == 0, done.stderr
     files = [path for path in (root / "ticket_assets").rglob("*.py") if path.stem != "__init__"]
     packages = len(list((root / "ticket_assets").glob("*/__init__.py")))
-    assert int(found.stdout) == len(files) - 1 + packages
+    assert int(done.stdout) == len(files) - 1 + packages
 
 
 def test_importing_the_definitions_reads_the_settings_and_warns_of_nothing() -> None:
     code = "from ticket_assets.definitions import defs; defs.get_repository_def()"
-    found = python(code)
-    assert (found.returncode, found.stderr) == (0, "")
+    done = python(code)
+    assert (done.returncode, done.stderr) == (0, "")
     refused = python(code, TICKET_FIRST_DAY="nonsense")
     assert "SettingError: TICKET_FIRST_DAY is 'nonsense'" in refused.stderr
 

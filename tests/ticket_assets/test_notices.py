@@ -11,14 +11,14 @@ from ticket_assets.notices import Notice, deliver, summarize_metrics
 NOTICE = Notice(JOB, "2016-03-08", "Prefect", True, "http://127.0.0.1:4200/runs/1")
 
 
-def test_a_webhook_that_is_busy_is_tried_again(webhook: Webhook) -> None:
+def test_a_busy_webhook_is_tried_again(webhook: Webhook) -> None:
     webhook.statuses = [503, 429, 200]
     assert deliver(NOTICE, webhook.url, pytest.fail)
     assert len(webhook.bodies) == 3
 
 
 @pytest.mark.parametrize("status", [404, 500])
-def test_a_webhook_that_refuses_is_said_without_its_secret(webhook: Webhook, status: int) -> None:
+def test_a_refusal_is_reported_without_the_webhook_s_secret(webhook: Webhook, status: int) -> None:
     webhook.statuses = [status]
     warnings: list[str] = []
     assert not deliver(NOTICE, webhook.url, warnings.append)
@@ -27,7 +27,7 @@ def test_a_webhook_that_refuses_is_said_without_its_secret(webhook: Webhook, sta
     assert len(webhook.bodies) == (1 if status == 404 else 3)
 
 
-def test_a_webhook_that_is_down_is_said_without_its_secret(webhook: Webhook) -> None:
+def test_a_webhook_that_is_down_is_reported_without_its_secret(webhook: Webhook) -> None:
     warnings: list[str] = []
     assert not deliver(NOTICE, "http://127.0.0.1:9/services/SECRET", warnings.append)
     assert "127.0.0.1:9: ConnectionError" in warnings[0]
@@ -35,7 +35,7 @@ def test_a_webhook_that_is_down_is_said_without_its_secret(webhook: Webhook) -> 
 
 
 @pytest.mark.parametrize(
-    ("of_days", "words"),
+    ("of_days", "phrase"),
     [
         ({}, ""),
         ({"2016-03-08": {"num_obs": 0}}, "no tickets were closed"),
@@ -46,5 +46,5 @@ def test_a_webhook_that_is_down_is_said_without_its_secret(webhook: Webhook) -> 
         ),
     ],
 )  # fmt: skip
-def test_summarize_metricss(of_days: dict[str, dict[str, Any]], words: str) -> None:
-    assert summarize_metrics(of_days) == words
+def test_a_run_s_metrics_are_one_phrase(of_days: dict[str, dict[str, Any]], phrase: str) -> None:
+    assert summarize_metrics(of_days) == phrase

@@ -15,7 +15,7 @@ class Drift:
 
     @property
     def ratio(self) -> float | None:
-        """Recent over earlier error; None where either is missing."""
+        """Recent over earlier error; None if either is missing."""
         if not self.recent_mae_s or not self.earlier_mae_s:
             return None
         return self.recent_mae_s / self.earlier_mae_s

@@ -40,7 +40,7 @@ def carry(table: SomeTable, provenances: Mapping[str, Mapping[str, Any]]) -> Som
 
 
 def provenance_of(table: Table) -> Provenances:
-    """What each day of the table was made from, by partition key; empty if it carries nothing."""
+    """The inputs of each day of the table, by partition key; empty if it carries none."""
     provenances: Provenances = json.loads(table.attrs.get(PROVENANCE, "{}"))
     return provenances
 

@@ -93,13 +93,13 @@ def objects(root: str) -> dict[str, bytes]:
     """Every object by its name below the store; fails if one is outside of it."""
     bucket, _, prefix = root.removeprefix("s3://").partition("/")
     s3 = client("s3")
-    found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
-    assert all(item["Key"].startswith(f"{prefix}/") for item in found)
+    listed = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    assert all(item["Key"].startswith(f"{prefix}/") for item in listed)
     return {
         item["Key"].removeprefix(f"{prefix}/"): s3.get_object(Bucket=bucket, Key=item["Key"])[
             "Body"
         ].read()
-        for item in found
+        for item in listed
     }
 
 
@@ -127,7 +127,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Local:
 
 
 class TestTheJob:
-    def test_leaves_the_same_under_dagster_as_in_a_folder(
+    def test_leaves_the_same_files_as_in_a_folder_under_dagster(
         self, root: str, local: Local, instance: dg.DagsterInstance
     ) -> None:
         result = run_dagster(project(root), DAYS, instance)  # type: ignore[arg-type]
@@ -143,15 +143,17 @@ class TestTheJob:
         assert dg.MetadataValue.path(f"{root}/metrics") in shown
 
     @pytest.mark.usefixtures("prefect_server")
-    def test_leaves_the_same_under_prefect_as_in_a_folder(self, root: str, local: Local) -> None:
+    def test_leaves_the_same_files_as_in_a_folder_under_prefect(
+        self, root: str, local: Local
+    ) -> None:
         from prefect_compat import as_flow
 
-        found = as_flow(project(root), job=JOB)(partition=DAYS)  # type: ignore[arg-type]
-        assert len(found.materializations) == 30
-        assert all(check.passed for check in found.checks)
+        result = as_flow(project(root), job=JOB)(partition=DAYS)  # type: ignore[arg-type]
+        assert len(result.materializations) == 30
+        assert all(check.passed for check in result.checks)
         assert objects(root) == files(local.store)
 
-    def test_of_the_report_and_the_figures_read_what_is_there(
+    def test_its_report_and_figures_read_the_stored_days(
         self, root: str, local: Local, instance: dg.DagsterInstance
     ) -> None:
         bucket, _, prefix = root.removeprefix("s3://").partition("/")
@@ -164,7 +166,7 @@ class TestTheJob:
         assert result.success, failure(result)
         assert json.loads(objects(root)["performance_report.json"])["days"] == 5
 
-    def test_fails_with_one_clear_sentence_where_there_is_no_bucket(
+    def test_fails_with_one_clear_sentence_without_a_bucket(
         self, instance: dg.DagsterInstance
     ) -> None:
         defs = project("s3://no-such-bucket/prefix")  # type: ignore[arg-type]
@@ -174,7 +176,7 @@ class TestTheJob:
 
 
 class TestFiles:
-    def test_come_back_as_they_were(self, root: str) -> None:
+    def test_come_back_unchanged(self, root: str) -> None:
         store = open_store(root)
         store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
         assert list(objects(root)) == [f"thing/{key}.parquet" for key in KEYS]
@@ -184,7 +186,7 @@ class TestFiles:
         narrow = store.load_input(input_context(KEYS[0], KEYS[-1], columns=["day", "number"]))
         assert list(narrow.columns) == ["day", "number"]
 
-    def test_of_documents_too(self, root: str) -> None:
+    def test_of_documents_come_back_unchanged_too(self, root: str) -> None:
         documents = {key: {"id": key, "data": None} for key in KEYS}
         store = open_store(root)
         store.handle_output(output_context(KEYS[0], KEYS[-1]), documents)
@@ -199,11 +201,11 @@ class TestFiles:
         changed = {name for name, content in objects(root).items() if before[name] != content}
         assert changed == {f"thing/{KEYS[0]}.parquet"}
 
-    def test_that_are_missing_are_named_unless_they_may_be_missing(self, root: str) -> None:
+    def test_that_are_missing_are_named_unless_this_is_allowed(self, root: str) -> None:
         store = open_store(root)
         store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
-        words = rf"no file for 1 of 4 days in {root}/thing \(first: 2016-05-13\)"
-        with pytest.raises(StoreError, match=words):
+        message = rf"no file for 1 of 4 days in {root}/thing \(first: 2016-05-13\)"
+        with pytest.raises(StoreError, match=message):
             store.load_input(input_context(KEYS[0], "2016-05-13"))
         every_day = input_context("2016-05-01", "2016-05-31", allow_missing_partitions=True)
         assert len(store.load_input(every_day)) == 3
@@ -217,7 +219,7 @@ class TestFiles:
         with pytest.raises(StoreError, match=f"s3://{bucket}/{key} cannot be read.*Remove it"):
             store.load_input(input_context(KEYS[0], KEYS[-1]))
 
-    def test_take_one_request_each_and_one_to_see_which_are_there(
+    def test_take_one_request_each_and_one_to_list_them(
         self, root: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         store = open_store(root)
@@ -227,7 +229,7 @@ class TestFiles:
         asked = sorted(re.findall(r'"([A-Z]+) /', caplog.text))
         assert asked == ["GET"] * (len(KEYS) + 1) + ["PUT"] * len(KEYS)
 
-    def test_are_not_written_by_dask_and_the_refusal_says_so(self, root: str) -> None:
+    def test_of_a_table_on_dask_are_refused(self, root: str) -> None:
         large = LargeTable.of(_days, [0], _days(0), "local:2")
         with pytest.raises(StoreError, match=r"\(TICKET_DASK\) .* to a local folder only"):
             open_store(root, dask="local:2").handle_output(output_context(KEYS[0], KEYS[0]), large)

@@ -55,17 +55,17 @@ def large(store: Path, cache: Path, event_log: str = "sample") -> dg.Definitions
     )
 
 
-def shown(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
-    """What the catalog shows of each asset and day, and each check's verdict."""
-    found: dict[str, Any] = {}
+def catalog_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """The catalog's metadata of each asset and day, and each check's verdict."""
+    shown: dict[str, Any] = {}
     for event in result.all_events:
         if event.is_step_materialization:
             made = event.materialization
             metadata = {name: value for name, value in made.metadata.items() if name != "path"}
-            found[f"{made.asset_key.to_user_string()} {made.partition}"] = metadata
+            shown[f"{made.asset_key.to_user_string()} {made.partition}"] = metadata
     for check in result.get_asset_check_evaluations():
-        found[check.check_name] = (check.passed, check.description, check.metadata)
-    return found
+        shown[check.check_name] = (check.passed, check.description, check.metadata)
+    return shown
 
 
 def test_the_products_and_all_that_is_shown_of_them_are_the_same(
@@ -81,7 +81,7 @@ def test_the_products_and_all_that_is_shown_of_them_are_the_same(
     )
     assert in_memory.success, failure(in_memory)
     assert on_dask.success, failure(on_dask)
-    assert shown(on_dask) == shown(in_memory)
+    assert catalog_of(on_dask) == catalog_of(in_memory)
     for path, content in files(tmp_path / "plain").items():
         other = files(tmp_path / "large")[path]
         if path.endswith(".json"):
@@ -100,9 +100,9 @@ def test_the_log_itself_is_a_dask_dataframe_of_its_days(tmp_path: Path) -> None:
     table = log.read_large(first, last, DASK)
     assert table.frame.npartitions > 3
     with dask_client(DASK) as client:
-        found = client.compute(table.frame.groupby("priority").size()).result()
+        counts = client.compute(table.frame.groupby("priority").size()).result()
     expected = log.read(first, last).to_pandas().groupby("priority").size()
-    assert found.to_dict() == expected.to_dict()
+    assert counts.to_dict() == expected.to_dict()
 
 
 def test_a_log_at_fault_is_refused_with_the_same_words(
@@ -125,9 +125,9 @@ def test_days_without_rows_are_files_without_rows(
     for days in ("2016-03-05...2016-03-07", "2016-03-06"):
         result = run_dagster(defs, days, instance)
         assert result.success, failure(result)
-    found = pd.read_parquet(tmp_path / "store" / "raw_log" / "2016-03-06.parquet")
-    assert len(found) == 0
-    assert len(found.columns) == 38
+    empty = pd.read_parquet(tmp_path / "store" / "raw_log" / "2016-03-06.parquet")
+    assert len(empty) == 0
+    assert len(empty.columns) == 38
 
 
 class TestPlantedFaults:
@@ -141,14 +141,14 @@ class TestPlantedFaults:
         return LargeTable.of(_part, [""] * 3 + [faulty] + [""] * 3, _part("").head(0), DASK)
 
     def test_an_unknown_priority(self) -> None:
-        found = self.known_priorities(self.context, self.table("priority"))
-        assert not found.passed
-        assert "rows 2, first_log_row 1" in (found.description or "")
+        result = self.known_priorities(self.context, self.table("priority"))
+        assert not result.passed
+        assert "rows 2, first_log_row 1" in (result.description or "")
         assert self.known_priorities(self.context, self.table("")).passed
 
     def test_a_gap(self) -> None:
-        found = self.raw_log_schema(self.context, self.table("number"))
-        assert "day 2016-03-05, column number, expected no gaps, found gaps, rows 1" in str(found)
+        result = self.raw_log_schema(self.context, self.table("number"))
+        assert "day 2016-03-05, column number, expected no gaps, found gaps, rows 1" in str(result)
 
     def test_a_column_of_another_type_in_one_part(self) -> None:
         assert "expected bool, found str" in str(

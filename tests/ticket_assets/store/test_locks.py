@@ -8,7 +8,7 @@ from ticket_assets.store.locks import is_at, lock_file, unlock
 
 
 class TestALockWhosePathWasDeleted:
-    def test_does_not_count_any_more(self, tmp_path: Path) -> None:
+    def test_no_longer_counts(self, tmp_path: Path) -> None:
         path = tmp_path / "a.lock"
         first = lock_file(path)
         assert is_at(first, path)
@@ -18,7 +18,7 @@ class TestALockWhosePathWasDeleted:
         assert is_at(second, path)
         assert not is_at(first, path)
 
-    def test_is_taken_again_by_one_that_had_waited_for_it(self, tmp_path: Path) -> None:
+    def test_is_taken_again_by_a_process_that_waited_for_it(self, tmp_path: Path) -> None:
         path = tmp_path / "a.lock"
         waiting, got = threading.Semaphore(0), threading.Event()
 
@@ -36,12 +36,12 @@ class TestALockWhosePathWasDeleted:
             path.unlink()
             second = lock_file(path)
             unlock(first)
-            waiting.acquire()  # said again: of the new file
+            waiting.acquire()  # called again, for the new file
             assert not got.is_set()
             unlock(second)
         assert got.is_set()
 
-    def test_is_an_error_where_it_never_ends(
+    def test_is_an_error_if_it_never_ends(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("ticket_assets.store.locks.is_at", lambda file, path: False)

@@ -50,16 +50,16 @@ def home(path: Path, entry: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg
 
 
 def rows(path: Path) -> dict[str, int]:
-    """How many rows each table of every event database has."""
-    found = {}
+    """The number of rows in each table of every event database."""
+    counts = {}
     for file in sorted((path / "history" / "runs").glob("*.db")):
         with sqlite3.connect(file) as connection:
             tables = connection.execute("select name from sqlite_master where type = 'table'")
             for (table,) in tables.fetchall():
                 name = f"{'index' if file.stem == 'index' else 'run'} {table}"
                 (count,) = connection.execute(f"select count(*) from {table}").fetchone()
-                found[name] = count
-    return found
+                counts[name] = count
+    return counts
 
 
 def test_every_event_is_where_dagster_writes_it(
@@ -76,7 +76,9 @@ def test_every_event_is_where_dagster_writes_it(
     assert rows(tmp_path / "ours")["index event_logs"] > 3
 
 
-def test_what_one_wrote_the_other_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_storage_reads_the_events_of_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with home(tmp_path / "home", ENTRY, monkeypatch) as instance:
         run_id = JOB.execute_in_process(instance=instance, tags=RANGE).run_id
         with home(tmp_path / "home", "", monkeypatch) as theirs:

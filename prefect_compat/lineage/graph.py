@@ -1,4 +1,4 @@
-"""What a job makes out of what, as plain, frozen data: the one graph that every format shows."""
+"""A job's lineage as plain, frozen data: the one graph that every format shows."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from prefect_compat.graph.plan import Column, ColumnDep, Plan, Step
 
 @dataclass(frozen=True, order=True)
 class NodeId:
-    """What tells a node from all others: assets and ops may have the same path."""
+    """The identity of a node: an asset and an op may have the same path."""
 
     space: Literal["asset", "op"]
     path: tuple[str, ...]
@@ -44,7 +44,7 @@ class NodeId:
 class Node:
     """An asset that the job makes, one that it only reads ("external"), or an op without assets.
 
-    `checks` are those that the job runs. `partitions` is for people; it is not to be parsed.
+    `checks` are the names of the checks that the job runs. `partitions` is for people only.
     """
 
     key: tuple[str, ...]
@@ -65,12 +65,12 @@ class Node:
 
     @property
     def label(self) -> str:
-        """For people; not to be parsed."""
+        """The key as people read it; never parse it."""
         return ("." if self.kind == "op" else "/").join(self.key)
 
     @property
     def summary(self) -> str:
-        """'Daily · 2 checks': kind of partitions and number of checks, where there are some."""
+        """The kind of partitions and the number of checks, if any: 'Daily · 2 checks'."""
         count = len(self.checks)
         checks = f"{count} check{'s' if count > 1 else ''}" if count else None
         partitions = (self.partitions or "").partition(",")[0]
@@ -79,7 +79,7 @@ class Node:
 
 @dataclass(frozen=True)
 class LineageEdge:
-    """`downstream` is made from `upstream`: its value is loaded, or it only has to be there.
+    """A dependency: `downstream` loads the value of `upstream`, or only runs after it.
 
     An asset that reads its own earlier partitions has an edge to itself.
     """
@@ -92,14 +92,14 @@ class LineageEdge:
 
 @dataclass(frozen=True)
 class Lineage:
-    """A job's assets and ops, each after all that it is made from; edges in the same order."""
+    """A job's assets and ops, each after everything upstream of it; edges in the same order."""
 
     name: str
     nodes: tuple[Node, ...]
     edges: tuple[LineageEdge, ...]
 
     def node(self, node_id: NodeId) -> Node:
-        """The node of that id. Raises KeyError for another."""
+        """The node with this id. Raises KeyError if there is none."""
         return self._nodes_by_id[node_id]
 
     @cached_property
@@ -169,7 +169,7 @@ def _asset_edges(plan: Plan) -> Iterator[LineageEdge]:
 
 
 def _op_edges(plan: Plan, owners: Mapping[str, tuple[NodeId, ...]]) -> Iterator[LineageEdge]:
-    """The edges between ops; two that differ in their input only are one, of the stronger kind."""
+    """Yields the edges to and from ops; edges between the same two nodes have the stronger kind."""
     values = {(e.upstream, e.downstream) for e in plan.edges if e.kind == "value"}
     for edge in plan.edges:
         for upstream in owners[edge.upstream]:
@@ -180,7 +180,7 @@ def _op_edges(plan: Plan, owners: Mapping[str, tuple[NodeId, ...]]) -> Iterator[
 
 
 def _ordered(nodes: set[NodeId], edges: set[LineageEdge]) -> list[NodeId]:
-    """Each node after all that it is made from, else alphabetical."""
+    """The nodes in topological order, alphabetical within each level."""
     sorter: TopologicalSorter[NodeId] = TopologicalSorter(dict.fromkeys(nodes, ()))
     for edge in edges:
         if edge.upstream != edge.downstream:

@@ -5,17 +5,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 
 from tests.logs import write_log
-from tests.projects import JOB, partition_tags, run_dagster, told
+from tests.projects import JOB, partition_tags, run_and_notify, run_dagster
+from tests.ticket_settings import DAYS, SETTINGS
 from tests.webhook import Webhook
 from ticket_assets.automation import DAYS_PER_TICK, oldest_day_first
-from ticket_assets.definitions import DAYS, SETTINGS, build_definitions
-from ticket_assets.notices import Notice, deliver, headline
+from ticket_assets.definitions import build_definitions
 from ticket_assets.settings import Settings
 
 
@@ -36,7 +35,7 @@ def settings(tmp_path: Path, url: str, event_log: str = "sample") -> Settings:
 def test_a_run_that_succeeds_is_told_with_its_day_figures_and_link(
     tmp_path: Path, instance: dg.DagsterInstance, webhook: Webhook
 ) -> None:
-    told(settings(tmp_path, webhook.url), "2016-03-08", instance)
+    run_and_notify(settings(tmp_path, webhook.url), "2016-03-08", instance)
     (body,) = webhook.bodies
     (run,) = instance.get_runs()
     first, figures, link = body["text"].split("\n")
@@ -48,7 +47,7 @@ def test_a_run_that_succeeds_is_told_with_its_day_figures_and_link(
 def test_a_range_is_told_by_its_ends_and_the_median(
     tmp_path: Path, instance: dg.DagsterInstance, webhook: Webhook
 ) -> None:
-    told(settings(tmp_path, webhook.url), "2016-03-05...2016-03-08", instance)
+    run_and_notify(settings(tmp_path, webhook.url), "2016-03-05...2016-03-08", instance)
     text = webhook.bodies[0]["text"]
     assert "2016-03-05...2016-03-08 succeeded" in text
     assert "rows scored on 4 days, median MAE" in text
@@ -58,7 +57,7 @@ def test_a_run_that_fails_is_told_with_what_was_wrong(
     tmp_path: Path, instance: dg.DagsterInstance, webhook: Webhook
 ) -> None:
     log = write_log(tmp_path / "log.csv", [{"active": "<maybe>"}])
-    told(settings(tmp_path, webhook.url, str(log)), "2016-03-05", instance)
+    run_and_notify(settings(tmp_path, webhook.url, str(log)), "2016-03-05", instance)
     text = webhook.bodies[0]["text"]
     assert f"❌ *{JOB}* 2016-03-05 failed (Dagster)" in text
     assert "raw_log: " in text
@@ -68,56 +67,14 @@ def test_a_run_that_fails_is_told_with_what_was_wrong(
 def test_without_an_address_nothing_is_sent_and_the_sensor_says_so(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    skipped = told(settings(tmp_path, ""), "2016-03-08", instance)
+    skipped = run_and_notify(settings(tmp_path, ""), "2016-03-08", instance)
     assert skipped.skip_message == "TICKET_WEBHOOK_URL is not set."
     sensors = build_definitions(settings(tmp_path, "")).sensors or ()
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.STOPPED}
 
 
-NOTICE = Notice(JOB, "2016-03-08", "Prefect", True, "http://127.0.0.1:4200/runs/1")
-
-
-def test_a_webhook_that_is_busy_is_tried_again(webhook: Webhook) -> None:
-    webhook.statuses = [503, 429, 200]
-    assert deliver(NOTICE, webhook.url, pytest.fail)
-    assert len(webhook.bodies) == 3
-
-
-@pytest.mark.parametrize("status", [404, 500])
-def test_a_webhook_that_refuses_is_said_without_its_secret(webhook: Webhook, status: int) -> None:
-    webhook.statuses = [status]
-    warnings: list[str] = []
-    assert not deliver(NOTICE, webhook.url, warnings.append)
-    assert f"HTTP status {status}" in warnings[0]
-    assert "SECRET" not in warnings[0]
-    assert len(webhook.bodies) == (1 if status == 404 else 3)
-
-
-def test_a_webhook_that_is_down_is_said_without_its_secret(webhook: Webhook) -> None:
-    warnings: list[str] = []
-    assert not deliver(NOTICE, "http://127.0.0.1:9/services/SECRET", warnings.append)
-    assert "127.0.0.1:9: ConnectionError" in warnings[0]
-    assert "SECRET" not in warnings[0]
-
-
 def test_the_settings_never_show_the_webhook(tmp_path: Path) -> None:
     assert "SECRET" not in repr(settings(tmp_path, "http://host/SECRET"))
-
-
-@pytest.mark.parametrize(
-    ("of_days", "words"),
-    [
-        ({}, ""),
-        ({"2016-03-08": {"num_obs": 0}}, "no tickets were closed"),
-        ({"2016-03-08": {"num_obs": 3, "mae_h": 1.25}}, "3 rows scored, MAE 1.2 h"),
-        (
-            {"a": {"num_obs": 9, "mae_h": 1}, "b": {"num_obs": 0}, "c": {"num_obs": 3, "mae_h": 3}},
-            "12 rows scored on 3 days, median MAE 2.0 h",
-        ),
-    ],
-)  # fmt: skip
-def test_headlines(of_days: dict[str, dict[str, Any]], words: str) -> None:
-    assert headline(of_days) == words
 
 
 class TestTheSchedule:

@@ -1,6 +1,6 @@
 """The rows in which two stored values differ, side by side.
 
-Each side's store is read by a process in that side's environment:
+A process in each side's environment reads that side's store:
 
 python -m prefect_compat.comparison.diff.rows '{"module": ..., "outputs": [...], ...}'
 """
@@ -28,8 +28,10 @@ NOT_READ = "cannot be read"
 
 @dataclass(frozen=True)
 class Cell:
-    """One place at which the sides differ: the row (its position from 0, or the place in a
-    document), the column, both texts."""
+    """One place at which the sides differ, with both texts.
+
+    `row` is a position from 0, or a place in a document.
+    """
 
     row: str
     column: str
@@ -39,9 +41,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class RowDifference:
-    """How two values differ: rows on either side, cells that differ in each column, the first of
-    them in the order of the rows. `counts` is empty where the texts are the same: the difference
-    is one of type or structure."""
+    """The difference of two values: rows on each side, differing cells per column, first cells.
+
+    `counts` is empty if the texts are equal: then only types or structure differ.
+    """
 
     output: ValueId
     rows: tuple[int, int]
@@ -51,7 +54,7 @@ class RowDifference:
 
 @dataclass(frozen=True)
 class RowsTask:
-    """Which outputs of a side are to be written as text, and where to."""
+    """The outputs of one side to write as text, and the folder for them."""
 
     project: Project
     job: str
@@ -71,7 +74,7 @@ class RowsTask:
 
 
 def write_rows(task: RowsTask) -> None:
-    """Writes each output as a table of text, numbered as in the task."""
+    """Writes each output as a table of text, numbered in the order of the task."""
     job = resolve_job(task.project.load(), task.job)
     config = read_run_config(task.run_config) if task.run_config else {}
     folder = Path(task.folder)
@@ -91,7 +94,7 @@ def write_rows(task: RowsTask) -> None:
 def read_differences(
     outputs: Iterable[ValueId], dagster: Path, prefect: Path
 ) -> tuple[RowDifference, ...]:
-    """The differences between the tables that both sides wrote into their folders."""
+    """The differences between the tables that both sides wrote to their folders."""
     tables = TypeAdapter(TextTable)
     return tuple(
         differing_rows(

@@ -1,4 +1,4 @@
-"""Values as rows of exact text, in which two can be laid side by side."""
+"""Values as rows of exact text, to lay two of them side by side."""
 
 import re
 import sys
@@ -18,7 +18,7 @@ from prefect_compat.comparison.fingerprint.parts import NotComparable, Part, Par
 HEX_LINE = 32  # bytes
 LONGEST = 1000  # bits of an int in decimal; Python refuses to write the very long ones
 RESERVED = frozenset({"NA", "NaN", "NaT", "None", "<NA>"})
-NOTHING = "nothing"  # what stands for a cell that there is not, here and in `rows`
+NOTHING = "nothing"  # stands for a missing cell, here and in `rows`
 CELLS = (NoneType, str, bytes, bool, int, float)
 AXES = ("index", "columns", "schema")
 LISTS = (list, tuple, deque)
@@ -87,7 +87,7 @@ def text_rows(value: Any) -> TextTable:
 def _table_rows(value: Any) -> TextTable:
     beside = [leaf for step, entry in _beside(value) for leaf in _leaves(entry, step, ())]
     if _is_a(value, SERIES):
-        beside = [leaf for leaf in beside if leaf[0] != ".name"]  # which names the column
+        beside = [leaf for leaf in beside if leaf[0] != ".name"]  # it names the column already
         value = value.to_frame(value.name)
     columns = [*_levels(value), *_columns(value)]
     rows = len(columns[0][1]) if columns else 0
@@ -103,7 +103,7 @@ def _root(place: str) -> str:
 
 
 def _told_apart(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Each place once: two bases of a value can show the same one."""
+    """The rows with repeated places numbered: two bases of a value can have the same place."""
     counted = Counter[str]()
     found = []
     for place, text in rows:
@@ -132,7 +132,7 @@ def _escaped(text: str) -> str:
 
 
 def _cells(column: Any) -> list[str]:
-    """A column's cells, in one dimension."""
+    """The cells of a one-dimensional column."""
     if _is_a(getattr(column, "dtype", None), ARROW_DTYPE) or _is_a(column, ARROW):
         return _arrow_cells(column)
     is_typed = column.dtype != object
@@ -145,13 +145,13 @@ def _arrow_cells(column: Any) -> list[str]:
 
     if not isinstance(column, (pa.Array, pa.ChunkedArray)):
         column = pa.array(column)
-    if pa.types.is_time(column.type):  # Python's own time of day ends at microseconds
+    if pa.types.is_time(column.type):  # Python's time of day has no nanoseconds
         column = pc.cast(column, pa.string())
     return ["NA" if cell is None else _typed(cell) for cell in column.to_pylist()]
 
 
 def _typed(cell: Any) -> str:
-    """A cell whose type the column says: text stands unquoted unless it reads as missing."""
+    """A cell of a typed column: its text is quoted only if it could be read as missing."""
     if isinstance(cell, str):
         is_clear = cell.isprintable() and cell not in RESERVED and cell[:1] not in ("'", '"')
         return str(cell) if is_clear or not cell else repr(str(cell))
@@ -161,7 +161,7 @@ def _typed(cell: Any) -> str:
 
 
 def _cell(cell: Any) -> str:
-    """One text for a whole value; a container's leaves behind one another."""
+    """One text for a whole value; the leaves of a container are joined."""
     if type(cell) is float:
         return "NaN" if cell != cell else repr(cell)
     if type(cell) is int and cell.bit_length() > LONGEST:
@@ -211,12 +211,12 @@ def _is_missing(value: Any) -> bool:
 
 
 def _whole(value: Any) -> str:
-    """Its `repr`, without the address in memory, which no two processes share."""
+    """The `repr` without the memory address, which differs in every process."""
     return value.text if type(value) is _Shown else re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def _entries(value: Any) -> Iterable[tuple[str, Any]] | None:
-    """What lies one step below, and the step; None for what is shown whole."""
+    """The values one step below, each with its step; None for a value shown whole."""
     if _is_a(value, {"numpy": ("ndarray",)}) and value.ndim != 1:
         places = product(*map(range, value.shape))
         flat = zip(places, _cells(value.ravel()), strict=True)
@@ -256,7 +256,7 @@ def _beside(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _axes(value: Any) -> Iterator[tuple[str, Any]]:
-    """The names of the axes of a pandas object, if there are any."""
+    """Yields the names of the axes of a pandas object, if it has any."""
     for axis in ("index", "columns"):
         names = list(getattr(getattr(value, axis, None), "names", []))
         if any(name is not None for name in names):
@@ -264,7 +264,7 @@ def _axes(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _labels(plain: Any) -> Iterator[tuple[str, Any]]:
-    """Keeps the parts that have a place, without the cells and the defaults."""
+    """Yields the parts that have a place, without the cells and the defaults."""
     for part in plain.entries if type(plain) is Parts else ():
         is_cells = part.name in AXES or not part.place.startswith(".")
         is_usual = part.value is None or (part.name == "attrs" and not part.value)
@@ -313,7 +313,7 @@ def _place(entry: tuple[str, Any]) -> str:
 
 
 class _Shown:
-    """Text that is already as it is to be shown."""
+    """Text to show as it is."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -13,7 +13,7 @@ def test_the_same_on_both_sides(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, "--keep", "kept")
     assert found.returncode == 0, found.stderr
     assert found.stdout.splitlines()[-1] == (
-        "Parity holds: both stores have identical content for 2 of 2 asset-days."
+        "Identical under both: the stores have the same content for 2 of 2 asset-days."
     )
     for side in ("dagster", "prefect"):
         kept = tmp_path / "kept" / side / "store"
@@ -46,15 +46,17 @@ def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:
         r" prefect has",
         found.stdout,
     )
-    assert "Parity does not hold: both stores have identical content for 0 of 2" in found.stdout
+    assert found.stdout.splitlines()[-1] == (
+        "Different in 2 places: the stores have the same content for 0 of 2 asset-days."
+    )
 
 
 def test_runs_that_fail_in_the_same_way_behave_the_same_and_it_is_said(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, second="raise ValueError('no totals today')")
     assert found.returncode == 0, found.stdout + found.stderr
     assert found.stdout.splitlines()[-1] == (
-        "Parity holds: both stores have identical content for 1 of 1 asset-days."
-        " Both runs failed in the same way: total: ValueError: no totals today."
+        "Both runs failed in the same way: total: ValueError: no totals today."
+        " Identical under both: the stores have the same content for 1 of 1 asset-days."
     )
 
 

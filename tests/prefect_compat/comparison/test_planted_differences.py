@@ -17,11 +17,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from prefect_compat.comparison.judging.findings import Difference as D
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.sources.dagster_job import record_dagster
 from prefect_compat.comparison.sources.derived_flow import record_prefect
 from prefect_compat.comparison.sources.side import Meter, SideTask
-from prefect_compat.comparison.verdict import Difference as D
 from prefect_compat.comparison.verdict import judge
 from prefect_compat.graph.project import Project
 from tests.prefect_compat.comparison.shop import JOB, Shop, build, slowly

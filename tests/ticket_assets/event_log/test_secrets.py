@@ -18,7 +18,7 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 
 from tests.logs import csv_bytes
-from tests.projects import JOB, failure, run_dagster, told
+from tests.projects import JOB, failure, run_and_notify, run_dagster
 from tests.ticket_assets.event_log.conftest import (
     Answer,
     FileServer,
@@ -27,9 +27,10 @@ from tests.ticket_assets.event_log.conftest import (
     status,
     whole,
 )
+from tests.ticket_settings import SETTINGS
 from tests.webhook import Webhook
 from ticket_assets.assets import EventLog
-from ticket_assets.definitions import SETTINGS, build_definitions
+from ticket_assets.definitions import build_definitions
 from ticket_assets.errors import SourceError
 from ticket_assets.event_log import DownloadLimits, open_log
 from ticket_assets.settings import Settings
@@ -234,7 +235,7 @@ def test_neither_a_run_of_dagster_nor_its_notice_keeps_the_secret(
     server.content, server.answers = csv_bytes(), [redirect(f"//{UNUSED}/x?{SECRET}"), whole]
     found = settings(server, tmp_path, webhook)
     for outcome in ("failed", "succeeded"):
-        told(found, DAY, instance)
+        run_and_notify(found, DAY, instance)
         assert f"{outcome} (Dagster)" in webhook.bodies[-1]["text"]
     assert "Connection refused" in webhook.bodies[0]["text"]
     assert "Authorization" in server.requests[1]

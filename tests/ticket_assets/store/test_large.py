@@ -15,20 +15,18 @@ import pytest
 
 from tests.logs import write_log
 from tests.projects import failure, files, run_dagster
+from tests.ticket_settings import DAYS as PARTITIONS
+from tests.ticket_settings import SETTINGS
 from ticket_assets import checks
-from ticket_assets.definitions import DAYS as PARTITIONS
-from ticket_assets.definitions import SETTINGS, build_definitions
+from ticket_assets.definitions import build_definitions
 from ticket_assets.errors import StoreError
 from ticket_assets.evaluation.sample import draw_sample
 from ticket_assets.event_log import ingest
-from ticket_assets.store import io_manager as storage
-from ticket_assets.store import local as places
-from ticket_assets.store.io_manager import (
-    DailyStore,
-    content_digests,
-    provenance_of,
-    with_provenance,
-)
+from ticket_assets.store import encode, local
+from ticket_assets.store import large as large_tables
+from ticket_assets.store.digests import content_digests
+from ticket_assets.store.io_manager import DailyStore
+from ticket_assets.store.provenance import provenance_of, with_provenance
 from ticket_assets.store.tables import LargeTable, map_parts
 from ticket_assets.store.workers import dask_client, run_all
 
@@ -40,7 +38,8 @@ DAYS = "2016-03-01...2016-03-09"
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Busy days go on from one part to the next, quiet ones share a part."""
     monkeypatch.setattr(ingest, "ROWS_PER_PART", 300)
-    monkeypatch.setattr(storage, "ROWS_PER_PART", 300)
+    monkeypatch.setattr(encode, "ROWS_PER_PART", 300)
+    monkeypatch.setattr(large_tables, "ROWS_PER_PART", 300)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,12 +47,6 @@ def workers() -> Iterator[None]:
     yield
     with dask_client(DASK) as client:
         client.shutdown()
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as found:
-        yield found
 
 
 def large(store: Path, cache: Path, event_log: str = "sample") -> dg.Definitions:
@@ -141,8 +134,8 @@ class TestPlantedFaults:
     """The checks find in any part what they find in a table in memory."""
 
     context = dg.build_asset_check_context()
-    known_priorities = checks.known_priorities(PARTITIONS)
-    raw_log_schema = checks.raw_log_schema(PARTITIONS)
+    known_priorities = checks.known_priorities.define(PARTITIONS)
+    raw_log_schema = checks.raw_log_schema.define(PARTITIONS)
 
     def table(self, faulty: str) -> LargeTable:
         return LargeTable.of(_part, [""] * 3 + [faulty] + [""] * 3, _part("").head(0), DASK)
@@ -223,7 +216,7 @@ def test_a_store_that_cannot_be_written_keeps_what_it_had(
     def fails(pieces: object, path: Path) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(storage, "_joined", fails)
+    monkeypatch.setattr(large_tables, "_join", fails)
     result = run_dagster(defs, "2016-03-08", instance, {"sampled_batch": {"seed": 1}})
     assert "No space left on device. No file was changed" in failure(result)
     assert files(tmp_path / "store") == before
@@ -238,7 +231,7 @@ def test_a_store_whose_locks_are_deleted_meanwhile_is_not_written(
     assert run_dagster(defs, "2016-03-05", instance).success
     before = files(tmp_path / "store")
     monkeypatch.setattr(
-        places, "_demand_replaceable", lambda *_: shutil.rmtree(tmp_path / "store" / ".locks")
+        local, "_check_replaceable", lambda *_: shutil.rmtree(tmp_path / "store" / ".locks")
     )
     result = run_dagster(defs, "2016-03-05", instance, {"sampled_batch": {"seed": 1}})
     assert "deleted or replaced while this run wrote it" in failure(result)

@@ -1,5 +1,6 @@
 """Dagster's steps on a real Dask scheduler with two worker processes."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -11,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+import dagster_dask.executor
 import dask.config
 import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
+from dagster._core.execution.retries import RetryMode
 
 from tests.conftest import ROOT
 from tests.projects import JOB, failure
@@ -57,7 +60,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One whose workers a test may kill."""
+    """A cluster whose workers a test may kill."""
     with started(tmp_path_factory) as running:
         yield running
 
@@ -162,7 +165,7 @@ def test_a_cluster_that_stood_idle_runs_again(cluster: Cluster) -> None:
     assert cluster.run("5").success
 
 
-def test_a_scheduler_that_is_not_there_is_said(cluster: Cluster) -> None:
+def test_a_run_fails_if_its_scheduler_does_not_answer(cluster: Cluster) -> None:
     found = ReconstructableRepository.for_module(PROJECT, "defs").get_reconstructable_job("the_job")
     existing = {"existing": {"address": "tcp://127.0.0.1:1"}}
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
@@ -175,8 +178,15 @@ def test_a_scheduler_that_is_not_there_is_said(cluster: Cluster) -> None:
     assert not result.success
 
 
+def test_upstream_still_gives_two_runs_the_same_task_keys_and_never_retries() -> None:
+    """If this fails, dagster_dask repaired one of them: see the list in `dask_executor.py`."""
+    source = inspect.getsource(dagster_dask.executor.DaskExecutor.execute)
+    assert 'dask_task_name = f"{job_name}.{step.key}"' in source
+    assert dagster_dask.executor.DaskExecutor("local", {}).retries is RetryMode.DISABLED
+
+
 def test_upstream_still_fails_on_partitioned_jobs(tmp_path: Path) -> None:
-    """If this fails, dagster_dask runs them itself: `dask_executor.py` can go."""
+    """If this fails, dagster_dask runs them itself: look which parts of ours can go."""
     (tmp_path / "plain.py").write_text(
         textwrap.dedent(
             """

@@ -71,7 +71,7 @@ def table(results: Sequence[Result]) -> str:
     for result in results:
         versions = f"{result.dagster} | {result.prefect} | {result.pandas}"
         if result.fault:
-            outcome = f"not run ({faults.index(result.fault) + 1}) | | |"
+            outcome = f"not run ({faults.index(result.fault) + 1}) | | | "
         else:
             skipped = sum(number for _, number in result.skipped)
             outcome = f"{result.tests} | {result.passed} | {result.failed} | {skipped}"

@@ -78,6 +78,15 @@ def partitions_subset(
 # --- in-process execution ----------------------------------------------------------------------
 
 
+def asset_spec_argument(spec: dg.AssetSpec | None) -> dict[str, Any]:
+    """The argument that gives an `OutputContext` its asset's spec; empty for Dagster 1.12.0.
+
+    1.12.0 reads the spec from the step, and refuses the argument.
+    """
+    takes_spec = "asset_spec" in inspect.signature(dg.OutputContext).parameters
+    return {"asset_spec": spec} if takes_spec else {}
+
+
 def required_io_manager_keys(assets: Sequence[Any]) -> set[str]:
     """The resource keys of the IO managers that these assets use."""
     return set(_get_required_io_manager_keys(assets))

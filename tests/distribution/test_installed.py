@@ -91,7 +91,7 @@ def test_a_flow_materialize_and_compare(project: Project, root: Path, has_pandas
     assert not Path(facts["home"]).is_relative_to(root) or "environments" in facts["home"]
     assert facts["version"] == installed(project.python)["prefect-compat"]
     assert facts["stored"] == facts["materialized"] == {"sum": 3.5, "by": 0}
-    assert facts["holds"] is True
+    assert facts["findings"] == []
     assert facts["outputs"] == 2
     assert has_pandas or facts["imported"] == []
 

@@ -33,7 +33,7 @@ def main() -> None:
         "versions": {name: version(name) for name in ("dagster", "prefect")},
         "stored": stored,
         "materialized": result.output_for_node("total"),
-        "holds": comparison.verdict.holds,
+        "findings": [str(finding) for finding in comparison.verdict.findings],
         "outputs": len(comparison.prefect.outputs),
         "imported": [name for name in ("numpy", "pandas", "pyarrow") if sys.modules.get(name)],
     }

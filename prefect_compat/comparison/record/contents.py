@@ -10,7 +10,7 @@ import dagster as dg
 from prefect_compat.comparison.fingerprint.fingerprint import UNKNOWN, Fingerprint, fingerprint
 from prefect_compat.comparison.record.events import Made
 from prefect_compat.comparison.record.record import NO_CONTENT, RecordedOutput
-from prefect_compat.engine.dagster_port.definitions import asset_spec_argument, partitions_subset
+from prefect_compat.engine.dagster_port.definitions import output_context, partitions_subset
 from prefect_compat.engine.dagster_port.graph import op_definition
 from prefect_compat.graph.ids import OutputId, StepOutputId, ValueId
 from prefect_compat.graph.job import read_plan
@@ -115,7 +115,7 @@ def _asset_context(
         op_def,
         handle.output_name,
         step_key=str(handle.node_handle),
-        **asset_spec_argument(node.assets_def.specs_by_key.get(key)),
+        asset_spec=node.assets_def.specs_by_key.get(key),
         **of_asset,
     )
     return node.io_manager_key, _read(instance, resources, key.path[-1], written, **of_asset)
@@ -159,7 +159,7 @@ def _written(
     their own each time (80 ms), and hand the IO manager no resources.
     """
     output_def = op_def.output_def_named(name)
-    return dg.OutputContext(
+    return output_context(
         name=name,
         job_name=job.name,
         definition_metadata=dict(output_def.metadata),

@@ -78,13 +78,15 @@ def partitions_subset(
 # --- in-process execution ----------------------------------------------------------------------
 
 
-def asset_spec_argument(spec: dg.AssetSpec | None) -> dict[str, Any]:
-    """The argument that gives an `OutputContext` its asset's spec; empty for Dagster 1.12.0.
+def output_context(**options: Any) -> dg.OutputContext:
+    """An output's context that is made without its step.
 
-    1.12.0 reads the spec from the step, and refuses the argument.
+    Dagster 1.12.0 takes no spec and no partitions of the asset there: it reads them from the step.
+    So an IO manager that asks `context.upstream_output` for them cannot load an output later; one
+    that asks the input's own context can.
     """
-    takes_spec = "asset_spec" in inspect.signature(dg.OutputContext).parameters
-    return {"asset_spec": spec} if takes_spec else {}
+    taken = inspect.signature(dg.OutputContext).parameters
+    return dg.OutputContext(**{name: value for name, value in options.items() if name in taken})
 
 
 def required_io_manager_keys(assets: Sequence[Any]) -> set[str]:

@@ -12,7 +12,6 @@ survivor is not listed, a listed one is killed, or fewer than 85 of 100 are kill
 
 import argparse
 import ast
-import difflib
 import json
 import os
 import shutil
@@ -21,15 +20,20 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / "var" / "mutants"
 LIST = ROOT / "tests" / "surviving_mutants.txt"
 LEAST = 0.85
+AROUND = 40  # letters shown on both sides of a change
 COPIED = ("prefect_compat", "ticket_assets", "tests", "pyproject.toml")
-# Those start a process, a server or a browser.
-SLOW = ("browser", "another_process", "command_line", "a_comparison_shows_them")
+# These start a process, a server or a browser, or draw a large graph.
+SLOW = (
+    *("browser", "another_process", "command_line", "a_comparison_shows_them"),
+    *("every_format", "nothing_is_loaded", "of_the_design", "lineage0"),
+)
 KILLED = {1, 3, -11}
 TIMED_OUT = {-24, 24, 36, 152, 255}
 MARK = "ǁ"  # mutmut's own separator of a class and its method
@@ -136,13 +140,21 @@ def _read_mutants(root: Path, meta: Path) -> Iterator[Mutant]:
 
 
 def _change(original: ast.AST, mutant: ast.AST) -> str:
-    """The differing lines, as `before -> after`: the same whatever the file's line breaks are."""
-    before, after = (ast.unparse(node).splitlines()[1:] for node in (original, mutant))
-    lines = list(difflib.ndiff(before, after))
-    sides = (
-        " / ".join(line[2:].strip() for line in lines if line.startswith(sign)) for sign in "-+"
+    """The changed code with a little around it, the same whatever the file's line breaks are."""
+    before, after = (
+        " ".join(ast.unparse(node).partition("\n")[2].split()) for node in (original, mutant)
     )
-    return " -> ".join(side or "nothing" for side in sides)
+    start = _common(before, after)
+    end = _common(before[start:][::-1], after[start:][::-1])
+    first = max(start - AROUND, 0)
+    sides = (text[first : len(text) - end + AROUND] for text in (before, after))
+    return " -> ".join(sides)
+
+
+def _common(left: str, right: str) -> int:
+    """The number of equal letters at the start of both."""
+    equal = takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False))
+    return sum(1 for _ in equal)
 
 
 def read_reasons(text: str) -> dict[str, str]:

@@ -55,7 +55,7 @@ class Reader(HTMLParser):
         self.words: list[str] = []
         self.tables: dict[str, list[list[str]]] = {}
         self.paragraphs: list[str] = []
-        self._headings: list[str] = []
+        self.headings: list[str] = []
         self._open: list[str] = []
         self._table = ""
         self.feed(text)
@@ -66,7 +66,7 @@ class Reader(HTMLParser):
         if tag not in self.VOID:
             self._open.append(tag)
         if tag == "table":
-            self._table = self._headings[-1]
+            self._table = self.headings[-1]
             assert self._table not in self.tables
             self.tables[self._table] = []
         elif tag == "tr":
@@ -74,7 +74,7 @@ class Reader(HTMLParser):
         elif tag in ("td", "th"):
             self.tables[self._table][-1].append("")
         elif tag in ("h1", "h2", "h3"):
-            self._headings.append("")
+            self.headings.append("")
         elif tag == "p":
             self.paragraphs.append("")
 
@@ -89,7 +89,7 @@ class Reader(HTMLParser):
         if {"td", "th"} & set(self._open):
             self.tables[self._table][-1][-1] += data
         if {"h1", "h2", "h3"} & set(self._open):
-            self._headings[-1] += data
+            self.headings[-1] += data
         if "p" in self._open:
             self.paragraphs[-1] += data
 

@@ -34,8 +34,8 @@ def facts(element: ET.Element, *names: str) -> tuple[str, ...]:
 
 
 def test_the_timeline_has_a_row_a_step_and_a_bar_a_run() -> None:
-    # The scale is 960 - 210 - 12 = 738 pixels for 7.38 seconds.
-    svg = timeline(record(NEVER, FIRST, AGAIN, EARLY), 7.38)
+    # The scale is 960 - 210 - 24 = 726 pixels for 7.26 seconds.
+    svg = timeline(record(NEVER, FIRST, AGAIN, EARLY), 7.26)
     rects = [facts(r, "class", "x", "y", "width", "height") for r in elements(svg, "rect")]
     assert rects == [
         ("dagster rest ended-otherwise", "210.0", "31.0", "1.0", "12.0"),
@@ -94,7 +94,7 @@ def test_names_of_27_letters_are_whole() -> None:
 @pytest.mark.parametrize(
     ("span", "ticks"),
     [
-        (7.38, ["0 s", "1 s", "2 s", "3 s", "4 s", "5 s", "6 s", "7 s"]),
+        (7.26, ["0 s", "1 s", "2 s", "3 s", "4 s", "5 s", "6 s", "7 s"]),
         (8.0, ["0 s", "1 s", "2 s", "3 s", "4 s", "5 s", "6 s", "7 s", "8 s"]),
         (8.2, ["0 s", "2 s", "4 s", "6 s", "8 s"]),
         (0.0175, ["0 s", "0.005 s", "0.01 s", "0.015 s"]),
@@ -111,7 +111,7 @@ def test_the_axis_has_round_figures(span: float, ticks: list[str]) -> None:
     lines = [path.attrib["d"] for path in elements(svg, "path")]
     assert lines == [f"M{place:.1f} 22.0V48.0" for place in places]
     step = float(ticks[1].removesuffix(" s"))
-    assert places[1] == pytest.approx(210 + step * 738 / span, abs=0.051)
+    assert places[1] == pytest.approx(210 + step * 726 / span, abs=0.051)
 
 
 def test_the_span_is_the_longest_of_the_records() -> None:
@@ -164,3 +164,34 @@ def test_bars_without_a_floor_and_without_length() -> None:
     svg = bars([Bar("a", Figure(0.0, 0.0, 0.0), "dagster")], None)
     assert elements(svg, "rect")[0].attrib["width"] == "0.0"
     assert all(path.attrib["class"] != "floor" for path in elements(svg, "path"))
+
+
+def test_a_step_that_never_ended_has_no_bar() -> None:
+    svg = timeline(record(FIRST, replace(FIRST, id=StepId("b"), ended_s=None)), 2.0)
+    assert len(elements(svg, "rect")) == 2
+    assert "not started" in [text.text for text in elements(svg, "text")]
+
+
+def test_quotes_in_names_end_no_attribute() -> None:
+    svg = timeline(record(replace(FIRST, id=StepId('"b"'))), 2.0)
+    assert ET.fromstring(svg).attrib["aria-label"].startswith('Timeline of dagster: "b" from')
+
+
+def test_nothing_stands_between_the_elements() -> None:
+    for svg in (timeline(record(FIRST), 2.0), bars([Bar("a", Figure(1.0, 1.0, 1.0), "x")], None)):
+        root = ET.fromstring(svg)
+        assert root.text is None
+        assert all(element.tail is None for element in root)
+
+
+@pytest.mark.parametrize(
+    ("most", "ticks"),
+    [
+        (0.0, ["0 s", "0.2 s", "0.4 s", "0.6 s", "0.8 s", "1 s"]),
+        (0.002, ["0 s", "0.001 s", "0.002 s"]),
+    ],
+)
+def test_short_bars_fill_the_width(most: float, ticks: list[str]) -> None:
+    svg = bars([Bar("a", Figure(most, most, most), "dagster")], None)
+    found = [text for text in elements(svg, "text") if text.attrib.get("class") == "tick"]
+    assert [text.text for text in found] == ticks

@@ -3,8 +3,10 @@
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from html import escape
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from prefect_compat.comparison.costs import summarise
 from prefect_compat.comparison.diff.rows import Cell, RowDifference
 from prefect_compat.comparison.failure_matrix import Case, Outcome
 from prefect_compat.comparison.faults import Fault
-from prefect_compat.comparison.fingerprint.fingerprint import Fingerprint
+from prefect_compat.comparison.fingerprint.fingerprint import UNKNOWN, Fingerprint
 from prefect_compat.comparison.judging.outputs import NOT_APART_REMEDY
 from prefect_compat.comparison.record.record import (
     NO_CONTENT,
@@ -338,7 +340,8 @@ def test_five_hundred_findings_are_listed() -> None:
     reader = page_of(compared(prefect=replace(PREFECT, files=(*PREFECT.files, *files))))
     assert len(reader.tables["Differences"]) == 501
     assert "And 3 more, in the JSON file." in reader.paragraphs
-    assert not any("And " in words for words in page_of(compared()).paragraphs)
+    few = page_of(compared(prefect=replace(PREFECT, checks=())))
+    assert not any("And " in words for words in few.paragraphs)
 
 
 def facts_of(page: str) -> dict[str, str]:
@@ -372,8 +375,9 @@ def test_costs_are_charted_and_listed() -> None:
     ]
     floors = [a for tag, a in reader.elements if tag == "path" and a.get("class") == "floor"]
     assert len(floors) == 1
-    sides = [a["class"] for tag, a in reader.elements if tag == "rect"][-4:]
-    assert sides == ["dagster", "dagster", "prefect", "prefect"]
+    sides = [a["class"] for tag, a in reader.elements if tag == "rect"][-8:]
+    assert sides == [*("dagster", "prefect") * 2, "dagster", "dagster", "prefect", "prefect"]
+    assert reader.headings[-5:-1] == ["What it cost", "The run", "Before the run", "Each step"]
     rows = reader.tables["Before the run"]
     assert rows[0] == ["Seconds", "Dagster", "Prefect"]
 
@@ -394,13 +398,14 @@ def test_costs_are_charted_and_listed() -> None:
 @pytest.mark.parametrize(("runs", "is_cut"), [(100, False), (101, True)])
 def test_a_timeline_of_many_steps_shows_the_first_run(runs: int, is_cut: bool) -> None:
     many = tuple(
-        replace(step, run=run, started_s=1.0 + run, ended_s=1.5 + run)
+        replace(step, run=run, started_s=1.0 + run, ended_s=1.5 + run + (run == 0))
         for run in range(runs)
         for step in DAGSTER.steps
     )
     reader = page_of(compared(replace(DAGSTER, steps=many), replace(PREFECT, steps=many)))
     charts = [a["aria-label"] or "" for _, a in reader.elements if a.get("class") == "chart"]
     assert [chart.count(" from ") for chart in charts] == [2 if is_cut else 50] * 2
+    assert all(" a from 0.00 to 1.50 seconds" in chart for chart in charts)
     assert any("Only the first run is shown." in p for p in reader.paragraphs) is is_cut
 
 
@@ -409,7 +414,7 @@ def test_both_timelines_share_one_scale() -> None:
     reader = page_of(compared(DAGSTER, slow))
     bars_ = [a for tag, a in reader.elements if tag == "rect" and "rest" in (a["class"] or "")]
     widths = [float(a["width"] or 0) for a in bars_]
-    assert widths == [184.5, 738.0]
+    assert widths == [181.5, 726.0]
 
 
 def statuses_of(page: str) -> dict[str, str]:
@@ -445,6 +450,8 @@ def test_the_failure_matrix_has_a_row_a_case() -> None:
         ["a retry", "", "○ not run", "", "", "no policy"],
     ]  # fmt: skip
     assert len(table[0]) == 6
+    page = comparison_page(compared(), None, outcomes)
+    assert verdict_of(page) == ("bad", "✗ Different under 1 of 2 failures")
 
 
 def test_settings_and_versions_are_listed() -> None:
@@ -452,3 +459,24 @@ def test_settings_and_versions_are_listed() -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", rows[0][1])
     assert ["job", "the_job"] in rows
     assert ["python", "3.11"] in rows
+
+
+def test_the_legend_lists_the_statuses_from_good_to_bad() -> None:
+    names = ("a", "b", "c")
+    left = [replace(SECOND, output=OutputId((name,))) for name in names]
+    unknown = Fingerprint(UNKNOWN, "some.Type")
+    other = Fingerprint("table", "other")
+    right = (left[0], replace(left[1], fingerprint=unknown), replace(left[2], fingerprint=other))
+    found = compared(replace(DAGSTER, outputs=tuple(left)), replace(PREFECT, outputs=right))
+    legend = next(words for words in page_of(found).paragraphs if "·" in words)
+    assert legend == "✓ identical · ! not comparable · ✗ different"
+
+
+def test_the_time_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        shown = page_of(compared()).tables["Settings and versions"][0][1]
+    time.tzset()
+    made = datetime.strptime(shown, "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)
+    assert abs(datetime.now(UTC) - made) < timedelta(hours=1)

@@ -141,15 +141,19 @@ def test_the_failure_matrix() -> None:
     different = compared(prefect=replace(PREFECT, checks=()))
     text = describe_matrix(
         (
+            Outcome(Case("a retry", reason="no policy"), None),
             Outcome(Case("an error", replace(WORK, fault=Fault("b"))), compared()),
             Outcome(Case("an empty partition", replace(WORK, partition="x")), different),
-            Outcome(Case("a retry", reason="no policy"), None),
         )
     )
     assert text.splitlines() == [
         "under failure:",
+        "  a retry             not run: no policy",
         "  an error            identical under both (b: error in all attempts)",
         "  an empty partition  different (x)",
         "    different check result: a:is_good: dagster has passed (ERROR), prefect has nothing",
-        "  a retry             not run: no policy",
     ]
+
+
+def test_the_remedy_is_for_outputs_that_are_not_kept_apart() -> None:
+    assert NOT_APART_REMEDY not in describe(compared(prefect=replace(PREFECT, checks=())))

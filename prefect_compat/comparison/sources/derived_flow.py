@@ -6,12 +6,14 @@ python -m prefect_compat.comparison.sources.derived_flow '{"module": ..., "job":
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from functools import wraps
 from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import dagster as dg
+from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 
@@ -22,6 +24,7 @@ from prefect_compat.comparison.record.files import stored_files
 from prefect_compat.comparison.record.flow_runs import FlowRunRecord, read_flow_run, retry_waits_s
 from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep, unmapped
 from prefect_compat.comparison.record.stopwatch import Stopwatch
+from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.comparison.sources.side import Meter, SideTask, main, versions, with_warm_run
 from prefect_compat.engine.run import run_instance
 from prefect_compat.engine.step import StepResult
@@ -31,7 +34,7 @@ from prefect_compat.flow.parameters import read_run_config
 from prefect_compat.flow.task import step_of
 from prefect_compat.graph.partitions import run_keys
 from prefect_compat.graph.plan import Plan, read_plan, resolve_job
-from prefect_compat.server.api import own_server
+from prefect_compat.server.api import named_server, own_server
 
 STATES = {"COMPLETED": "succeeded", "FAILED": "failed", "PENDING": NOT_STARTED}
 
@@ -40,7 +43,8 @@ def run_prefect(task: SideTask) -> Record:
     """Runs the flow under Prefect and says what Prefect's API recorded."""
     defs = task.project.load()
     meter = Meter()
-    with own_server():
+    given = RunningServer.handed_over()
+    with named_server(given.url) if given else own_server():
         return record_prefect(defs, task, meter)
 
 
@@ -53,6 +57,8 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
     run_keys(job, task.partition)
     parameters: dict[str, Any] = {"partition": task.partition} if task.partition else {}
 
+    ended = _outcomes(flow)
+
     def run() -> State[FlowResult]:
         return flow(**parameters, return_state=True)  # type: ignore[return-value]  # return_state
 
@@ -63,11 +69,11 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
         state = run()
         cost = meter.has_run()
         changes = dynamic.changes()
-    found = state.result(raise_on_failure=False)
-    result = found.result if isinstance(found, StepError) else found
-    error = None if state.is_completed() else state.message or str(found)
+    outcome = ended[-1] if ended else state.result(raise_on_failure=False)
+    result = outcome.result if isinstance(outcome, StepError) else outcome
+    error = None if state.is_completed() else state.message or str(outcome)
     if not isinstance(result, FlowResult):
-        return Record("prefect", (), (), (), (), cost, versions(), error or str(found))
+        return Record("prefect", (), (), (), (), cost, versions(), error or str(outcome))
     recorded = read_flow_run(
         state,
         [step.step for step in result.steps],
@@ -108,6 +114,30 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
     )
     # Last: it would overwrite what the recorded run has stored.
     return replace(record, cost=with_warm_run(cost, task, run))
+
+
+def _outcomes(flow: Flow[..., FlowResult]) -> list[FlowResult | Exception]:
+    """Returns a list to which each run of the flow adds what it returns or raises.
+
+    The state that the call returns does not always hold it. When the server is slow, Prefect sends
+    the final state twice, takes the server's answer for the state, and `result()` then raises
+    MissingResult. The runs of chunks end before the run that starts them, so the last is the whole.
+    """
+    outcomes: list[FlowResult | Exception] = []
+    function = flow.fn
+
+    @wraps(function)
+    def run(**parameters: Any) -> FlowResult:
+        try:
+            result = function(**parameters)
+        except Exception as error:
+            outcomes.append(error)
+            raise
+        outcomes.append(result)
+        return result
+
+    flow.fn = run
+    return outcomes
 
 
 def _expected_events(

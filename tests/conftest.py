@@ -1,14 +1,17 @@
 """Isolation for every test: homes, store and cache of its own, nothing of the user's."""
 
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
-from hypothesis import settings
 
+from prefect_compat.comparison.sources.prefect_server import HANDED_OVER, RunningServer
+from tests.prefect_server import LIMIT_S, SessionServer
 from tests.webhook import Webhook, listening
 
 # Started in the background of a script, a process ignores SIGINT; Dagster copies that to SIGTERM,
@@ -17,24 +20,33 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before anything imports an orchestrator or the definitions: both read their homes at import.
-_HOME = Path(tempfile.mkdtemp(prefix="ticket-tests-"))
+_SESSION_HOME = "TICKET_TESTS_HOME"
+_IS_OWNER = _SESSION_HOME not in os.environ  # not in a worker of xdist, which has its own home
+_SESSION = Path(os.environ.get(_SESSION_HOME) or tempfile.mkdtemp(prefix="ticket-tests-"))
+_HOME = _SESSION / os.environ.get("PYTEST_XDIST_WORKER", "main")
+_HOME.mkdir(parents=True, exist_ok=True)
+_SERVER = SessionServer(_SESSION / "prefect-server")
 os.environ.update(
-    PREFECT_HOME=str(_HOME / "prefect"),
-    PREFECT_SERVER_ANALYTICS_ENABLED="false",
-    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="180",
-    DO_NOT_TRACK="1",
-    XDG_CACHE_HOME=str(_HOME / "xdg-cache"),
-    DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED="False",  # see NO_PROFILE in workers.py
-    TICKET_EVENT_LOG="sample",
-    TICKET_STORE=str(_HOME / "store"),
-    TICKET_CACHE=str(_HOME / "cache"),
+    {
+        _SESSION_HOME: str(_SESSION),
+        "PREFECT_HOME": str(_HOME / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(int(LIMIT_S)),
+        "DO_NOT_TRACK": "1",
+        # Of the session: a new Prefect database is set up once, the sample log generated once.
+        "XDG_CACHE_HOME": str(_SESSION / "xdg-cache"),
+        "TICKET_CACHE": str(_SESSION / "cache"),
+        "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",  # see NO_PROFILE in workers.py
+        "TICKET_EVENT_LOG": "sample",
+        "TICKET_STORE": str(_HOME / "store"),
+    }
 )
-for _name in ("DAGSTER_HOME", "PREFECT_API_URL", "PREFECT_PROFILE"):
+for _name in ("DAGSTER_HOME", "PREFECT_API_URL", "PREFECT_PROFILE", HANDED_OVER):
     os.environ.pop(_name, None)
 
-# A busy machine is no reason for a property to fail.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
+# No example of a property has a deadline: a busy machine would break it.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 ROOT = Path(__file__).parent.parent
 UCI_ARCHIVE = ROOT.parent / "shared" / "data" / "incident_event_log.zip"
@@ -53,16 +65,57 @@ def uci_archive() -> Path:
     return UCI_ARCHIVE
 
 
-@pytest.fixture(scope="session")
-def prefect_server() -> Iterator[None]:
-    """A Prefect API of this test session's own, in a temporary database."""
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the session's server early if workers will run the tests."""
+    if _IS_OWNER and getattr(config.option, "numprocesses", None):
+        _SERVER.start()
 
-    # Each flow run would wait a whole second for its heartbeat thread.
-    quick = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
-    with prefect_test_harness(server_startup_timeout=180), quick:
-        yield
+
+def pytest_unconfigure() -> None:
+    """Ends what belongs to the session, also if it was interrupted."""
+    if _IS_OWNER:
+        _SERVER.stop()
+        shutil.rmtree(_SESSION, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def session_server() -> RunningServer:
+    """The session's Prefect server, for commands in processes of their own."""
+    return _SERVER.running()
+
+
+@pytest.fixture(scope="session")
+def prefect_server(session_server: RunningServer) -> Iterator[str]:
+    """The address of the session's Prefect API, which the flows of this process use."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_UI_URL,
+        temporary_settings,
+    )
+
+    from prefect_compat.flow.prefect_port import settings_of_process
+
+    settings = {
+        PREFECT_API_URL: session_server.url,
+        PREFECT_UI_URL: "",
+        # Each flow run would wait a whole second for its heartbeat thread.
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+    }
+    # Also for threads without a context, such as those that send logs.
+    with temporary_settings(settings), settings_of_process(settings):
+        yield session_server.url
+        # Sent while the server is still there: else each is an error on the terminal.
+        APILogWorker.drain_all()
+        EventsWorker.drain_all()
+
+
+@pytest.fixture
+def handed_over(session_server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparisons in processes of this test use the session's server in place of their own."""
+    monkeypatch.setenv(HANDED_OVER, session_server.as_text())
 
 
 @pytest.fixture
@@ -74,15 +127,7 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
         yield state
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _home_removed() -> Iterator[None]:
-    import shutil
-
-    yield
-    shutil.rmtree(_HOME, ignore_errors=True)
-
-
 @pytest.fixture(scope="session")
 def sample_cache() -> Path:
-    """A cache in which the sample log is generated once for all tests of this process."""
+    """A cache in which the sample log is generated once for all tests."""
     return Path(os.environ["TICKET_CACHE"])

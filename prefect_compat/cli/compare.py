@@ -158,6 +158,7 @@ def _compare(options: CompareOptions) -> "tuple[Comparison, tuple[Outcome, ...]]
     from prefect_compat.comparison.failure_matrix import run_matrix
     from prefect_compat.comparison.sources.empty_store import EmptyStore
     from prefect_compat.comparison.sources.folder import comparison_folder, validate_folder
+    from prefect_compat.comparison.sources.prefect_server import comparison_server
     from prefect_compat.comparison.sources.work import validate_store_variables
 
     work, keep, files = options.work(), options.keep, options.files
@@ -169,11 +170,11 @@ def _compare(options: CompareOptions) -> "tuple[Comparison, tuple[Outcome, ...]]
         validate_folder(keep, files)
     with tempfile.TemporaryDirectory(prefix="prefect-compat-") as nowhere:
         empty = EmptyStore(work, Path(nowhere))
-        with comparison_folder(keep, files) as folder:
-            comparison = compare_sides(work, folder, empty, log_to_stderr)
+        with comparison_folder(keep, files) as folder, comparison_server() as server:
+            comparison = compare_sides(work, folder, empty, server, log_to_stderr)
             outcomes: tuple[Outcome, ...] = ()
             if options.matrix and comparison.have_run:
-                outcomes = run_matrix(work, folder, empty, log_to_stderr)
+                outcomes = run_matrix(work, folder, empty, server, log_to_stderr)
         _print(comparison, outcomes)
         # After the verdict is printed: a full disk cannot take it back.
         _write(options, comparison, outcomes, empty.job)

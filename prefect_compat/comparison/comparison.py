@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,15 @@ from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.sources.empty_store import EmptyStore
 from prefect_compat.comparison.sources.folder import comparison_folder, validate_folder
+from prefect_compat.comparison.sources.prefect_server import (
+    ComparisonServer,
+    RunningServer,
+    comparison_server,
+)
 from prefect_compat.comparison.sources.side import SideTask, run_side, start_process
 from prefect_compat.comparison.sources.work import Work, validate_store_variables
 from prefect_compat.comparison.verdict import Verdict, judge
-from prefect_compat.errors import ComparisonError
+from prefect_compat.errors import ComparisonError, ServerError
 from prefect_compat.graph.ids import ValueId
 from prefect_compat.graph.project import Project
 
@@ -93,23 +98,28 @@ def compare(
             rounds=repeat,
         )
         empty = EmptyStore(work, Path(temporary) / "empty")
-        with comparison_folder(keep) as folder:
-            return compare_sides(work, folder, empty, log)
+        with comparison_folder(keep) as folder, comparison_server() as server:
+            return compare_sides(work, folder, empty, server, log)
 
 
 def compare_sides(
-    work: Work, folder: Path, empty: EmptyStore, log: Callable[[str], None]
+    work: Work,
+    folder: Path,
+    empty: EmptyStore,
+    server: ComparisonServer,
+    log: Callable[[str], None],
 ) -> Comparison:
     """Runs the work under Dagster and under Prefect, each in its own folder of `folder`; in as
     many rounds as the work asks for, with the sides in turn first, and then each twice.
 
-    `empty` tells which outputs lie outside of the sides' stores. A side that cannot be run has a
+    `empty` tells which outputs lie outside of the sides' stores; every Prefect side uses `server`.
+    A side that cannot be run has a
     record that says so.
     """
     records: dict[str, list[Record]] = {side: [] for side in SIDES}
     for number in range(work.rounds):
         for side in list(SIDES) if number % 2 == 0 else reversed(SIDES):
-            records[side].append(_run(side, work, _home(folder, number), log))
+            records[side].append(_run(side, work, _home(folder, number), server, log))
     have_run = all(record.has_run for side in records.values() for record in side)
     pairs = [
         empty.shared(*pair) for pair in zip(records["dagster"], records["prefect"], strict=True)
@@ -135,6 +145,14 @@ def _home(folder: Path, number: int) -> Path:
     return home
 
 
+def server_of(side: str, server: ComparisonServer) -> RunningServer | None:
+    """Returns the server of a Prefect side, running; Dagster's side has none.
+
+    Raises ServerError if it does not start.
+    """
+    return server.running() if side == "prefect" else None
+
+
 def side_task(side: str, work: Work, folder: Path) -> SideTask:
     """The task of one side, with its home and its record in the folder."""
     return SideTask(
@@ -150,15 +168,20 @@ def side_task(side: str, work: Work, folder: Path) -> SideTask:
     )
 
 
-def _run(side: str, work: Work, folder: Path, log: Callable[[str], None]) -> Record:
+def _run(
+    side: str, work: Work, folder: Path, server: ComparisonServer, log: Callable[[str], None]
+) -> Record:
     log(f"{side}: running {work.job} {work.partition or ''}")
     try:
-        record = run_side(SIDES[side], side_task(side, work, folder), work.store_variables)
-    except ComparisonError as error:
+        used = server_of(side, server)
+        record = run_side(SIDES[side], side_task(side, work, folder), work.store_variables, used)
+    except (ComparisonError, ServerError) as error:
         log(f"{side}: could not be run")
         return Record.of_failure(side, str(error))
     log(f"{side}: {len(record.outputs)} outputs in {record.cost.wall_s:.1f} s")
-    return record
+    # As if the side had started the server itself: a user's first run does.
+    start_up_s = record.cost.start_up_s + (used.start_s if used else 0)
+    return replace(record, cost=replace(record.cost, start_up_s=start_up_s))
 
 
 def _rows(

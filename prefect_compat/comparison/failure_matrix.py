@@ -7,10 +7,17 @@ from pathlib import Path
 
 import dagster as dg
 
-from prefect_compat.comparison.comparison import SIDES, Comparison, compare_sides, side_task
+from prefect_compat.comparison.comparison import (
+    SIDES,
+    Comparison,
+    compare_sides,
+    server_of,
+    side_task,
+)
 from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.sources.empty_store import EmptyStore
-from prefect_compat.comparison.sources.side import end_left_behind, start_side
+from prefect_compat.comparison.sources.prefect_server import ComparisonServer
+from prefect_compat.comparison.sources.side import start_side
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.job import read_plan
@@ -41,9 +48,13 @@ class Outcome:
 
 
 def run_matrix(
-    work: Work, folder: Path, empty: EmptyStore, log: Callable[[str], None]
+    work: Work,
+    folder: Path,
+    empty: EmptyStore,
+    server: ComparisonServer,
+    log: Callable[[str], None],
 ) -> tuple[Outcome, ...]:
-    """Every case of the set, each in a folder of its own."""
+    """Runs every case of the set, each in its own folder; all Prefect sides share `server`."""
     outcomes = []
     for number, case in enumerate(failure_cases(work, empty.job, work.empty_partition)):
         if case.work is None:
@@ -52,11 +63,11 @@ def run_matrix(
         log(f"{case.name}: {case.work.fault or case.work.partition}")
         place = folder / f"failure-{number + 1}"
         if case.work.fault is not None and case.work.fault.kind == "kill":
-            _kill_both(case.work, place)
+            _kill_both(case.work, place, server)
             again = replace(case.work, fault=None)
-            outcomes.append(Outcome(case, compare_sides(again, place, empty, log)))
+            outcomes.append(Outcome(case, compare_sides(again, place, empty, server, log)))
         else:
-            outcomes.append(Outcome(case, compare_sides(case.work, place, empty, log)))
+            outcomes.append(Outcome(case, compare_sides(case.work, place, empty, server, log)))
     return tuple(outcomes)
 
 
@@ -108,15 +119,14 @@ def _blocks(step: Step) -> bool:
     return any(output.is_blocking for output in step.outputs)
 
 
-def _kill_both(work: Work, folder: Path) -> None:
-    """Runs each side until its process is killed in the middle of its run.
+def _kill_both(work: Work, folder: Path, server: ComparisonServer) -> None:
+    """Runs each side until its process is killed in the middle of its run. The server lives on.
 
     Raises ComparisonError if one ended in another way.
     """
     for side, module in SIDES.items():
         task = side_task(side, work, folder)
-        code = start_side(module, task, work.store_variables)
-        end_left_behind(Path(task.home))
+        code = start_side(module, task, work.store_variables, server_of(side, server))
         if code != KILLED:
             raise ComparisonError(
                 f"{side} was to be killed in {work.fault}, and ended with exit code {code}; see"

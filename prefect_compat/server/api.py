@@ -1,21 +1,11 @@
-"""Prefect's API for a run: the server that the settings name, or a temporary one of ours.
-
-Prefect starts a temporary server itself where none is named. Ours replaces it, because Prefect's
-is given 20 s to start (9 to 20 s were measured), is left behind where that is not enough, outlives
-a process that was killed, and costs the client the import of the whole server.
-"""
+"""Prefect's API for a run: the server that the settings name, or a temporary one of ours."""
 
 import atexit
-import http.client
 import os
-import socket
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from types import MappingProxyType
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -31,101 +21,15 @@ from prefect.settings.legacy import Setting
 
 from prefect_compat.errors import ServerError
 from prefect_compat.flow.prefect_port import settings_of_process
-from prefect_compat.server import database
-from prefect_compat.signals import ended_at_exit
-
-# The least time that a start is given. A busy machine takes more than Prefect's 20 s.
-STARTUP_LIMIT_S = 120
-API_URL = "PREFECT_API_URL"
-ANSWER_LIMIT_S = 10
-MODULE = (sys.executable, "-m", "prefect_compat.server.process")
-# As Prefect starts its own: no UI, no services such as the scheduler.
-# Not PREFECT__SERVER_FINAL: with it, Prefect 3.6 deletes the routes that FastAPI 0.137 and later
-# still read, and each request ends in "'PrefectRouter' object has no attribute 'routes'".
-SERVER_ENVIRONMENT = MappingProxyType(
-    {
-        "PREFECT_UI_ENABLED": "0",
-        "PREFECT__SERVER_EPHEMERAL": "1",
-    }
+from prefect_compat.server.temporary import (
+    API_URL,
+    SERVER_ENVIRONMENT,
+    STARTUP_LIMIT_S,
+    TemporaryServer,
 )
 
-
-class TemporaryServer:
-    """Prefect's API on a free port of this machine, with the database of the current settings."""
-
-    def __init__(self, command: Sequence[str] = MODULE, limit_s: float | None = None) -> None:
-        self._limit_s = startup_limit_s() if limit_s is None else limit_s
-        self._owner = os.getpid()
-        file = database.database_file()
-        is_new = file is not None and not file.exists()
-        is_copied = file is not None and database.provide(file)
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self._port = listener.getsockname()[1]
-            descriptor = listener.fileno()
-            self._process = subprocess.Popen(
-                [*command, str(descriptor), str(self._owner)],
-                env=_environment(),
-                pass_fds=(descriptor,),
-                stdin=subprocess.DEVNULL,
-                # Ctrl-C in a terminal is for the run, which needs the server to say that it ended.
-                start_new_session=True,
-            )
-        ended_at_exit.add(self._process.pid)
-        try:
-            self._wait()
-        except BaseException:
-            self.stop()
-            raise
-        if file is not None and is_new and not is_copied:
-            database.keep(file)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/api"
-
-    @property
-    def is_running(self) -> bool:
-        return self._owner == os.getpid() and self._process.poll() is None
-
-    def stop(self) -> None:
-        """Ends the server and waits for it; in a forked copy of its owner it does nothing."""
-        if not self.is_running:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        ended_at_exit.discard(self._process.pid)
-
-    def _wait(self) -> None:
-        started = time.monotonic()
-        while not self._is_healthy():
-            if (code := self._process.poll()) is not None:
-                raise ServerError(
-                    f"Prefect's temporary server ended with exit code {code} while it started;"
-                    " what it said stands above.\nCorrect that, or start a server (`prefect server"
-                    f" start`) and name it in {API_URL}."
-                )
-            if time.monotonic() - started > self._limit_s:
-                raise ServerError(
-                    f"Prefect's temporary server did not answer within {self._limit_s:g} s, and was"
-                    " ended.\nRaise PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, or start a"
-                    f" server (`prefect server start`) and name it in {API_URL}."
-                )
-            time.sleep(0.1)
-
-    def _is_healthy(self) -> bool:
-        # Not by httpx or requests: they would ask a proxy for this machine's own address.
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)
-        try:
-            connection.request("GET", "/api/health")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+ANSWER_LIMIT_S = 10
+SQLITE = "sqlite+aiosqlite:///"
 
 
 def startup_limit_s() -> float:
@@ -133,9 +37,13 @@ def startup_limit_s() -> float:
     return max(STARTUP_LIMIT_S, get_current_settings().server.ephemeral.startup_timeout_seconds)
 
 
-def _environment() -> dict[str, str]:
-    configured = get_current_settings().to_environment_variables(exclude_unset=True)
-    return {**os.environ, **SERVER_ENVIRONMENT, **configured}
+def database_file() -> Path | None:
+    """The SQLite file of the current settings; None for another database."""
+    url = get_current_settings().server.database.connection_url
+    text = url.get_secret_value() if url else ""
+    if not text.startswith(SQLITE) or ":memory:" in text or "?" in text:
+        return None
+    return Path(text.removeprefix(SQLITE))
 
 
 _lock = threading.Lock()
@@ -152,15 +60,25 @@ def temporary_url() -> str:
         if _server is None or not _server.is_running:
             # Registered before Prefect's workers are started, and so called after they have sent
             # their last logs and events.
-            _server = TemporaryServer()
-            atexit.register(_named_for_process(_server.url).close)
+            configured = get_current_settings().to_environment_variables(exclude_unset=True)
+            _server = TemporaryServer(
+                {**os.environ, **SERVER_ENVIRONMENT, **configured},
+                database_file(),
+                limit_s=startup_limit_s(),
+            )
+            name_for_process(_server.url)
             atexit.register(_server.stop)
         return _server.url
 
 
+def name_for_process(url: str) -> None:
+    """Makes the address that of the whole process until it ends: of threads with no context of
+    ours, such as those that send logs, and of the processes that it starts."""
+    atexit.register(_named_for_process(url).close)
+
+
 def _named_for_process(url: str) -> ExitStack:
-    """Makes the address that of the whole process, until the result is closed: of threads with no
-    context of ours, such as those that send logs, and of the processes that it starts."""
+    """Makes the address that of the whole process, until the result is closed."""
     named = ExitStack()
     named.enter_context(settings_of_process(_settings(url)))
     os.environ[API_URL] = url
@@ -172,6 +90,14 @@ def _named_for_process(url: str) -> ExitStack:
 def own_server() -> Iterator[None]:
     """Uses the temporary server inside the block, whatever server the settings name."""
     with temporary_settings(_settings(temporary_url())):
+        yield
+
+
+@contextmanager
+def named_server(url: str) -> Iterator[None]:
+    """Makes a running server the API inside and of the process, whatever the settings name."""
+    name_for_process(url)
+    with temporary_settings(_settings(url)):
         yield
 
 

@@ -1,28 +1,15 @@
 """An empty database for a temporary server, set up once for each version of Prefect.
 
-Setting one up takes half of a server's start: 4 of 8 s (Prefect 3.8.8, 2 cores). A comparison
-starts a server with a new database for each run, so the first is kept and copied.
+Setting one up takes half of a server's start: 4 of 8 s (Prefect 3.8.8, 2 cores). Each comparison
+and each run with a new home starts a server with a new database, so the first is kept and copied.
 """
 
 import os
 import shutil
 import sqlite3
 from contextlib import closing, suppress
+from importlib import metadata
 from pathlib import Path
-
-import prefect
-from prefect.settings import get_current_settings
-
-SQLITE = "sqlite+aiosqlite:///"
-
-
-def database_file() -> Path | None:
-    """The SQLite file of the current settings; None for another database."""
-    url = get_current_settings().server.database.connection_url
-    text = url.get_secret_value() if url else ""
-    if not text.startswith(SQLITE) or ":memory:" in text or "?" in text:
-        return None
-    return Path(text.removeprefix(SQLITE))
 
 
 def provide(database: Path) -> bool:
@@ -57,7 +44,7 @@ def keep(database: Path) -> None:
 
 def _kept() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "prefect-compat" / f"prefect-{prefect.__version__}.db"
+    return cache / "prefect-compat" / f"prefect-{metadata.version('prefect')}.db"
 
 
 def _own_name(path: Path) -> Path:

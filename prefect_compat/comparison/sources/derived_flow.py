@@ -24,6 +24,7 @@ from prefect_compat.comparison.record.files import stored_files
 from prefect_compat.comparison.record.flow_runs import FlowRunRecord, read_flow_run, retry_waits_s
 from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep
 from prefect_compat.comparison.record.stopwatch import Stopwatch
+from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.comparison.sources.side import Meter, SideTask, main, versions, with_warm_run
 from prefect_compat.engine.result import StepResult
 from prefect_compat.engine.run import run_instance
@@ -35,7 +36,7 @@ from prefect_compat.graph.ids import StepId
 from prefect_compat.graph.job import read_plan, resolve_job
 from prefect_compat.graph.partitions import run_keys
 from prefect_compat.graph.plan import Plan
-from prefect_compat.server.api import own_server
+from prefect_compat.server.api import named_server, own_server
 
 STATES = {"COMPLETED": "succeeded", "FAILED": "failed", "PENDING": NOT_STARTED}
 
@@ -44,7 +45,8 @@ def run_prefect(task: SideTask) -> Record:
     """Runs the flow under Prefect and says what Prefect's API recorded."""
     defs = task.project.load()
     meter = Meter()
-    with own_server():
+    given = RunningServer.handed_over()
+    with named_server(given.url) if given else own_server():
         return record_prefect(defs, task, meter)
 
 

@@ -20,13 +20,17 @@ import psutil
 from prefect_compat.comparison.faults import Fault, injected
 from prefect_compat.comparison.record.files import STORE
 from prefect_compat.comparison.record.record import Cost, Record
+from prefect_compat.comparison.sources.prefect_server import (
+    HANDED_OVER,
+    RunningServer,
+    prefect_environment,
+)
 from prefect_compat.errors import ComparisonError, PrefectCompatError
 from prefect_compat.graph.project import Project
 from prefect_compat.signals import GRACE_S, end_with_parent, end_with_tree, ending_on_signals
 
 # The environment variable with the process of the comparison: a side ends with it.
 COMPARING_PID = "PREFECT_COMPAT_COMPARING_PID"
-USERS_SERVER = ("PREFECT_API_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
 QUIET_DAGSTER = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
@@ -58,14 +62,20 @@ class SideTask:
         return cls(**{**data, **values})
 
 
-def run_side(module: str, task: SideTask, store_variables: tuple[str, ...]) -> Record:
+def run_side(
+    module: str,
+    task: SideTask,
+    store_variables: tuple[str, ...],
+    server: RunningServer | None = None,
+) -> Record:
     """Runs one side and returns its record.
 
     `store_variables` name the environment variables that say where the project stores its
-    outputs; each points below the side's home. Raises ComparisonError, with the end of what the
-    side printed, where it left no record.
+    outputs; each points below the side's home. `server` is the one that a Prefect side uses; it
+    starts its own without. Raises ComparisonError, with the end of what the side printed, if it
+    left no record.
     """
-    code = start_side(module, task, store_variables)
+    code = start_side(module, task, store_variables, server)
     if code != 0:
         log = (Path(task.home) / "log.txt").read_text(errors="replace")
         tail = "\n".join(log.splitlines()[-15:])
@@ -73,18 +83,31 @@ def run_side(module: str, task: SideTask, store_variables: tuple[str, ...]) -> R
     return Record.read(Path(task.record))
 
 
-def start_side(module: str, task: SideTask, store_variables: tuple[str, ...]) -> int:
+def start_side(
+    module: str,
+    task: SideTask,
+    store_variables: tuple[str, ...],
+    server: RunningServer | None = None,
+) -> int:
     """Runs one side's process to its end.
 
     Returns its exit code, negative if a signal ended it.
     """
-    return start_process(module, task.as_json(), Path(task.home), store_variables)
+    return start_process(module, task.as_json(), Path(task.home), store_variables, server)
 
 
-def start_process(module: str, task: str, home: Path, store_variables: tuple[str, ...]) -> int:
+def start_process(
+    module: str,
+    task: str,
+    home: Path,
+    store_variables: tuple[str, ...],
+    server: RunningServer | None = None,
+) -> int:
     """Runs a module on its task in the environment of one side; what it prints is logged there."""
     home.mkdir(parents=True, exist_ok=True)
     environment = side_environment(os.environ, home, store_variables)
+    if server is not None:
+        environment[HANDED_OVER] = server.as_text()
     with (home / "log.txt").open("ab") as log:
         side = subprocess.Popen(
             [sys.executable, "-m", module, task],
@@ -104,18 +127,6 @@ def start_process(module: str, task: str, home: Path, store_variables: tuple[str
             os.killpg(side.pid, signal.SIGKILL)  # what it has left behind in its session
 
 
-def end_left_behind(home: Path) -> None:
-    """Ends what a killed side has left running: Prefect's temporary server."""
-    for process in psutil.process_iter():
-        try:
-            is_ours = process.environ().get("PREFECT_HOME") == str(home / "prefect")
-        except (psutil.AccessDenied, psutil.NoSuchProcess):
-            continue
-        if is_ours:
-            process.kill()
-            process.wait()
-
-
 def side_environment(
     environment: Mapping[str, str], home: Path, store_variables: tuple[str, ...]
 ) -> dict[str, str]:
@@ -123,16 +134,8 @@ def side_environment(
     dagster_home = home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
     (dagster_home / "dagster.yaml").write_text(QUIET_DAGSTER, encoding="utf-8")
-    prefect_home = home / "prefect"
-    # A server that the user runs, and its database, are not to be filled with comparisons.
-    kept = {name: value for name, value in environment.items() if name not in USERS_SERVER}
     return {
-        **kept,
-        "PREFECT_HOME": str(prefect_home),
-        # Also over what a file such as prefect.toml says.
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{prefect_home}/prefect.db",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
+        **prefect_environment(environment, home / "prefect"),
         **{name: str(home / STORE) for name in store_variables},
         # Each side's own in any case; Dagster's default IO manager stores below it.
         "DAGSTER_HOME": str(dagster_home),
@@ -153,10 +156,12 @@ def main(run: Callable[[SideTask], Record]) -> None:
 
 
 class Meter:
-    """Measures what this process uses, and the processes that it has started (Prefect's server)."""
+    """Measures what a side uses: this process, those that it started, and its Prefect server."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
+        server = RunningServer.handed_over()
+        self._server = psutil.Process(server.pid) if server else None
         self._created = self._process.create_time()
         self._imported = time.time()
         self._ready = (0.0, 0.0, 0.0)
@@ -178,7 +183,10 @@ class Meter:
         )
 
     def _children(self) -> list[psutil.Process]:
-        return [child for child in self._process.children(recursive=True) if child.is_running()]
+        found = self._process.children(recursive=True)
+        if self._server is not None:
+            found.append(self._server)
+        return [process for process in found if process.is_running()]
 
     def _cpu_s(self) -> float:
         times = [self._process.cpu_times(), *(child.cpu_times() for child in self._children())]

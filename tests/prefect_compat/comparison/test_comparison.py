@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.prefect_compat.comparison.totals import ONE_DAY, compare
+from tests.prefect_compat.comparison.totals import ONE_DAY, compare, compare_here, write_project
+
+session_server = pytest.mark.usefixtures("handed_over")
 
 
 def test_the_same_on_both_sides(tmp_path: Path) -> None:
@@ -25,6 +27,7 @@ def test_the_same_on_both_sides(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
+@session_server
 def test_mapped_steps_are_compared_by_what_they_depend_on(tmp_path: Path) -> None:
     found = compare(tmp_path, "--store-env", "MY_STORE", "-j", "mapping", "--keep", "kept")
     assert found.returncode == 0, found.stdout + found.stderr
@@ -38,6 +41,7 @@ def test_mapped_steps_are_compared_by_what_they_depend_on(tmp_path: Path) -> Non
         assert all(upstream[place] for place in upstream if place != ("mapped.parts", None))
 
 
+@session_server
 def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, first="os.getpid()")
     assert found.returncode == 1, found.stderr
@@ -51,6 +55,7 @@ def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:
     )
 
 
+@session_server
 def test_runs_that_fail_in_the_same_way_behave_the_same_and_it_is_said(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, second="raise ValueError('no totals today')")
     assert found.returncode == 0, found.stdout + found.stderr
@@ -76,8 +81,9 @@ def test_what_cannot_be_run_is_said_and_is_exit_code_2(
     tmp_path: Path, options: tuple[str, ...], words: str
 ) -> None:
     first = "3" if not words.endswith("division by zero") else "3]})\n\n1 / 0\nprint({'n': [1"
-    found = compare(tmp_path, *options, first=first)
-    assert found.returncode == 2, found.stdout + found.stderr
+    write_project(tmp_path, first)
+    found = compare_here(tmp_path, *options)
+    assert found.exit_code == 2, found.output
     assert re.search(words, found.stderr), found.stderr
     assert found.stdout == ""
 
@@ -87,6 +93,7 @@ ON_PREFECT_S_SIDE = "'run_prefect' in __import__('sys').argv[0]"
 MODULE_LEVEL = "3]}})\n\n{}\nprint({{'n': [1"
 
 
+@session_server
 @pytest.mark.parametrize(
     ("first", "words"),
     [
@@ -116,7 +123,8 @@ def test_where_one_side_cannot_be_run_the_page_says_so(
 
 
 def test_a_server_that_goes_away_is_said(tmp_path: Path) -> None:
-    kills = "[child.kill() for child in __import__('psutil').Process().children(recursive=True)]"
+    server = "__import__('os').environ['PREFECT_COMPAT_COMPARISON_SERVER'].split()[0]"
+    kills = f"__import__('psutil').Process(int({server})).kill()"
     found = compare(
         tmp_path,
         *ONE_DAY,
@@ -128,6 +136,7 @@ def test_a_server_that_goes_away_is_said(tmp_path: Path) -> None:
     assert "Connection refused" in found.stderr
 
 
+@session_server
 def test_a_store_that_cannot_be_read_is_not_parity(tmp_path: Path) -> None:
     spoils = (
         "import atexit, os, pathlib; "
@@ -141,14 +150,16 @@ def test_a_store_that_cannot_be_read_is_not_parity(tmp_path: Path) -> None:
     assert "cannot be read back" in found.stdout
 
 
+@session_server
 def test_a_failure_asked_for_is_the_same_on_both_sides(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, "--fail", "total")
     assert found.returncode == 0, found.stdout + found.stderr
     assert "1 of 1 asset-days after total: error in all attempts." in found.stdout
-    assert compare(tmp_path, *ONE_DAY, "--fail", "totals").returncode == 2
+    assert compare_here(tmp_path, *ONE_DAY, "--fail", "totals").exit_code == 2
 
 
 def test_what_was_asked_for_is_checked(tmp_path: Path) -> None:
-    found = compare(tmp_path, *ONE_DAY, "--fail", "total:0")
-    assert found.returncode == 2
+    write_project(tmp_path)
+    found = compare_here(tmp_path, *ONE_DAY, "--fail", "total:0")
+    assert found.exit_code == 2
     assert "after the colon stands how many attempts fail" in found.stderr

@@ -6,6 +6,11 @@ import sys
 import textwrap
 from pathlib import Path
 
+import click.testing
+import pytest
+
+from prefect_compat.cli.main import main
+
 SOURCE = """
     import os
     from pathlib import Path
@@ -76,12 +81,17 @@ SOURCE = """
 """
 
 
-def compare(
-    folder: Path, *options: str, first: str = "3", second: str = "", **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """The comparison of a small project of which two expressions can be chosen."""
-    source = textwrap.dedent(SOURCE).replace("FIRST", first).replace("SECOND", second or "pass")
+def write_project(folder: Path, first: str = "3", second: str = "pass") -> None:
+    """Writes the project with these two expressions to `project.py` in the folder."""
+    source = textwrap.dedent(SOURCE).replace("FIRST", first).replace("SECOND", second)
     (folder / "project.py").write_text(source)
+
+
+def compare(
+    folder: Path, *options: str, first: str = "3", second: str = "pass", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Compares the small project in processes of its own, with these two expressions."""
+    write_project(folder, first, second)
     command = [Path(sys.executable).parent / "prefect-compat", "compare", "-f", "project.py"]
     return subprocess.run(
         [*command, "-j", "totals", *options],
@@ -91,6 +101,18 @@ def compare(
         text=True,
         check=False,
     )
+
+
+def compare_here(folder: Path, *options: str) -> click.testing.Result:
+    """Compares the project that lies in the folder, as the command does, in this process.
+
+    For comparisons that are refused: a process would only add its three seconds.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("HOME", str(folder / "home"))
+        command = ["compare", "-f", "project.py", "-j", "totals", *options]
+        return click.testing.CliRunner().invoke(main, command)
 
 
 ONE_DAY = ("--store-env", "MY_STORE", "--partition", "2016-05-10")

@@ -6,6 +6,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 SOURCE = """
     import dagster as dg
 
@@ -26,6 +28,7 @@ SOURCE = """
 """
 
 
+@pytest.mark.usefixtures("handed_over")
 def test_all_partitions_with_the_default_io_manager(tmp_path: Path) -> None:
     (tmp_path / "project.py").write_text(textwrap.dedent(SOURCE))
     command = [Path(sys.executable).parent / "prefect-compat", "compare", "-f", "project.py"]

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.prefect_compat.comparison.totals import ONE_DAY, compare
+from tests.prefect_compat.comparison.totals import ONE_DAY, compare, compare_here, write_project
+
+pytestmark = pytest.mark.usefixtures("handed_over")
 
 BIN = Path(sys.executable).parent / "prefect-compat"
 
@@ -47,11 +49,11 @@ def test_what_is_refused_costs_no_run_and_touches_nothing(
     (tmp_path / "wrong.yaml").write_text("ops: {other: {config: {size: 3}}}")
     section = "" if pyproject.startswith("tool") else "[tool.prefect-compat]\n"
     (tmp_path / "pyproject.toml").write_text(section + pyproject)
-    compare(tmp_path, "--help")  # writes the project
+    write_project(tmp_path)
     before = contents(tmp_path)
     store = () if "--store-env" in options else ONE_DAY[:2]
-    found = compare(tmp_path, *store, *ONE_DAY[2:], "--keep", "kept", *options)
-    assert found.returncode == 2, found.stdout + found.stderr
+    found = compare_here(tmp_path, *store, *ONE_DAY[2:], "--keep", "kept", *options)
+    assert found.exit_code == 2, found.output
     (line,) = (line for line in found.stderr.splitlines() if words in line)
     assert line.startswith("Error: ")
     assert "running" not in found.stderr

@@ -9,7 +9,7 @@ import pytest
 
 from prefect_compat.comparison.sources.side import side_environment
 
-PRINT_DATABASE = "from prefect_compat.server import database; print(database.database_file())"
+PRINT_DATABASE = "from prefect_compat.server.api import database_file; print(database_file())"
 THEIRS = "postgresql+asyncpg://them:secret@host/production"
 
 

@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo demo-iris demo-taxi dev test check bench conformance kills docs screenshots wheels matrix release lock clean
+.PHONY: install demo demo-iris demo-taxi dev test check bench conformance kills docs screenshots wheels matrix release lock clean mutants
 .DEFAULT_GOAL := demo
 
 # The pinned environment, in .venv.
@@ -102,6 +102,13 @@ conformance: install
 	$(BIN)/python -m tests.conformance
 
 KILLS ?= 200
+
+# Small faults planted in the code of comparison and lineage: do the unit tests notice?
+# MUTANTS="verdict costs" for some of the groups.
+MUTANTS ?=
+
+mutants: install
+	$(BIN)/python -m tools.mutants $(MUTANTS)
 
 # 200 kills at random moments, and a table of what they leave; KILLS=40 for fewer.
 kills: install

@@ -142,12 +142,13 @@ def _read_mutants(root: Path, meta: Path) -> Iterator[Mutant]:
 def _change(original: ast.AST, mutant: ast.AST) -> str:
     """The changed code with a little around it, the same whatever the file's line breaks are."""
     before, after = (
-        " ".join(ast.unparse(node).partition("\n")[2].split()) for node in (original, mutant)
+        " ".join(f"\n{ast.unparse(node)}".partition("\ndef ")[2].partition("\n")[2].split())
+        for node in (original, mutant)
     )
     start = _common(before, after)
     end = _common(before[start:][::-1], after[start:][::-1])
     first = max(start - AROUND, 0)
-    sides = (text[first : len(text) - end + AROUND] for text in (before, after))
+    sides = (text[first : len(text) - end + AROUND].strip() for text in (before, after))
     return " -> ".join(sides)
 
 

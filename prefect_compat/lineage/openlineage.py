@@ -84,6 +84,7 @@ def run_events(
         for node_id, run in runs.items()
         for event in writer.run_pair(lineage.node(node_id), run, parent)
     ]
+    # The sort is stable: a run that takes no time keeps its START before its end.
     return sorted(events, key=_when)
 
 
@@ -164,9 +165,8 @@ class _Writer:
         return {"_producer": self._origin.producer, "_schemaURL": schema, **content}
 
 
-def _when(event: Event) -> tuple[datetime, str, bool]:
-    time = datetime.fromisoformat(event["eventTime"])
-    return time, event["job"]["name"], event["eventType"] != "START"
+def _when(event: Event) -> tuple[datetime, str]:
+    return datetime.fromisoformat(event["eventTime"]), event["job"]["name"]
 
 
 def _asset_dataset(key: AssetPath) -> dict[str, str]:

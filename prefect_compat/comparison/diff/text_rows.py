@@ -68,19 +68,20 @@ def _loaded(classes: Mapping[str, tuple[str, ...]]) -> Iterator[type]:
 def text_rows(value: Any) -> TextTable:
     """The value as a table of text.
 
-    Tables: index levels as `index 0`, ..., then each column, one row per row. Anything else:
-    `place` and `value`; of records, containers and arrays a row for each leaf, keys sorted; of
-    bytes and files a row for each 32 bytes, in hexadecimal by offset; else one row. Floats read
-    as `repr`, missing values as NA, NaN, NaT or None; text is quoted where it could be mistaken
-    for another cell.
+    A table keeps its rows. Its index levels come first, as `index 0` and so on, then its columns.
+    Anything else has the columns `place` and `value`. Records, containers and arrays have a row
+    per leaf, with sorted keys. Bytes and files have a row per 32 bytes, in hexadecimal, by
+    offset. All other values have one row.
 
-    A class that is not one of those known by their kind has a row ` type`, and what a value
-    carries beside (`attrs`, names of an index, attributes) one by its place; with a table these
-    are columns with a text in the first row.
+    Floats read as their `repr`, missing values as NA, NaN, NaT or None. Text is quoted if it could
+    be mistaken for another cell.
+
+    A class that is not known by its kind adds a row ` type`. Attributes, `attrs` and names of an
+    index add a row each. In a table, each of these is a column with its text in the first row.
     """
     if _is_a(value, SERIES) or _is_a(value, TABLES):
         return _table_rows(value)
-    rows = _told_apart((_root(place), text) for place, text in _leaves(value, "", ()))
+    rows = _numbered((_root(place), text) for place, text in _leaves(value, "", ()))
     return TextTable(DOCUMENT, tuple(zip(*rows, strict=True)) if rows else ((), ()))
 
 
@@ -102,14 +103,14 @@ def _root(place: str) -> str:
     return place.removeprefix(" ")
 
 
-def _told_apart(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def _numbered(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """The rows with repeated places numbered: two bases of a value can have the same place."""
     counted = Counter[str]()
-    found = []
+    numbered = []
     for place, text in rows:
         counted[place] += 1
-        found.append((place if counted[place] == 1 else f"{place} ({counted[place]})", text))
-    return found
+        numbered.append((place if counted[place] == 1 else f"{place} ({counted[place]})", text))
+    return numbered
 
 
 def _levels(table: Any) -> Iterator[tuple[str, list[str]]]:

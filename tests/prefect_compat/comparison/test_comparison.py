@@ -88,7 +88,7 @@ def test_what_cannot_be_run_is_said_and_is_exit_code_2(
     assert found.stdout == ""
 
 
-ON_PREFECT_S_SIDE = "'run_prefect' in __import__('sys').argv[0]"
+ON_PREFECT_S_SIDE = "'derived_flow' in __import__('sys').argv[0]"
 # Ends the literal in which FIRST stands, so that a statement of the module can follow.
 MODULE_LEVEL = "3]}})\n\n{}\nprint({{'n': [1"
 

@@ -163,3 +163,10 @@ def test_an_edge_to_itself_is_a_loop() -> None:
 
 def test_nothing_is_a_margin() -> None:
     assert lay_out(graph(""), BOX) == Drawing(Size(24, 24), (), ())
+
+
+def test_a_source_without_neighbours_on_one_side_keeps_its_rank() -> None:
+    drawing = lay_out(graph("abscdz", "ad", "bc", "sz", "cz", "dz"), BOX)
+    ends = [(line.points[0], line.points[-1]) for line in drawing.lines]
+    between = sorted((a[1], b[1]) for a, b in ends if a[0] == 124)
+    assert [y for _, y in between] == sorted(y for _, y in between)

@@ -67,6 +67,10 @@ def test_a_status_stands_in_its_own_column() -> None:
     assert drawn["asset:shop/sales"] == "node asset"
 
 
+def test_the_page_is_named_after_the_job() -> None:
+    assert Reader(lineage_page(SHOP)).headings[0] == "the_job"
+
+
 def counts(lineage: Lineage) -> str:
     return Reader(lineage_page(lineage)).paragraphs[0]
 

@@ -183,6 +183,9 @@ def test_a_line_over_a_layer_is_one_path() -> None:
     assert path is not None
     d = path.attrib["d"]
     assert (d[0], d.count("M"), d.count("C"), d.count("L")) == ("M", 1, 2, 1)
+    end = " ".join(d.split()[-2:])
+    tip = groups(root, "edge")[-1].findall(f"{SVG}path")[1]
+    assert tip.attrib["d"] == f"M{end}l-8 -4v8z"
     _, _, second = d.partition("L")
     start, _, curve = second.partition("C")
     x, y = map(float, start.split())

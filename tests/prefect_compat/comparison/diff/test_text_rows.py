@@ -1,6 +1,6 @@
 """Text rows show exactly the cells that differ."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,3 +178,169 @@ def test_a_change_of_content_is_a_change_of_text(
 ) -> None:
     assert text_rows(left()) == text_rows(left())
     assert text_rows(left()) != text_rows(right())
+
+
+DOCUMENT = ("place", "value")
+
+
+def rows_of(value: Any) -> list[tuple[str, str]]:
+    found = text_rows(value)
+    assert found.names == DOCUMENT
+    assert found.rows == len(found.columns[0])
+    return list(zip(*found.columns, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("value", "rows"),
+    [
+        (None, [("", "None")]),
+        (True, [("", "True")]),
+        (1.5, [("", "1.5")]),
+        (float("nan"), [("", "NaN")]),
+        ("a'b", [("", '"a\'b"')]),
+        (pd.NA, [("", "NA")]),
+        (pd.NaT, [("", "NaT")]),
+        (2**999, [("", str(2**999))]),
+        (2**1000, [("", hex(2**1000))]),
+        (-(2**1000), [("", hex(-(2**1000)))]),
+        ([], [("", "empty list")]),
+        ({}, [("", "empty dict")]),
+        (set(), [("", "empty set")]),
+        ([[], b"a"], [("[0]", "empty list"), ("[1]", "b'a'")]),
+        ((1, 2), [("[0]", "1"), ("[1]", "2")]),
+        ({2: "b", "1": "a"}, [("['1']", "'a'"), ("[2]", "'b'")]),
+        ({(1, 2): 3}, [("[[0]: 1; [1]: 2]", "3")]),
+        ({"b", "a"}, [("{'a'}", "'a'"), ("{'b'}", "'b'")]),
+        (frozenset({2, 1}), [("{1}", "1"), ("{2}", "2")]),
+        (deque([1]), [("[0]", "1")]),
+        (b"", []),
+        (np.array(3), [("[]", "3")]),
+        (np.array([], dtype="int64"), [("", "empty ndarray")]),
+        (np.zeros((1, 1, 2)), [("[0, 0, 0]", "0.0"), ("[0, 0, 1]", "0.0")]),
+        (bytearray(b"ab"), [("00000000", "6162")]),
+    ],
+)  # fmt: skip
+def test_a_value_has_these_rows(value: Any, rows: list[tuple[str, str]]) -> None:
+    assert rows_of(value) == rows
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("a", "a"),
+        ("", ""),
+        ("NaN", "'NaN'"),
+        ("<NA>", "'<NA>'"),
+        ("'a'", "\"'a'\""),
+        ('"a', "'\"a'"),
+        ("a'", "a'"),
+        ("a\nb", "'a\\nb'"),
+    ],
+)
+def test_text_of_a_typed_column_is_quoted_if_it_could_be_mistaken(cell: str, text: str) -> None:
+    assert shown(pd.DataFrame({"c": pd.Series([cell], dtype="str")}))["c"] == (text,)
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        (pd.Series([pd.Timestamp("2016-05-10 01:02", tz="UTC"), pd.NaT]),
+         ("2016-05-10 01:02:00+00:00", "NaT")),
+        (pd.Series([pd.Timedelta("1D")]), ("1 days 00:00:00",)),
+        (pd.Series([pd.Period("2016-05", "M")]), ("2016-05",)),
+        (pd.Series([pd.Interval(1, 2)]), ("(1, 2]",)),
+        (pd.Series([1, None], dtype=pd.ArrowDtype(pa.int64())), ("1", "NA")),
+        (pd.Series([[1, "a"], 1.0], dtype=object), ("[0]: 1; [1]: 'a'", "1.0")),
+    ],
+)  # fmt: skip
+def test_a_column_has_these_cells(column: Any, cells: tuple[str, ...]) -> None:
+    assert shown(pd.DataFrame({"c": column}))["c"] == cells
+
+
+def test_a_series_is_a_table_with_its_name() -> None:
+    assert shown(pd.Series([1, 2], name="s")) == {"index 0": ("0", "1"), "s": ("1", "2")}
+    noted = pd.Series([1, 2], name="s")
+    noted.attrs["seed"] = 7
+    assert shown(noted)[".attrs['seed']"] == ("7", "nothing")
+
+
+def test_the_names_of_the_axes_stand_beside_the_cells() -> None:
+    frame = pd.DataFrame({"c": [1, 2]}, index=pd.Index([5, 6], name="i"))
+    assert shown(frame) == {
+        "index 0": ("5", "6"),
+        "c": ("1", "2"),
+        ".index.names[0]": ("'i'", "nothing"),
+    }
+    named = pd.DataFrame([[1]], columns=pd.Index(["c"], name="k"))
+    assert shown(named)[".columns.names[0]"] == ("'k'",)
+
+
+def test_a_table_without_rows_keeps_its_columns() -> None:
+    empty = pd.DataFrame({"c": pd.Series([], dtype="int64")})
+    empty.attrs["seed"] = 7
+    found = text_rows(empty)
+    assert (found.names, found.columns) == (("index 0", "c", ".attrs['seed']"), ((), (), ()))
+    assert found.rows == 0
+    assert TextTable((), ()).rows == 0
+
+
+def test_names_that_are_no_utf_8_are_escaped() -> None:
+    assert text_rows(pd.DataFrame([[1]], columns=pd.Index(["\ud800"], dtype=object))).names == (
+        "index 0",
+        "\\ud800",
+    )
+
+
+def test_a_record_batch_is_a_table() -> None:
+    batch = pa.record_batch({"a": [1, None], "t": pa.array([1, 2], pa.time64("ns"))})
+    assert shown(batch) == {
+        "a": ("1", "NA"),
+        "t": ("00:00:00.000000001", "00:00:00.000000002"),
+    }
+
+
+def test_a_cell_of_a_table_in_a_list_has_its_column_and_row() -> None:
+    assert rows_of([pa.table({"c": [1, 2]})]) == [("[0]['c'][0]", "1"), ("[0]['c'][1]", "2")]
+
+
+def test_a_list_a_hundred_levels_deep_is_shown_and_a_deeper_one_is_not() -> None:
+    def nested(levels: int) -> list[Any]:
+        value: list[Any] = [1]
+        for _ in range(levels - 1):
+            value = [value]
+        return value
+
+    assert rows_of(nested(99)) == [("[0]" * 99, "1")]
+    assert rows_of(nested(101)) == [("[0]" * 100, "list nested without end")]
+
+
+def test_one_value_in_two_places_is_no_cycle() -> None:
+    part = [1]
+    assert rows_of([part, part]) == [("[0][0]", "1"), ("[1][0]", "1")]
+
+
+def test_an_address_in_memory_is_left_out() -> None:
+    class Odd:
+        def __repr__(self) -> str:
+            return "<Odd at 0x7f00aBcD and 1 at 0x1>"
+
+    assert rows_of(Odd())[-1][1] in ("<Odd and 1>", "empty Odd")
+
+
+def test_the_files_of_a_folder_come_in_order(tmp_path: Path) -> None:
+    for name in ("b/c", "a", "b/a"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    assert rows_of(tmp_path) == [
+        ("/a 00000000", b"a".hex()),
+        ("/b/a 00000000", b"b/a".hex()),
+        ("/b/c 00000000", b"b/c".hex()),
+    ]
+    missing = tmp_path / "missing"
+    assert rows_of([tmp_path / "a"]) == [("[0]00000000", "61")]
+    assert "missing" in rows_of(missing)[0][1]
+
+
+def test_bytes_inside_a_container_stand_on_one_line() -> None:
+    assert rows_of([bytes(range(40))]) == [("[0]", repr(bytes(range(40))))]
+    assert rows_of(bytes(64)) == [("00000000", "00" * 32), ("00000020", "00" * 32)]

@@ -167,13 +167,13 @@ def test_bars_without_a_floor_and_without_length() -> None:
 
 
 def test_a_step_that_never_ended_has_no_bar() -> None:
-    svg = timeline(record(FIRST, replace(FIRST, id=StepId("b"), ended_s=None)), 2.0)
+    svg = timeline(record(FIRST, replace(FIRST, step=StepId("b"), ended_s=None)), 2.0)
     assert len(elements(svg, "rect")) == 2
     assert "not started" in [text.text for text in elements(svg, "text")]
 
 
 def test_quotes_in_names_end_no_attribute() -> None:
-    svg = timeline(record(replace(FIRST, id=StepId('"b"'))), 2.0)
+    svg = timeline(record(replace(FIRST, step=StepId('"b"'))), 2.0)
     assert ET.fromstring(svg).attrib["aria-label"].startswith('Timeline of dagster: "b" from')
 
 

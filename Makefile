@@ -101,7 +101,6 @@ bench: install
 conformance: install
 	$(BIN)/python -m tests.conformance
 
-KILLS ?= 200
 
 # Small faults planted in the code of comparison and lineage: do the unit tests notice?
 # MUTANTS="verdict costs" for some of the groups.
@@ -109,6 +108,8 @@ MUTANTS ?=
 
 mutants: install
 	$(BIN)/python -m tools.mutants $(MUTANTS)
+
+KILLS ?= 200
 
 # 200 kills at random moments, and a table of what they leave; KILLS=40 for fewer.
 kills: install

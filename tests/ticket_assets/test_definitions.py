@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from tests.projects import JOB
 from tests.ticket_settings import SETTINGS
@@ -24,6 +25,7 @@ def days_between(first: str, last: str) -> list[str]:
     return [date.fromordinal(number).isoformat() for number in range(start, end + 1)]
 
 
+@pytest.mark.usefixtures("instance")  # Dagster looks at the process's last one, dead or alive
 def test_two_ranges_of_days_in_one_process(tmp_path: Path) -> None:
     """In assets, checks, jobs and schedule alike, though both are built before either is used."""
     both = [

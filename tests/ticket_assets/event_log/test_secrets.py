@@ -205,7 +205,7 @@ def test_a_log_in_a_run_s_configuration_replaces_the_setting(
             {"event_log": log},
             resource_config={"event_log": {"config": {"source": other, "cache": str(tmp_path)}}},
         ) as resources,
-        pytest.raises(SourceError, match="set TICKET_EVENT_LOG to this address") as refused,
+        pytest.raises(SourceError, match="Set TICKET_EVENT_LOG to the whole address") as refused,
     ):
         resources.event_log.open(dg.build_op_context().log)
     assert SECRET not in str(refused.value)

@@ -51,7 +51,7 @@ def test_a_zip_is_known_by_its_content(tmp_path: Path, cache: Path) -> None:
 def test_not_a_zip(tmp_path: Path, cache: Path) -> None:
     path = tmp_path / "log.zip"
     path.write_bytes(b"no archive")
-    refused(path, cache, "is not a zip archive")
+    refused(path, cache, "expected a zip archive")
 
 
 def test_a_truncated_zip(tmp_path: Path, cache: Path) -> None:

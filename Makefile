@@ -101,11 +101,10 @@ bench: install
 conformance: install
 	$(BIN)/python -m tests.conformance
 
+MUTANTS ?=
 
 # Small faults planted in the code of comparison and lineage: do the unit tests notice?
 # MUTANTS="verdict costs" for some of the groups.
-MUTANTS ?=
-
 mutants: install
 	$(BIN)/python -m tools.mutants $(MUTANTS)
 

@@ -1,8 +1,8 @@
 """`make matrix`: the tests of the library on each pair of Dagster and Prefect versions.
 
 Each cell is an environment with the wheel of `prefect-compat`, without `ticket_assets`. The tests
-run in a copy of the checkout that holds no source of the library. Results are kept in
-`var/matrix`; `--write` puts the table of all of them into `docs/versions.md`.
+run in a copy of the checkout that holds no source of the library. `--write` keeps the results in
+`var/matrix` and puts the table of all that are kept there into `docs/versions.md`.
 
 A cell whose packages cannot be fetched is shown as not run, with pip's reason. The exit code is 1
 if a test of a cell fails.
@@ -30,19 +30,17 @@ COPIED = ("tests", "docs", "examples", "deployment", "pyproject.toml", "workspac
 
 def main() -> None:
     arguments = parsed()
-    cells = [cell for cell in CELLS if not arguments.cell or cell.name in arguments.cell]
-    if arguments.smoke:
-        cells = [OLDEST]
+    chosen = arguments.cell or ([OLDEST.name] if arguments.smoke else [])
+    cells = [cell for cell in CELLS if not chosen or cell.name in chosen]
     wheel = _wheel()
     done = [
         run(cell, wheel, arguments.workers, SMOKE if arguments.smoke else ALL) for cell in cells
     ]
-    known = {**read_results(RESULTS), **{result.cell: result for result in done}}
-    if not arguments.smoke:
+    if arguments.write:
+        known = {**read_results(RESULTS), **{result.cell: result for result in done}}
         ordered = [known[cell.name] for cell in CELLS if cell.name in known]
         RESULTS.write_text(json.dumps(as_json(ordered), indent=1) + "\n", encoding="utf-8")
-        if arguments.write:
-            write_table(PAGE, table(ordered))
+        write_table(PAGE, table(ordered))
     print(table(done))
     if arguments.conformance:
         for cell in cells:
@@ -58,7 +56,9 @@ def parsed() -> argparse.Namespace:
         choices=[cell.name for cell in CELLS],
         help="only this cell; may be given more than once",
     )
-    parser.add_argument("--smoke", action="store_true", help="a few tests on the oldest versions")
+    parser.add_argument(
+        "--smoke", action="store_true", help="a few tests; without --cell on the oldest versions"
+    )
     parser.add_argument("--conformance", action="store_true", help="`make conformance` in each")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
     parser.add_argument("--workers", default="auto", help="test processes, as pytest's -n takes it")

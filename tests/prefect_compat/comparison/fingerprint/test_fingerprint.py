@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from prefect_compat.comparison.fingerprint import known_types as module
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint, register_fingerprint
 from prefect_compat.errors import DefinitionError
+from tests import needs
 
 
 def table() -> pd.DataFrame:
@@ -70,6 +71,8 @@ CHANGES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_is_seen(change: str) -> None:
+    if change in ("an empty text for a missing one", "text as objects"):
+        needs.pandas_3()
     changed = CHANGES[change](table())
     changed.attrs = table().attrs
     assert fingerprint(changed).is_comparable
@@ -165,6 +168,7 @@ def mixed(cell: Any) -> pd.DataFrame:
     return pd.DataFrame({"ok": [1, 2], "odd": pd.Series([1, cell], dtype=object)})
 
 
+FRAME = f"{pd.DataFrame.__module__}.DataFrame"  # of pandas 2, `pandas.core.frame.DataFrame`
 LAMBDA = lambda: 1  # noqa: E731
 
 
@@ -188,10 +192,10 @@ def generator() -> Iterator[int]:
         ({1, LAMBDA}, "builtins.set: {element}: of unknown type"),
         (cycle(), "builtins.list: [1]['self']: contains itself"),
         (deep(5000), "builtins.list: [0][0]"),
-        (mixed(LAMBDA), "pandas.DataFrame: ['odd'][1]: of unknown type"),
+        (mixed(LAMBDA), f"{FRAME}: ['odd'][1]: of unknown type"),
         (np.array([[1, LAMBDA]], object), "numpy.ndarray: [1]: of unknown type"),
         (Holder(table().assign(x=[LAMBDA] * 3)), f"{__name__}.Holder: .steps['x'][0]: of unknown"),
-        (table().set_axis([LAMBDA, 1, 2]), "pandas.DataFrame: .index[0]: of unknown type"),
+        (table().set_axis([LAMBDA, 1, 2]), f"{FRAME}: .index[0]: of unknown type"),
     ],
 )
 def test_what_is_unknown_equals_nothing_not_even_itself(value: Any, start: str) -> None:

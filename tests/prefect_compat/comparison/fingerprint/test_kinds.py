@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
+from tests import needs
 from tests.prefect_compat.comparison.fingerprint.values import (
     BERLIN,
     CHANGES,
@@ -40,6 +41,8 @@ EXPECTED = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_is_seen_and_the_same_value_made_twice_is_the_same(name: str) -> None:
+    if name in ("timedelta", "object and str"):
+        needs.pandas_3()
     value, changed = CHANGES[name]
     assert fingerprint(value()).is_comparable, fingerprint(value()).digest
     assert fingerprint(changed()).is_comparable, fingerprint(changed()).digest
@@ -48,6 +51,7 @@ def test_a_change_is_seen_and_the_same_value_made_twice_is_the_same(name: str) -
 
 
 def test_any_machine_finds_these_digests() -> None:
+    needs.pandas_3()
     assert {name: fingerprint(make()).digest for name, make in SNAPSHOT.items()} == EXPECTED
 
 

@@ -30,6 +30,15 @@ TEXTS: dict[str, Callable[[], Any]] = {
     "surrogate in a column": lambda: pd.Series(["a", "\ud800"], dtype=pd.StringDtype("python")),
     "index": lambda: pd.Index(["a", "b"], name="n"),
 }
+# An entry None in `sys.modules` would do, but pandas 2 takes it for the module.
+BLOCK = """
+import importlib.abc, json, sys
+class Blocked(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] in libraries:
+            raise ModuleNotFoundError(f"blocked: {name}", name=name)
+sys.meta_path.insert(0, Blocked())
+"""
 PLAIN: dict[str, Any] = {"text": "bü", "number": 1.5, "list": [1, (2, None)], "bytes": b"1"}
 
 
@@ -41,7 +50,7 @@ def found() -> dict[str, list[Any]]:
 
 def without(root: Path, *libraries: str, code: str) -> Any:
     """What the code prints as JSON in a process in which these libraries cannot be imported."""
-    blocked = f"import json, sys; sys.modules.update(dict.fromkeys({libraries!r}))\n"
+    blocked = f"libraries = {libraries!r}\n{BLOCK}"
     command = [sys.executable, "-W", "ignore", "-c", blocked + code]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -80,8 +89,10 @@ print(json.dumps([fingerprint(value).digest, list(text_rows(value).columns[1])])
 
 @pytest.mark.parametrize("module", ["cli.main", "comparison.comparison", "flow.build", "testing"])
 def test_no_library_is_imported_without_a_value_of_it(root: Path, module: str) -> None:
+    # Dagster 1.12 and Prefect 3.6 import pandas themselves if they find it.
     code = f"""
 import prefect_compat.{module}
-print(json.dumps([name for name in ("numpy", "pandas", "pyarrow") if name in sys.modules]))
+print(json.dumps([name for name in sys.modules if name.endswith("_values")
+    and name.startswith("prefect_compat.comparison.fingerprint")]))
 """
     assert without(root, code=code) == []

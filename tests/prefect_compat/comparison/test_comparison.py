@@ -8,7 +8,7 @@ import pytest
 
 from tests.prefect_compat.comparison.totals import ONE_DAY, compare, compare_here, write_project
 
-session_server = pytest.mark.usefixtures("handed_over")
+shared_server = pytest.mark.usefixtures("handed_over")
 
 
 def test_the_same_on_both_sides(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_the_same_on_both_sides(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
-@session_server
+@shared_server
 def test_mapped_steps_are_compared_by_what_they_depend_on(tmp_path: Path) -> None:
     found = compare(tmp_path, "--store-env", "MY_STORE", "-j", "mapping", "--keep", "kept")
     assert found.returncode == 0, found.stdout + found.stderr
@@ -37,7 +37,7 @@ def test_mapped_steps_are_compared_by_what_they_depend_on(tmp_path: Path) -> Non
         assert all(upstream[name] for name in upstream if name != "mapped.parts")
 
 
-@session_server
+@shared_server
 def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, first="os.getpid()")
     assert found.returncode == 1, found.stderr
@@ -49,7 +49,7 @@ def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:
     assert "Parity does not hold: both stores have identical content for 0 of 2" in found.stdout
 
 
-@session_server
+@shared_server
 def test_runs_that_fail_in_the_same_way_behave_the_same_and_it_is_said(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, second="raise ValueError('no totals today')")
     assert found.returncode == 0, found.stdout + found.stderr
@@ -82,12 +82,12 @@ def test_what_cannot_be_run_is_said_and_is_exit_code_2(
     assert found.stdout == ""
 
 
-ON_PREFECT_S_SIDE = "'run_prefect' in __import__('sys').argv[0]"
+ON_PREFECT_S_SIDE = "'derived_flow' in __import__('sys').argv[0]"
 # Ends the literal in which FIRST stands, so that a statement of the module can follow.
 MODULE_LEVEL = "3]}})\n\n{}\nprint({{'n': [1"
 
 
-@session_server
+@shared_server
 @pytest.mark.parametrize(
     ("first", "words"),
     [
@@ -130,7 +130,7 @@ def test_a_server_that_goes_away_is_said(tmp_path: Path) -> None:
     assert "Connection refused" in found.stderr
 
 
-@session_server
+@shared_server
 def test_a_store_that_cannot_be_read_is_not_parity(tmp_path: Path) -> None:
     spoils = (
         "import atexit, os, pathlib; "
@@ -144,7 +144,7 @@ def test_a_store_that_cannot_be_read_is_not_parity(tmp_path: Path) -> None:
     assert "cannot be read back" in found.stdout
 
 
-@session_server
+@shared_server
 def test_a_failure_asked_for_is_the_same_on_both_sides(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, "--fail", "total")
     assert found.returncode == 0, found.stdout + found.stderr

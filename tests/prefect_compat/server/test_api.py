@@ -1,6 +1,7 @@
 """Prefect's API for a run: the server that is named, or a temporary one; and what each refuses."""
 
 import http.server
+import os
 import pickle
 import signal
 import socket
@@ -27,7 +28,9 @@ from pydantic import ValidationError
 from prefect_compat import as_flow
 from prefect_compat.errors import ServerError
 from prefect_compat.server import api as server
-from prefect_compat.server.api import STARTUP_LIMIT_S, TemporaryServer, validate_server
+from prefect_compat.server import temporary
+from prefect_compat.server.api import validate_server
+from prefect_compat.server.temporary import STARTUP_LIMIT_S, TemporaryServer
 from tests.commands import prefect_compat, started
 from tests.conftest import ROOT
 from tests.prefect_compat.importable import defs
@@ -117,18 +120,24 @@ def test_a_server_that_does_not_answer_in_time_is_ended(
     made: list[subprocess.Popen[bytes]] = []
     popen = subprocess.Popen
     monkeypatch.setattr(
-        server.subprocess, "Popen", lambda *a, **k: made.append(popen(*a, **k)) or made[0]
+        temporary.subprocess, "Popen", lambda *a, **k: made.append(popen(*a, **k)) or made[0]
     )
     deaf = (sys.executable, "-c", "import time; time.sleep(3600)")
     with pytest.raises(ServerError, match=r"did not answer within 0\.1 s, and was\s+ended"):
-        TemporaryServer(deaf, limit_s=0.1)
+        TemporaryServer(os.environ, command=deaf, limit_s=0.1)
     assert made[0].returncode is not None
 
 
 def test_a_server_that_ends_while_it_starts_is_told_at_once() -> None:
     fails = (sys.executable, "-c", "import sys; sys.exit(3)")
     with pytest.raises(ServerError, match="ended with exit code 3 while it started"):
-        TemporaryServer(fails)
+        TemporaryServer(os.environ, command=fails)
+
+
+def test_what_a_server_printed_stands_in_the_error(tmp_path: Path) -> None:
+    fails = (sys.executable, "-c", "import sys; sys.exit('no such database')")
+    with pytest.raises(ServerError, match="it printed:\nno such database"):
+        TemporaryServer(os.environ, command=fails, log=tmp_path / "log.txt")
 
 
 @pytest.mark.parametrize(("configured_s", "limit_s"), [(20, STARTUP_LIMIT_S), (900, 900)])

@@ -8,6 +8,7 @@ import pytest
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_HOME, temporary_settings
 
 from prefect_compat.server import database as server_database
+from prefect_compat.server.api import database_file
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +70,7 @@ def test_a_cache_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
 def test_only_a_file_of_sqlite_is_copied(tmp_path: Path) -> None:
     unset = {PREFECT_API_DATABASE_CONNECTION_URL}
     with temporary_settings({PREFECT_HOME: tmp_path}, restore_defaults=unset):
-        assert server_database.database_file() == tmp_path / "prefect.db"
+        assert database_file() == tmp_path / "prefect.db"
     for url in ("sqlite+aiosqlite:///:memory:", "postgresql+asyncpg://host/prefect"):
         with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}):
-            assert server_database.database_file() is None
+            assert database_file() is None

@@ -75,7 +75,7 @@ class TestSample:
         assert ((counts - 80) ** 2 / 80).sum() < 85.4
 
     @given(st.lists(st.integers(0, 30), min_size=1, max_size=5), st.integers(1, 40), st.integers(0))
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     def test_a_day_stands_alone(self, sizes: list[int], batch_size: int, seed: int) -> None:
         """The rows of a day do not depend on the other days of the run."""
         seed %= 2**63
@@ -124,7 +124,6 @@ class TestScore:
             lambda pairs: np.ptp([actual for actual, _ in pairs]) > 1
         )
     )
-    @settings(deadline=None)
     def test_it_agrees_with_scikit_learn(self, pairs: list[tuple[float, float]]) -> None:
         actual, predicted = map(list, zip(*pairs, strict=True))
         (row,) = scored(actual, predicted).to_dict("records")

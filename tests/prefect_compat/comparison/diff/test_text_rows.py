@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_compat.comparison.diff.rows import differing_rows
 from prefect_compat.comparison.diff.text_rows import text_rows
 from prefect_compat.graph.plan import OutputId
-from tests.prefect_compat.comparison.fingerprint.test_fingerprint import table
+from tests.prefect_compat.comparison.fingerprint.tables import table
 from tests.prefect_compat.comparison.fingerprint.values import CHANGES, Trial
 
 
@@ -69,7 +69,6 @@ def test_missing_values_are_told_apart_and_never_read_as_text() -> None:
     assert typed["c"].tolist() == ["'NA'", "NA", "a"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats() | st.none() | st.text() | st.integers(), max_size=5))
 def test_equal_text_means_equal_cells(cells: list[Any]) -> None:
     for position in range(len(cells)):

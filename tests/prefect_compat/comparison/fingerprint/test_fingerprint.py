@@ -9,28 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_compat.comparison.fingerprint import known_types as module
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint, register_fingerprint
 from prefect_compat.errors import DefinitionError
-
-
-def table() -> pd.DataFrame:
-    frame = pd.DataFrame(
-        {
-            "whole": pd.array([1, 2, None], dtype="Int64"),
-            "real": [0.1, 0.2, float("nan")],
-            "text": pd.array(["a", "bc", None], dtype="str"),
-            "when": pd.to_datetime(["2016-02-29 01:16", None, "2016-03-01 00:00"]),
-            "for": pd.to_timedelta([1, 2, 3], unit="s"),
-            "kind": pd.Categorical(["x", None, "y"]),
-            "flag": [True, False, True],
-        }
-    )
-    frame.attrs["provenance"] = {"seed": 1}
-    return frame
+from tests.prefect_compat.comparison.fingerprint.tables import table
 
 
 def assign(**columns: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -111,19 +96,16 @@ DOCUMENTS = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text() | st.integers(), DOCUMENTS))
 def test_the_order_of_keys_is_not_content(document: dict[Any, Any]) -> None:
     assert fingerprint(dict(reversed(document.items()))).same_as(fingerprint(document))
 
 
-@settings(deadline=None)
 @given(st.lists(st.text() | st.integers() | st.binary(), unique=True))
 def test_the_order_of_a_set_is_not_content(entries: list[Any]) -> None:
     assert fingerprint(set(entries)).same_as(fingerprint({*reversed(entries)}))
 
 
-@settings(deadline=None)
 @given(DOCUMENTS, DOCUMENTS)
 def test_containers_differ_as_their_entries_do(left: Any, right: Any) -> None:
     inner = fingerprint(left).digest == fingerprint(right).digest
@@ -131,7 +113,6 @@ def test_containers_differ_as_their_entries_do(left: Any, right: Any) -> None:
         assert fingerprint(wrap(left)).same_as(fingerprint(wrap(right))) == inner
 
 
-@settings(deadline=None)
 @given(DOCUMENTS)
 def test_a_container_is_not_its_only_entry(value: Any) -> None:
     found = {fingerprint(made).digest for made in (value, [value], (value,), {"k": value})}

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import scipy.sparse
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
@@ -26,6 +26,7 @@ from tests.prefect_compat.comparison.fingerprint.values import (
     CHANGES,
     NOON,
     SNAPSHOT,
+    digests,
     fitted,
 )
 
@@ -51,14 +52,9 @@ def test_any_machine_finds_these_digests() -> None:
     assert {name: fingerprint(make()).digest for name, make in SNAPSHOT.items()} == EXPECTED
 
 
-def digests() -> dict[str, Any]:
-    pairs = {name: fingerprint(value()) for name, (value, _) in CHANGES.items()}
-    return {name: [found.digest, *map(list, found.parts)] for name, found in pairs.items()}
-
-
 @pytest.mark.parametrize("seed", ["0", "123"])
 def test_another_process_with_another_seed_of_hashes_agrees(root: Path, seed: str) -> None:
-    module = "tests.prefect_compat.comparison.fingerprint.test_kinds"
+    module = "tests.prefect_compat.comparison.fingerprint.values"
     code = f"import json; from {module} import digests; print(json.dumps(digests()))"
     found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
@@ -240,7 +236,6 @@ def test_a_polars_frame_is_its_arrow_table() -> None:
 CELLS = st.lists(st.none() | st.integers(-9, 9), min_size=1, max_size=9)
 
 
-@settings(deadline=None)
 @given(CELLS, st.lists(st.integers(0, 9), max_size=4))
 def test_chunks_of_an_arrow_table_are_not_content(cells: list[Any], cuts: list[int]) -> None:
     table = pa.table({"n": cells, "t": [str(cell) for cell in cells], "l": [[c] for c in cells]})
@@ -251,7 +246,6 @@ def test_chunks_of_an_arrow_table_are_not_content(cells: list[Any], cuts: list[i
     assert fingerprint(pa.concat_tables(slices)).same_as(fingerprint(table))
 
 
-@settings(deadline=None)
 @given(CELLS, st.data(), st.sampled_from(["Int64", "float64", "object", "string", "int8[pyarrow]"]))
 def test_one_changed_cell_is_seen(cells: list[Any], data: st.DataObject, dtype: str) -> None:
     position = data.draw(st.integers(0, len(cells) - 1))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_compat.comparison.diff.text_rows import text_rows
@@ -155,7 +155,6 @@ def with_leaf(tree: tuple[Any, ...], number: int, leaf: Any) -> tuple[Any, ...]:
     return name, one, with_leaf(other, number - leaves(one), leaf)
 
 
-@settings(deadline=None)
 @given(TREES, st.data())
 def test_one_changed_leaf_or_attribute_anywhere_is_seen(
     tree: tuple[Any, ...], data: st.DataObject
@@ -167,7 +166,6 @@ def test_one_changed_leaf_or_attribute_anywhere_is_seen(
     assert found.digest != other.digest
 
 
-@settings(deadline=None)
 @given(TREES)
 def test_text_of_any_tree_has_each_place_once(tree: tuple[Any, ...]) -> None:
     rows = text_rows([grown(tree)])

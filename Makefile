@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 UV_VERSION := 0.13.8
+TWINE_VERSION := 7.0.0
 
 export DAGSTER_HOME := $(CURDIR)/var/dagster
 export PREFECT_HOME := $(CURDIR)/var/prefect
@@ -12,17 +13,18 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo demo-iris demo-taxi dev test check bench conformance kills docs screenshots lock clean
+.PHONY: install demo demo-iris demo-taxi dev test check bench conformance kills docs screenshots wheels matrix release lock clean mutants
 .DEFAULT_GOAL := demo
 
+# The pinned environment, in .venv.
 install: .venv/installed $(DAGSTER_HOME)/dagster.yaml
 
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: requirements.lock pyproject.toml prefect_compat/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or later is needed; name it: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e prefect_compat -e .
 	$(BIN)/python -m compileall -q ticket_assets prefect_compat
 	touch $@
 
@@ -30,7 +32,14 @@ $(DAGSTER_HOME)/dagster.yaml: deployment/dagster.yaml
 	mkdir -p $(@D)
 	cp $< $@
 
-# A month under Dagster and under Prefect, each with a home and a store of its own.
+.PHONY: help watch
+
+# The targets, each with the comment line above it.
+help:
+	@awk '/^# /{line=substr($$0, 3); next} \
+	  /^[a-z][a-z-]*:/{sub(/:.*/, ""); printf "make %-12s %s\n", $$0, line} {line=""}' Makefile
+
+# A month under Dagster and under Prefect, each with its own home and store.
 demo: install
 	@mkdir -p var
 	@$(BIN)/prefect-compat compare -m ticket_assets.definitions -j ticket_model_evaluation \
@@ -41,6 +50,7 @@ demo: install
 
 IRIS := -m examples.iris_assets.definitions -j flowers
 
+# Iris under both orchestrators: two jobs that feed each other.
 demo-iris: install
 	@mkdir -p var/iris
 	@$(BIN)/prefect-compat lineage $(IRIS) --format svg -o var/iris/lineage.svg
@@ -51,6 +61,7 @@ demo-iris: install
 
 TAXI := -m examples.taxi_assets.definitions -j taxi
 
+# Taxi trips under both orchestrators: a Dask dataframe, a mapped graph, hourly partitions.
 demo-taxi: install
 	@mkdir -p var/taxi
 	@$(BIN)/prefect-compat lineage $(TAXI) --format svg -o var/taxi/lineage.svg
@@ -62,14 +73,23 @@ demo-taxi: install
 dev: install
 	$(BIN)/python -m deployment.dev
 
+# All tests, on all cores.
 test: install
 	$(BIN)/python -m pytest -q -n auto --dist loadgroup
 
+TEST ?= tests/prefect_compat/graph
+
+# One room's tests, again after each change: make watch TEST=tests/prefect_compat/lineage
+watch: install
+	@$(BIN)/python -m tools.watch $(TEST)
+
+# ruff and mypy, the same as the commit hooks.
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# What each way of running costs, as ratios.
 bench: install
 	$(BIN)/python -m benchmarks.reading_the_log
 	$(BIN)/python -m benchmarks.the_year
@@ -77,12 +97,20 @@ bench: install
 	$(BIN)/python -m benchmarks.starting_up
 	$(BIN)/python -m benchmarks.a_large_log
 
+# Dagster's own tests with our `materialize`; fetches Dagster's sources.
 conformance: install
 	$(BIN)/python -m tests.conformance
 
-# 200 kills at random moments, and what they leave: KILLS=40 for fewer.
 KILLS ?= 200
 
+# Small faults planted in the code of comparison and lineage: do the unit tests notice?
+# MUTANTS="verdict costs" for some of the groups.
+MUTANTS ?=
+
+mutants: install
+	$(BIN)/python -m tools.mutants $(MUTANTS)
+
+# 200 kills at random moments, and a table of what they leave; KILLS=40 for fewer.
 kills: install
 	$(BIN)/python -m tests.kills --kills $(KILLS)
 
@@ -95,13 +123,36 @@ docs: install
 screenshots: install
 	$(BIN)/python -m tools.screenshots
 
+# Both distributions: the library alone, and the evaluation, which depends on it.
+wheels: install
+	rm -rf var/dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir var/dist \
+	  ./prefect_compat .
+	@ls var/dist
+
+MATRIX ?=
+
+# The tests of the library on each pair of versions, as docs/versions.md shows them.
+matrix: install
+	$(BIN)/python -m tests.matrix --write $(MATRIX)
+
+# Both wheels, after a check that versions and CHANGELOG agree; uploads nothing.
+release: wheels
+	$(BIN)/python -m tools.release
+	$(PYTHON) -m venv var/twine-venv
+	var/twine-venv/bin/python -m pip install --quiet twine==$(TWINE_VERSION)
+	var/twine-venv/bin/twine check --strict var/dist/*
+
+# requirements.lock anew, with hashes.
 lock:
 	$(PYTHON) -m venv var/lock-venv
 	var/lock-venv/bin/python -m pip install --quiet uv==$(UV_VERSION)
 	var/lock-venv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
 	  --generate-hashes --no-strip-extras --no-emit-index-url --no-header --upgrade \
-	  pyproject.toml -o requirements.lock
+	  --no-emit-package prefect-compat pyproject.toml prefect_compat/pyproject.toml \
+	  -o requirements.lock
 
+# Removes all that the targets made, var/ included.
 clean:
 	rm -rf var .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

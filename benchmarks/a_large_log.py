@@ -1,9 +1,9 @@
-"""Logs 1, 10 and 50 times as large as the real one: parsed, and their `raw_log` materialized.
+"""Parses logs 1, 10 and 50 times as large as the real one, and materializes their `raw_log`.
 
-On one Dask worker or two, each run in processes of its own that start with an empty cache and an
-empty store. What is timed begins when the workers have started. The logs are synthetic, from the
-project's generator, of 142 thousand rows each time. Memory is the sum of the resident memory of all
-the processes, looked at twenty times a second.
+Each run has one Dask worker or two, its own processes, an empty cache and an empty store. The
+clock starts when the workers have started. The logs are synthetic: 142 thousand rows, times the
+factor. Memory is the sum of the resident memory of all the processes, measured twenty times a
+second.
 """
 
 import argparse
@@ -26,7 +26,7 @@ INCIDENTS = 25_600  # about 142,300 rows; the UCI log has 141,712
 
 @dataclass(frozen=True)
 class Run:
-    """One run, as it was measured."""
+    """The measurements of one run."""
 
     rows: int
     ingest_s: float
@@ -49,7 +49,7 @@ def run(log: Path, dask: str) -> Run:
 
 
 class _Peak:
-    """The most resident memory that a process and those that it starts have at one time."""
+    """The peak of the resident memory of a process and its descendants together."""
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
@@ -68,7 +68,7 @@ class _Peak:
             for process in [self._root, *self._root.children(recursive=True)]:
                 total += process.memory_info().rss
         except psutil.NoSuchProcess:
-            return 0  # it ended while it was looked at
+            return 0  # a process ended during the measurement
         return total
 
     def end(self) -> int:
@@ -84,17 +84,17 @@ def main() -> None:
     options = parser.parse_args()
     most = max(options.times)
     contestants = [(times, "local:2") for times in options.times] + [(most, "local:1")]
-    found: dict[tuple[int, str], list[Run]] = {contestant: [] for contestant in contestants}
+    results: dict[tuple[int, str], list[Run]] = {contestant: [] for contestant in contestants}
     with tempfile.TemporaryDirectory() as folder:
         for times in options.times:
             write_sample(Path(folder, f"{times}.csv"), Shape(incidents=INCIDENTS * times))
         for _ in range(options.rounds):
             for times, dask in contestants:
-                found[times, dask].append(run(Path(folder, f"{times}.csv"), dask))
+                results[times, dask].append(run(Path(folder, f"{times}.csv"), dask))
     print("\n### a large log\n")
     print("| times the real log | workers | rows | ingest | raw_log | rows/s | peak memory |")
     print("|---|---|---|---|---|---|---|")
-    for (times, dask), runs in found.items():
+    for (times, dask), runs in results.items():
         wall_s = median(each.wall_s for each in runs)
         print(
             f"| {times} | {dask[-1]} | {runs[0].rows:,} | {median(r.ingest_s for r in runs):.1f} s"
@@ -102,9 +102,11 @@ def main() -> None:
             f" | {max(r.peak_memory_b for r in runs) / 2**20:,.0f} MiB |"
         )
     ratios = {
-        "memory, 50 to 10 times": _ratio(found, (50, "local:2"), (10, "local:2"), "peak_memory_b"),
-        "time, 50 to 10 times": _ratio(found, (50, "local:2"), (10, "local:2"), "wall_s"),
-        "time, one worker to two": _ratio(found, (most, "local:1"), (most, "local:2"), "wall_s"),
+        "memory, 50 to 10 times": _ratio(
+            results, (50, "local:2"), (10, "local:2"), "peak_memory_b"
+        ),
+        "time, 50 to 10 times": _ratio(results, (50, "local:2"), (10, "local:2"), "wall_s"),
+        "time, one worker to two": _ratio(results, (most, "local:1"), (most, "local:2"), "wall_s"),
     }
     print()
     for name, ratio in ratios.items():
@@ -112,18 +114,21 @@ def main() -> None:
             print(f"{name}: {ratio:.2f}")
     runs_by_name = {
         f"{times} times, {dask}": [asdict(each) for each in runs]
-        for (times, dask), runs in found.items()
+        for (times, dask), runs in results.items()
     }
     save("a_large_log", {"runs": runs_by_name, "ratios": ratios})
 
 
 def _ratio(
-    found: dict[tuple[int, str], list[Run]], of: tuple[int, str], to: tuple[int, str], field: str
+    results: dict[tuple[int, str], list[Run]],
+    of: tuple[int, str],
+    to: tuple[int, str],
+    field: str,
 ) -> float | None:
-    if of not in found or to not in found:
+    if of not in results or to not in results:
         return None
-    return median(getattr(run, field) for run in found[of]) / median(
-        getattr(run, field) for run in found[to]
+    return median(getattr(run, field) for run in results[of]) / median(
+        getattr(run, field) for run in results[to]
     )
 
 

@@ -1,7 +1,7 @@
-"""A log parsed and its `raw_log` materialized for the year, as one process of its own.
+"""One process that parses a log and materializes its `raw_log` for the year.
 
-python -m benchmarks.a_large_log_run LOG FOLDER DASK prints the seconds of both as JSON; DASK is as
-in TICKET_DASK, or `none`.
+python -m benchmarks.a_large_log_run LOG FOLDER DASK prints the seconds of both as JSON. DASK is a
+value of TICKET_DASK, or `none`.
 """
 
 import json
@@ -14,23 +14,28 @@ import dagster as dg
 import dask.dataframe  # noqa: F401  imported here, before the clock runs
 
 from prefect_compat.graph.partitions import run_tags
-from ticket_assets.definitions import DAYS, SETTINGS, build_definitions
+from ticket_assets.days import daily_partitions
+from ticket_assets.definitions import build_definitions
 from ticket_assets.event_log import open_log
+from ticket_assets.settings import Settings
 from ticket_assets.store.workers import run_all
 
 
 def main() -> None:
-    source, folder, named = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
-    dask = "" if named == "none" else named
+    source, folder, dask = sys.argv[1], Path(sys.argv[2]), sys.argv[3].replace("none", "")
     settings = replace(
-        SETTINGS, event_log=source, cache=folder / "cache", store=folder / "store", dask=dask
+        Settings.from_environment(),
+        event_log=source,
+        cache=folder / "cache",
+        store=folder / "store",
+        dask=dask,
     )
     list(run_all(print, [("ready",)], dask))  # the workers have started
     started = time.perf_counter()
     log = open_log(source, cache=settings.cache, dask=dask)
     parsed = time.perf_counter()
     job = build_definitions(settings).resolve_implicit_global_asset_job_def()
-    keys = tuple(DAYS.get_partition_keys())
+    keys = tuple(daily_partitions(settings.first_day, settings.last_day).get_partition_keys())
     with dg.DagsterInstance.ephemeral() as instance:
         job.execute_in_process(
             instance=instance,

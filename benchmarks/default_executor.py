@@ -1,5 +1,6 @@
 """The project with Dagster's default executor, which starts a process for each step."""
 
-from ticket_assets.definitions import SETTINGS, build_definitions
+from ticket_assets.definitions import build_definitions
+from ticket_assets.settings import Settings
 
-defs = build_definitions(SETTINGS, executor=None)
+defs = build_definitions(Settings.from_environment(), executor=None)

@@ -1,7 +1,7 @@
-"""Six assets in a row, each with a check, that do nothing: the least that such a job costs."""
+"""Six assets in a row, each with a check, that do nothing: the lowest cost of such a job."""
 
 import dagster as dg
-import pandas as pd  # noqa: F401  as our job does
+import pandas as pd  # noqa: F401  our job imports it too
 
 DAYS = dg.DailyPartitionsDefinition("2016-02-29", end_date="2017-02-19")
 

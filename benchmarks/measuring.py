@@ -1,4 +1,4 @@
-"""Contestants taken in turns, their medians and spread, one table and one JSON file."""
+"""Contestants that run in turns; their medians and spread as a table and a JSON file."""
 
 import json
 import os
@@ -18,7 +18,7 @@ PACKAGES = ("dagster", "prefect", "pandas", "numpy", "pyarrow", "dask")
 
 @dataclass(frozen=True)
 class Timings:
-    """One contestant's wall times in seconds, in the order in which they were taken."""
+    """One contestant's wall times in seconds, in the order of its runs."""
 
     name: str
     seconds: tuple[float, ...]
@@ -29,40 +29,42 @@ class Timings:
 
 
 def take_turns(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, Timings]:
-    """Each contestant once a round; every other round backwards, so that none always comes first.
+    """Runs each contestant once a round, and every other round in reverse order.
 
-    A contestant returns the seconds that it took.
+    So none always comes first. A contestant returns its seconds.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(rounds):
         order = list(contestants) if number % 2 == 0 else list(reversed(contestants))
         for name in order:
             seconds[name].append(contestants[name]())
-    return {name: Timings(name, tuple(found)) for name, found in seconds.items()}
+    return {name: Timings(name, tuple(taken)) for name, taken in seconds.items()}
 
 
 def report(title: str, timings: Mapping[str, Timings], floor: str, note: str = "") -> None:
-    """Prints the table in Markdown, with each median's ratio to that of `floor`, and keeps it all
-    as `var/bench/<title>.json`."""
+    """Prints a Markdown table with each median's ratio to that of `floor`.
+
+    Saves the figures as `var/bench/<title>.json`.
+    """
     reference = timings[floor].median
     print(f"\n### {title.replace('_', ' ')}{f' ({note})' if note else ''}\n")
     print("| | median | least to most | ratio |\n|---|---|---|---|")
-    for name, found in timings.items():
+    for name, timing in timings.items():
         print(
-            f"| {name} | {found.median:.2f} s | {min(found.seconds):.2f} to"
-            f" {max(found.seconds):.2f} s | {found.median / reference:.2f} |"
+            f"| {name} | {timing.median:.2f} s | {min(timing.seconds):.2f} to"
+            f" {max(timing.seconds):.2f} s | {timing.median / reference:.2f} |"
         )
     facts = {
         "note": note,
         "floor": floor,
-        "seconds": {name: found.seconds for name, found in timings.items()},
-        "ratios": {name: found.median / reference for name, found in timings.items()},
+        "seconds": {name: timing.seconds for name, timing in timings.items()},
+        "ratios": {name: timing.median / reference for name, timing in timings.items()},
     }
     save(title, facts)
 
 
 def save(title: str, facts: Mapping[str, Any]) -> None:
-    """Keeps the facts as `var/bench/<title>.json`, with the machine and the versions."""
+    """Saves the facts as `var/bench/<title>.json`, with the machine and the versions."""
     of_run = {
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version()},
         "versions": {name: version(name) for name in PACKAGES},

@@ -1,7 +1,7 @@
-"""From the zipped log to a typed table of the same values: the tutorials' way, and ours.
+"""Reads the zipped log into a typed table: the tutorials' way, and ours.
 
 The tutorials' way is `pandas.read_csv` with a `strptime` for every date cell. Both read the same
-file in the same process, in turns; before the timing their tables are compared, cell by cell.
+file in the same process, in turns. Before the timing, every cell of their tables is compared.
 """
 
 import argparse
@@ -39,8 +39,8 @@ def our_way(path: Path) -> Any:
     return parse_csv(b"".join(csv_chunks(path, LIMIT_MB)), path.name)
 
 
-def demand_equal_values(path: Path) -> int:
-    """Every cell of both tables is the same value; their number of rows."""
+def check_equal_values(path: Path) -> int:
+    """The number of rows of both tables; raises AssertionError if a cell differs."""
     theirs, ours = tutorials_way(path), our_way(path).to_pandas()
     for column in COLUMNS:
         left = theirs[column.name]
@@ -60,13 +60,15 @@ def timed(read: Callable[[Path], Any], path: Path) -> Callable[[], float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--log", type=Path, default=UCI_ARCHIVE, help="zip or csv of the log")
+    parser.add_argument(
+        "--log", type=Path, default=UCI_ARCHIVE, help="the log, a .zip or .csv file"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     if not options.log.is_file():
-        print(f"Skipped: {options.log.name} is not there; name a copy of the log with --log.")
+        print(f"Skipped: {options.log.name} does not exist. Name a copy of the log with --log.")
         return
-    rows = demand_equal_values(options.log)
+    rows = check_equal_values(options.log)
     timings = take_turns(
         {
             "ours, to typed Arrow columns": timed(our_way, options.log),

@@ -1,9 +1,8 @@
-"""What deriving the flow costs: its run beside a hand-written Prefect flow with the same bodies,
-and how long a flow takes to build from many assets.
+"""The cost of a derived flow: its run beside a hand-written Prefect flow, and its build time.
 
-Both flows run against the same server, in turns: a layered graph of small assets that keep their
-values in JSON files. The hand-written flow materializes the same assets, passes the values between
-its tasks and writes the same files.
+Both flows have the same bodies and run against the same server, in turns: a layered graph of small
+assets that keep their values in JSON files. The hand-written flow materializes the same assets,
+passes the values between its tasks and writes the same files.
 """
 
 import argparse
@@ -32,13 +31,13 @@ SETTLE_S = 4.0
 
 
 def work(inputs: list[int]) -> int:
-    """The body of every asset and of every task: it waits a little, as for a disk or a network."""
+    """The body of every asset and task: it waits a little, like a disk or a network."""
     time.sleep(BODY_S)
     return 1 + sum(inputs)
 
 
 class JsonFiles(dg.ConfigurableIOManager):
-    """One file an asset."""
+    """Stores each asset in one file."""
 
     root: str
 
@@ -104,7 +103,7 @@ def hand_written(root: str) -> prefect.Flow[..., Any]:
 
 
 def many_assets(count: int) -> dg.Definitions:
-    """Layers of 100, each asset with two upstream."""
+    """Layers of 100 assets, each with two upstream assets."""
 
     def asset(number: int) -> dg.AssetsDefinition:
         deps = [f"m{number - 100}", f"m{number - 99}"] if number >= 100 else []
@@ -127,7 +126,7 @@ def timed(run: Callable[[], Any]) -> Callable[[], float]:
 
 
 def settled(run: Callable[[], float]) -> Callable[[], float]:
-    """The run, after the server has had the time to record the one before it."""
+    """The run, after a pause in which the server records the previous one."""
 
     def call() -> float:
         time.sleep(SETTLE_S)

@@ -1,11 +1,11 @@
 """The year in one run of each orchestrator, beside the same work in plain Python.
 
-Each in a process, a home and a store of its own, in turns. What is timed is the run, after the
-imports and the start of Prefect's temporary server. Dagster keeps its events in SQLite, but for the
-ephemeral instance.
+Each contestant has its own process, home and store, and they run in turns. The clock covers the
+run alone, without imports and without the start of Prefect's temporary server. Dagster keeps its
+events in SQLite, except for the ephemeral instance.
 
-And beside the year as it is usually run: one run a day with Dagster's default executor, each by
-`dagster job execute` with compiled bytecode, three days of them, times the number of days.
+The last contestant is the usual way: one run a day with Dagster's default executor, by `dagster
+job execute` with compiled bytecode. Three days are measured and multiplied by the number of days.
 """
 
 import argparse
@@ -44,14 +44,14 @@ def kept_connections(first_day: str, last_day: str) -> float:
 
 
 def ephemeral(first_day: str, last_day: str) -> float:
-    """Dagster with no database: events are kept in memory."""
+    """Dagster without a database: it keeps its events in memory."""
     with tempfile.TemporaryDirectory() as home:
         store = {"DAGSTER_HOME": "", "TICKET_STORE": f"{home}/store"}
         return seconds(["benchmarks.year_dagster", first_day, last_day], store)
 
 
 def one_run_a_day(days: Sequence[str]) -> list[float]:
-    """Each day by a command of its own, a process a step, as Dagster does it by default."""
+    """Seconds of one command per day, with a process for each step: Dagster's default."""
     taken = []
     with tempfile.TemporaryDirectory() as home:
         Path(home, "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
@@ -73,8 +73,8 @@ def one_run_a_day(days: Sequence[str]) -> list[float]:
 
 
 def seconds(module: list[str], environment: dict[str, str]) -> float:
-    """What the module prints last."""
-    found = subprocess.run(
+    """The seconds that the module prints on its last line."""
+    done = subprocess.run(
         [sys.executable, "-m", *module],
         cwd=ROOT,
         env={**os.environ, **environment},
@@ -83,7 +83,7 @@ def seconds(module: list[str], environment: dict[str, str]) -> float:
         text=True,
         check=True,
     )
-    return float(found.stdout.splitlines()[-1])
+    return float(done.stdout.splitlines()[-1])
 
 
 def orchestrated(side: str, partition: str) -> float:
@@ -106,7 +106,7 @@ def main() -> None:
     if UCI_ARCHIVE.is_file():
         os.environ.setdefault("TICKET_EVENT_LOG", str(UCI_ARCHIVE))
     settings = Settings.from_environment()
-    open_log(settings.event_log, cache=settings.cache)  # parsed before anyone's clock runs
+    open_log(settings.event_log, cache=settings.cache)  # parses it before any clock runs
     first, last = options.first_day, options.last_day
     partition = f"{first}...{last}"
     timings = take_turns(

@@ -1,5 +1,6 @@
-"""The year in one Dagster run in the DAGSTER_HOME of the environment, or on an ephemeral instance
-where it is empty; prints its seconds.
+"""The year in one Dagster run: prints its seconds.
+
+The run uses the DAGSTER_HOME of the environment, or an ephemeral instance if that is empty.
 
 python -m benchmarks.year_dagster FIRST_DAY LAST_DAY
 """
@@ -11,13 +12,15 @@ import time
 import dagster as dg
 
 from prefect_compat.graph.partitions import run_tags
-from ticket_assets.definitions import DAYS, defs
+from ticket_assets.definitions import defs
 
 
 def main() -> None:
     first, last = sys.argv[1:]
     job = defs.resolve_job_def("ticket_model_evaluation")
-    keys = tuple(key for key in DAYS.get_partition_keys() if first <= key <= last)
+    days = job.partitions_def
+    assert days, "the job is partitioned by day"
+    keys = tuple(key for key in days.get_partition_keys() if first <= key <= last)
     home = os.environ.get("DAGSTER_HOME")
     with dg.DagsterInstance.get() if home else dg.DagsterInstance.ephemeral() as instance:
         started = time.perf_counter()

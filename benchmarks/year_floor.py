@@ -1,5 +1,4 @@
-"""The year in plain Python: the evaluation's functions and one file per asset and day.
-
+"""The year in plain Python: the evaluation's functions, and one file per asset and day.
 python -m benchmarks.year_floor STORE FIRST_DAY LAST_DAY prints the seconds after the imports.
 """
 

@@ -1,1 +1,1 @@
-"""Running the project: both UIs on one machine, the orchestrators' own settings."""
+"""The deployment on one machine: a supervisor of both UIs, and Dagster's instance settings."""

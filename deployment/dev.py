@@ -1,4 +1,4 @@
-"""Both orchestrators on this machine's loopback with everything deployed, until Ctrl-C or SIGTERM.
+"""Runs both orchestrators on loopback with everything deployed, until Ctrl-C or SIGTERM.
 
 python -m deployment.dev [--dagster-port 3000] [--prefect-port 4200] [--logs var/dev]
 """
@@ -25,32 +25,33 @@ START_S = 180.0
 STOP_S = 20.0
 
 
-class Stopped(Exception):
-    """Someone asked for the end."""
+class StopRequested(Exception):
+    """A signal requested the end."""
 
 
-class Broken(Exception):
-    """What cannot be started, or has ended by itself."""
+class ServiceError(Exception):
+    """A service cannot be started, or has ended by itself."""
 
 
 @dataclass
 class Service:
-    """A program that runs until it is stopped, in a session of its own, with its log."""
+    """A program that runs in its own session until it is stopped, and its log."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
-    seen: dict[int, psutil.Process] = field(default_factory=dict)
+    descendants: dict[int, psutil.Process] = field(default_factory=dict)
 
-    def look(self) -> None:
-        """Remembers the processes that it has started so far. Raises Broken if it has ended."""
+    def check(self) -> None:
+        """Remembers the processes it has started so far. Raises ServiceError if it has ended."""
         if self.process.poll() is not None:
-            raise Broken(
-                f"{self.name} has ended (exit code {self.process.returncode}). {self.tail()}"
+            raise ServiceError(
+                f"{self.name} has ended (exit code {self.process.returncode}), expected it to run"
+                f" until it is stopped. Its log tells the reason. {self.tail()}"
             )
         try:
             for child in psutil.Process(self.process.pid).children(recursive=True):
-                self.seen.setdefault(child.pid, child)
+                self.descendants.setdefault(child.pid, child)
         except psutil.NoSuchProcess:
             return
 
@@ -60,15 +61,18 @@ class Service:
 
 
 def script(name: str) -> str:
-    """A program of this Python's environment."""
+    """The path of a program in this Python's environment."""
     return str(Path(sys.executable).parent / name)
 
 
 def start(name: str, command: Sequence[str], environment: dict[str, str], logs: Path) -> Service:
-    """Starts the program, with the signals' own defaults: one that is started in the background of
-    a script inherits an ignored SIGINT, and `dagster dev` then ignores SIGTERM too."""
+    """Starts the program with default signal handlers.
 
-    def as_if_by_hand() -> None:
+    In the background of a script it would inherit an ignored SIGINT, and `dagster dev` then ignores
+    SIGTERM too.
+    """
+
+    def reset_signals() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
@@ -81,13 +85,13 @@ def start(name: str, command: Sequence[str], environment: dict[str, str], logs: 
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=as_if_by_hand,
+            preexec_fn=reset_signals,
         )
     return Service(name, process, path)
 
 
 def finish(command: Sequence[str], environment: dict[str, str]) -> None:
-    """Runs the program to its end. Raises Broken with what it printed if it fails."""
+    """Runs the program to its end. Raises ServiceError with its output if it fails."""
     done = subprocess.run(
         [script(command[0]), *command[1:]],
         env=environment,
@@ -99,19 +103,19 @@ def finish(command: Sequence[str], environment: dict[str, str]) -> None:
         check=False,
     )
     if done.returncode:
-        raise Broken(f"`{' '.join(command)}` failed:\n{done.stdout.strip()}")
+        raise ServiceError(f"`{' '.join(command)}` failed:\n{done.stdout.strip()}")
 
 
 def wait_for(services: Sequence[Service], addresses: Sequence[str]) -> None:
-    """Until each address answers. Raises Broken where a service ends before, or none does."""
+    """Waits until each address answers. Raises ServiceError if a service ends or none answers."""
     give_up = time.monotonic() + START_S
     for address in addresses:
         while not _answers(address):
             for service in services:
-                service.look()
+                service.check()
             if time.monotonic() > give_up:
                 tails = "\n".join(service.tail() for service in services)
-                raise Broken(f"{address} did not answer within {START_S:g} s.\n{tails}")
+                raise ServiceError(f"{address} did not answer within {START_S:g} s.\n{tails}")
             time.sleep(0.5)
 
 
@@ -122,26 +126,29 @@ def _answers(address: str) -> bool:
         return False
 
 
-def demand_free(port: int, option: str) -> None:
-    """Raises Broken if something listens there already."""
+def check_free(port: int, option: str) -> None:
+    """Raises ServiceError if a process listens on the port already."""
     with socket.socket() as probe:
         probe.settimeout(1)
         if probe.connect_ex((HOST, port)) == 0:
-            raise Broken(f"Port {port} is in use. Stop what listens there, or choose {option}.")
+            raise ServiceError(
+                f"Port {port} is in use. Stop the process that listens there, or pass another"
+                f" {option}."
+            )
 
 
 def stop(services: Sequence[Service]) -> None:
-    """Ends the services and all that they have started."""
+    """Ends the services and every process that they started."""
     for service in services:
         try:
-            service.look()
-        except Broken:
+            service.check()
+        except ServiceError:
             continue
     for service in reversed(services):
         if service.process.poll() is None:
             service.process.send_signal(signal.SIGTERM)
     give_up = time.monotonic() + STOP_S
-    left = [process for service in services for process in service.seen.values()]
+    left = [process for service in services for process in service.descendants.values()]
     for service in services:
         try:
             service.process.wait(max(0.0, give_up - time.monotonic()))
@@ -155,9 +162,9 @@ def stop(services: Sequence[Service]) -> None:
 
 
 def run(dagster_port: int, prefect_port: int, logs: Path, services: list[Service]) -> None:
-    """Starts everything, says where it is, and watches it until it is stopped."""
-    demand_free(dagster_port, "--dagster-port")
-    demand_free(prefect_port, "--prefect-port")
+    """Starts everything, prints the addresses, and watches the services until they are stopped."""
+    check_free(dagster_port, "--dagster-port")
+    check_free(prefect_port, "--prefect-port")
     dagster_ui, prefect_ui = f"http://{HOST}:{dagster_port}", f"http://{HOST}:{prefect_port}"
     environment = {
         **os.environ,
@@ -181,33 +188,44 @@ def run(dagster_port: int, prefect_port: int, logs: Path, services: list[Service
     sys.stdout.flush()
     while True:
         for service in services:
-            service.look()
+            service.check()
         time.sleep(1)
 
 
 def main() -> int:
-    """Exit code 0 when it was stopped, 1 where something could not be started or has ended."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dagster-port", type=int, default=3000)
-    parser.add_argument("--prefect-port", type=int, default=4200)
-    parser.add_argument("--logs", type=Path, default=Path("var", "dev"))
+    """Exit code 0 after a stop, 1 if a service could not be started or has ended."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--dagster-port", type=int, default=3000, help="port of Dagster's UI (default: 3000)"
+    )
+    parser.add_argument(
+        "--prefect-port", type=int, default=4200, help="port of Prefect's UI (default: 4200)"
+    )
+    parser.add_argument(
+        "--logs",
+        type=Path,
+        default=Path("var", "dev"),
+        help="folder of the services' logs (default: var/dev)",
+    )
     options = parser.parse_args()
 
-    def stopped(number: int, frame: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):  # stopping is not interrupted
+    def request_stop(number: int, frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):  # a second signal must not interrupt the stop
             signal.signal(each, signal.SIG_IGN)
-        raise Stopped
+        raise StopRequested
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stopped)
+        signal.signal(number, request_stop)
     options.logs.mkdir(parents=True, exist_ok=True)
     services: list[Service] = []
     try:
         run(options.dagster_port, options.prefect_port, options.logs, services)
-    except Stopped:
+    except StopRequested:
         print("Stopping ...", flush=True)
         return 0
-    except Broken as error:
+    except ServiceError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     finally:

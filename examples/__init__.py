@@ -1,1 +1,1 @@
-"""Small projects that show what the tickets do not: how a project of one's own is brought along."""
+"""Small projects that show features the tickets do not use, as models for your own project."""

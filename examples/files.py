@@ -1,4 +1,4 @@
-"""Where the examples' products lie: one file for each, under a name made from a template."""
+"""An IO manager that stores each product in one file, named by a template."""
 
 import json
 import os
@@ -11,9 +11,11 @@ import pandas as pd
 
 
 class TemplatedIOManager(dg.ConfigurableIOManager):
-    """Tables as Parquet, all else as JSON, in `store`, named after `template`: `{date}` is the day
-    of writing in UTC, `{asset}` the key; a partition is a file below that. What reads, in another
-    job or on another day, takes the newest."""
+    """Stores tables as Parquet and everything else as JSON, in the folder `store`.
+
+    In `template`, `{date}` is the day of writing in UTC and `{asset}` the asset's key; a partition
+    is a file below that name. A job that loads a product on another day takes the newest file.
+    """
 
     store: str
     template: str = "{date}/{asset}"
@@ -33,16 +35,16 @@ class TemplatedIOManager(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> Any:
         pattern = self._name(context, "*")
-        found = sorted(Path(self.store).glob(f"{pattern}.*"))
-        if not found:
+        files = sorted(Path(self.store).glob(f"{pattern}.*"))
+        if not files:
             raise dg.Failure(
                 f"{self.store} has no {pattern}. Materialize"
                 f" {context.asset_key.to_user_string()} first.",
                 allow_retries=False,
             )
-        if found[-1].suffix == ".parquet":
-            return pd.read_parquet(found[-1])
-        return json.loads(found[-1].read_text(encoding="utf-8"))
+        if files[-1].suffix == ".parquet":
+            return pd.read_parquet(files[-1])
+        return json.loads(files[-1].read_text(encoding="utf-8"))
 
     def _name(self, context: dg.OutputContext | dg.InputContext, date: str) -> str:
         name = self.template.format(date=date, asset="_".join(context.asset_key.path))

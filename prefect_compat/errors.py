@@ -1,4 +1,4 @@
-"""What can go wrong, by whose fault it is."""
+"""The errors of this package, by whose fault they are."""
 
 from typing import Any
 
@@ -30,4 +30,4 @@ class ServerError(PrefectCompatError):
 
 
 class ComparisonError(PrefectCompatError):
-    """One side of a comparison could not be run or read."""
+    """Raised when one side of a comparison could not be run or read."""

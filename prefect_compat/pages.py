@@ -6,7 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def render(template: str, **values: Any) -> str:
-    """The template of this package with the values in it, escaped."""
+    """This package's template filled with the values, which are escaped."""
     environment = Environment(
         loader=PackageLoader("prefect_compat"),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""How a command ends on Ctrl-C or SIGTERM: soon, and with all its processes."""
+"""Ends a command soon, and with all its processes, on Ctrl-C or SIGTERM."""
 
 import atexit
 import contextlib

@@ -7,21 +7,19 @@ from typing import Any
 
 import dagster as dg
 import prefect
-from dagster._core.definitions.materialize import EPHEMERAL_JOB_NAME, _get_required_io_manager_keys
-from dagster._core.execution.execute_in_process import (
-    _check_top_level_inputs,
-    merge_run_tags,
-    type_check_and_normalize_args,
-)
-from dagster._core.instance import DagsterInstance
-from dagster._core.utils import make_new_run_id
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from prefect_compat.engine.run import Execution, RunRequest, open_execution
+from prefect_compat.engine.dagster_port.definitions import (
+    EPHEMERAL_JOB_NAME,
+    in_process_run,
+    required_io_manager_keys,
+)
+from prefect_compat.engine.dagster_port.run import RunRequest
+from prefect_compat.engine.run import Run, open_run
 from prefect_compat.errors import StepError
-from prefect_compat.flow.build import run_graph
+from prefect_compat.flow.submit import run_graph
 from prefect_compat.flow.wiring import Wiring
-from prefect_compat.graph.plan import read_plan
+from prefect_compat.graph.job import read_plan
 from prefect_compat.server.api import prefect_api
 
 Assets = Sequence[dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset]
@@ -37,10 +35,10 @@ def materialize(
     tags: Mapping[str, str] | None = None,
     selection: Any = None,
 ) -> dg.ExecuteInProcessResult:
-    """What `dagster.materialize` does with these arguments, as one Prefect flow run: the steps are
-    its tasks, one at a time. Run and events are recorded in `instance`, if one is given.
+    """Materializes assets like `dagster.materialize`, as one Prefect flow run.
 
-    Raises what `dagster.materialize` raises.
+    The steps are its tasks, one at a time. Run and events are recorded in `instance`, if one is
+    given. Raises what `dagster.materialize` raises.
     """
     defs = dg.Definitions(
         assets=assets,
@@ -68,15 +66,15 @@ def materialize_to_memory(
     tags: Mapping[str, str] | None = None,
     selection: Any = None,
 ) -> dg.ExecuteInProcessResult:
-    """What `dagster.materialize_to_memory` does, as one Prefect flow run.
+    """Materializes assets like `dagster.materialize_to_memory`, as one Prefect flow run.
 
-    Raises what `dagster.materialize_to_memory` raises, a DagsterInvariantViolationError for a
-    resource that stands for an IO manager among it.
+    Raises what `dagster.materialize_to_memory` raises, such as a DagsterInvariantViolationError for
+    a resource that replaces an IO manager.
     """
     given = set(resources or {})
     for asset in assets:
         given |= set(getattr(asset, "resource_defs", {}))
-    managers = _get_required_io_manager_keys(assets)
+    managers = required_io_manager_keys(assets)
     for key in managers & given:
         raise dg.DagsterInvariantViolationError(
             "Attempted to call `materialize_to_memory` with a resource provided for io manager key"
@@ -108,45 +106,39 @@ def execute_in_process(
     tags: Mapping[str, str] | None = None,
     resources: Mapping[str, object] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """What `job.execute_in_process` does with these arguments, as one Prefect flow run.
+    """Executes a job like `job.execute_in_process`, as one Prefect flow run.
 
     Raises what `job.execute_in_process` raises.
     """
-    config, ops, keys, resource_defs, partition_key, inputs = type_check_and_normalize_args(
+    prepared = in_process_run(
+        job,
         run_config=run_config,
+        instance=instance,
         partition_key=partition_key,
         op_selection=op_selection,
         asset_selection=asset_selection,
         input_values=input_values,
+        tags=tags,
         resources=resources,
     )
-    run_tags = merge_run_tags(job, partition_key, tags, keys, instance, config)
-    in_process = job.as_ephemeral_job(
-        resource_defs=resource_defs,
-        input_values=inputs,
-        op_selection=ops,
-        asset_selection=keys,
+    options: dict[str, Any] = {"run_id": run_id} if run_id else {}
+    request = RunRequest(
+        job=prepared.job,
+        run_config=prepared.run_config,
+        tags=prepared.tags,
+        reports=True,
+        captures_outputs=True,
+        stops_at_failure=raise_on_error,
+        asset_selection=prepared.asset_selection,
+        **options,
     )
-    if not config and in_process.partitioned_config and partition_key:
-        config = in_process.partitioned_config.get_run_config_for_partition_key(partition_key)
-    _check_top_level_inputs(in_process)
     with _instance(instance) as reported:
-        request = RunRequest(
-            job=in_process,
-            run_config=config,
-            tags=run_tags,
-            reports=True,
-            captures_outputs=True,
-            stops_at_failure=raise_on_error,
-            asset_selection=frozenset(keys),
-            run_id=run_id or make_new_run_id(),
-        )
-        execution = _run_flow(request, reported, raise_on_error)
+        run = _run_flow(request, reported, raise_on_error)
     return dg.ExecuteInProcessResult(
-        job_def=in_process,
-        event_list=execution.events,
-        dagster_run=execution.run,
-        output_capture=execution.outputs,
+        job_def=prepared.job,
+        event_list=list(run.state.events),
+        dagster_run=run.record,
+        output_capture=run.captured_outputs,
     )
 
 
@@ -155,34 +147,37 @@ def _instance(instance: dg.DagsterInstance | None) -> Iterator[dg.DagsterInstanc
     if instance is not None:
         yield instance
         return
-    with DagsterInstance.ephemeral() as ephemeral:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
         yield ephemeral
 
 
-def _run_flow(request: RunRequest, instance: dg.DagsterInstance, raise_on_error: bool) -> Execution:
-    """The flow run. A step's failure is raised as Dagster raises it, or left in the events."""
-    wiring = Wiring(read_plan(request.job), request.job)
-    opened: list[Execution] = []
+def _run_flow(request: RunRequest, instance: dg.DagsterInstance, raise_on_error: bool) -> Run:
+    """The run after its flow run. A step's failure is raised as Dagster raises it, or left in the
+    events."""
+    wiring = Wiring(read_plan(request.job))
+    opened: list[Run] = []
     errors: list[BaseException] = []
 
-    def run() -> None:
+    def flow_function() -> None:
         try:
-            with open_execution(request, instance) as execution:
-                opened.append(execution)
-                run_graph(execution, wiring, None)
+            with open_run(request, instance) as run:
+                opened.append(run)
+                run_graph(run, wiring, None)
         except BaseException as error:
             errors.append(error)
             raise
 
+    name = request.job.name
     one_at_a_time: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=1)
     flow: prefect.Flow[[], None] = prefect.Flow(
-        run, name=request.job.name, flow_run_name=request.job.name, task_runner=one_at_a_time
+        flow_function, name=name, flow_run_name=name, task_runner=one_at_a_time
     )
     with prefect_api():
         flow(return_state=True)
     if errors and not (opened and isinstance(errors[0], StepError)):
         raise errors[0]
-    execution = opened[0]
-    if raise_on_error and execution.failures:
-        raise next(iter(execution.failures.values()))
-    return execution
+    (run,) = opened
+    failure = run.state.first_failure
+    if raise_on_error and failure:
+        raise failure
+    return run

@@ -15,33 +15,37 @@ from prefect.logging.loggers import flow_run_logger
 from prefect.utilities.urls import url_for
 
 from prefect_compat.errors import StepError
-from prefect_compat.flow.build import FlowResult, as_flow
+from prefect_compat.flow.build import as_flow
+from prefect_compat.flow.result import FlowResult
 from ticket_assets.automation import DAYS_PER_TICK
-from ticket_assets.definitions import DAYS, SETTINGS, defs
-from ticket_assets.notices import Notice, deliver, headline
-from ticket_assets.store.local import place_at
+from ticket_assets.days import daily_partitions
+from ticket_assets.definitions import defs
+from ticket_assets.notices import Notice, deliver, summarize_metrics
+from ticket_assets.settings import Settings
+from ticket_assets.store.place import place_at
 
 
-def tell(flow: prefect.Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Tells the webhook of the settings of a flow run that has ended."""
-    if not SETTINGS.webhook_url:
+def send_notice(flow: prefect.Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Posts a notice about the finished flow run to TICKET_WEBHOOK_URL, if it is set."""
+    webhook_url = Settings.from_environment().webhook_url
+    if not webhook_url:
         return
     outcome = state.result(raise_on_failure=False)
     failed = not state.is_completed()
     notice = Notice(
-        job=flow.name.replace("-", "_"),
+        job=_job_of(flow),
         days=str(flow_run.parameters.get("partition", "")),
         orchestrator="Prefect",
         succeeded=not failed,
         link=url_for(flow_run) or "",
-        figures=headline(_metrics_of(outcome)),
+        figures=summarize_metrics(_metrics_of(outcome)),
         reason=str(outcome if isinstance(outcome, StepError) else state.message) if failed else "",
     )
-    deliver(notice, SETTINGS.webhook_url, flow_run_logger(flow_run, flow).warning)
+    deliver(notice, webhook_url, flow_run_logger(flow_run, flow).warning)
 
 
 def _metrics_of(result: Any) -> dict[str, dict[str, Any]]:
-    """The metadata of `metrics` by day, as the flow run made it."""
+    """The metadata that the flow run gave to `metrics`, by day."""
     if not isinstance(result, FlowResult):
         return {}
     return {
@@ -52,10 +56,12 @@ def _metrics_of(result: Any) -> dict[str, dict[str, Any]]:
 
 
 def link_to_dagster(flow: prefect.Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """An artifact of the flow run that leads to the same job in Dagster's UI, whose lineage and
-    asset pages Prefect's open-source server does not have."""
-    job = flow.name.replace("-", "_")
-    address = f"{SETTINGS.dagster_url}/locations/ticket_assets/jobs/{job}"
+    """Adds an artifact that links to the same job in Dagster's UI.
+
+    Lineage and asset pages are there; Prefect's open-source server has none.
+    """
+    job = _job_of(flow)
+    address = f"{Settings.from_environment().dagster_url}/locations/ticket_assets/jobs/{job}"
     link = ArtifactCreate(
         key="in-dagster",
         type="markdown",
@@ -67,23 +73,30 @@ def link_to_dagster(flow: prefect.Flow[..., Any], flow_run: FlowRun, state: Stat
         client.create_artifact(link)
 
 
-def _watched(flow: prefect.Flow[..., Any]) -> prefect.Flow[..., Any]:
+def _job_of(flow: prefect.Flow[..., Any]) -> str:
+    return flow.name.replace("-", "_")
+
+
+def _with_hooks(flow: prefect.Flow[..., Any]) -> prefect.Flow[..., Any]:
     return flow.with_options(
-        on_running=[link_to_dagster], on_completion=[tell], on_failure=[tell], on_crashed=[tell]
+        on_running=[link_to_dagster],
+        on_completion=[send_notice],
+        on_failure=[send_notice],
+        on_crashed=[send_notice],
     )
 
 
-flow = _watched(as_flow(defs, job="ticket_model_evaluation", makes_artifacts=True))
-report_flow = _watched(as_flow(defs, job="ticket_performance_report", makes_artifacts=True))
+flow = _with_hooks(as_flow(defs, job="ticket_model_evaluation", makes_artifacts=True))
+report_flow = _with_hooks(as_flow(defs, job="ticket_performance_report", makes_artifacts=True))
 
 
 @prefect.flow(
     name="oldest-days-first",
     description="Evaluates the oldest days that have no trial summary yet, so that a scheduler that"
-    " stood still catches up. Each day is a flow run of its own.",
+    " was stopped catches up. Each day is its own flow run.",
 )
 def oldest_days(days_per_run: int = DAYS_PER_TICK) -> list[str]:
-    """The days that were evaluated; fails where one of them did, after all were tried."""
+    """The evaluated days. Tries all of them, then raises StepError if one failed."""
     waiting = _days_without_summary()[:days_per_run]
     if not waiting:
         get_run_logger().info("Every day of the log is evaluated.")
@@ -95,5 +108,7 @@ def oldest_days(days_per_run: int = DAYS_PER_TICK) -> list[str]:
 
 
 def _days_without_summary() -> list[str]:
-    kept = {Path(name).stem for name in place_at(SETTINGS.store).names("trial_summary")}
-    return [day for day in DAYS.get_partition_keys() if day not in kept]
+    settings = Settings.from_environment()
+    days = daily_partitions(settings.first_day, settings.last_day).get_partition_keys()
+    evaluated = {Path(name).stem for name in place_at(settings.store).names("trial_summary")}
+    return [day for day in days if day not in evaluated]

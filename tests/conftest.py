@@ -87,7 +87,6 @@ def session_server() -> RunningServer:
 @pytest.fixture(scope="session")
 def prefect_server(session_server: RunningServer) -> Iterator[str]:
     """The address of the session's Prefect API, which the flows of this process use."""
-    import prefect.context
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
     from prefect.settings import (
@@ -97,18 +96,17 @@ def prefect_server(session_server: RunningServer) -> Iterator[str]:
         temporary_settings,
     )
 
-    with temporary_settings(
-        {
-            PREFECT_API_URL: session_server.url,
-            PREFECT_UI_URL: "",
-            # Each flow run would wait a whole second for its heartbeat thread.
-            PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-        }
-    ):
-        # Also for threads without a context, such as those that send logs.
-        settings = prefect.context.get_settings_context()
-        with prefect.context._temporary_global_settings_context(settings):
-            yield session_server.url
+    from prefect_compat.flow.prefect_port import settings_of_process
+
+    settings = {
+        PREFECT_API_URL: session_server.url,
+        PREFECT_UI_URL: "",
+        # Each flow run would wait a whole second for its heartbeat thread.
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+    }
+    # Also for threads without a context, such as those that send logs.
+    with temporary_settings(settings), settings_of_process(settings):
+        yield session_server.url
         # Sent while the server is still there: else each is an error on the terminal.
         APILogWorker.drain_all()
         EventsWorker.drain_all()

@@ -1,27 +1,40 @@
-"""Our own definitions on a log and a store of a test's own, and how to run a job of them."""
+"""Our own definitions on a test's log and store, and functions that run their jobs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ticket_assets.definitions import SETTINGS, build_definitions
-from ticket_assets.settings import Settings
+from tests import needs
+
+if TYPE_CHECKING:
+    from ticket_assets.settings import Settings
 
 JOB = "ticket_model_evaluation"
 REPORT_JOB = "ticket_performance_report"
 
 
 def project(store: Path, event_log: str = "sample", cache: Path | None = None) -> dg.Definitions:
-    return build_definitions(
-        replace(SETTINGS, event_log=event_log, store=store, cache=cache or SETTINGS.cache)
-    )
+    tickets = needs.tickets()
+    from tests.ticket_settings import SETTINGS  # the tickets may not be installed
+
+    changed = replace(SETTINGS, event_log=event_log, store=store, cache=cache or SETTINGS.cache)
+    defs: dg.Definitions = tickets.build_definitions(changed)
+    return defs
+
+
+def small_project(folder: Path, rows: Sequence[Mapping[str, str]]) -> dg.Definitions:
+    """The definitions on a log of these rows; log, cache and store are in the folder."""
+    from tests.logs import write_log  # the tickets may not be installed
+
+    log = write_log(folder / "log.csv", rows)
+    return project(folder / "store", str(log), folder / "cache")
 
 
 def partition_tags(partition: str) -> dict[str, str]:
-    """What Dagster's commands tag a run of `A` or `A...B` with."""
+    """The tags that Dagster's commands give a run of `A` or `A...B`."""
     first, _, last = partition.partition("...")
     if not last:
         return {"dagster/partition": first}
@@ -46,9 +59,11 @@ def run_dagster(
     )
 
 
-def told(found: Settings, partition: str, instance: dg.DagsterInstance) -> dg.SkipReason:
-    """Runs the job, then has the sensor for its outcome look at the run."""
-    defs = build_definitions(found)
+def run_and_notify(
+    settings: "Settings", partition: str, instance: dg.DagsterInstance
+) -> dg.SkipReason:
+    """Runs the job, then the sensor for its outcome; returns the sensor's result."""
+    defs = needs.tickets().build_definitions(settings)
     result = run_dagster(defs, partition, instance)
     name = "notice_of_success" if result.success else "notice_of_failure"
     sensor = next(sensor for sensor in defs.sensors or () if sensor.name == name)
@@ -64,7 +79,7 @@ def told(found: Settings, partition: str, instance: dg.DagsterInstance) -> dg.Sk
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
-    """What the run's failed steps said, the causes with it."""
+    """The errors of the run's failed steps, with their causes."""
     texts = []
     for event in result.all_events:
         if event.is_step_failure:

@@ -14,10 +14,16 @@ ROOMS = {
         "errors",
         "addresses",
         "days",
+        "upstream_fixes.private_names",
+        "upstream_fixes.event_log_storage",
         "store.locks",
         "store.staging",
+        "store.durable",
         "store.workers",
         "store.tables",
+        "store.canonical_json",
+        "store.provenance",
+        "store.failures",
         "event_log.schema",
         "event_log.blocks",
         "event_log.parsing",
@@ -35,17 +41,23 @@ ROOMS = {
         "evaluation.scores",
         "evaluation.summary",
         "evaluation.drift",
-        "store.bucket",
+        "store.split",
+        "store.digests",
+        "store.encode",
         "store.local",
+        "store.bucket",
+        "store.place",
+        "store.read",
+        "store.large",
+        "store.day_locks",
         "store.io_manager",
         "previews",
         "catalog",
-        "recipes",
+        "declarations",
         "assets",
         "checks",
         "notices",
         "automation",
-        "upstream_fixes.event_log_storage",
         "upstream_fixes.dask_executor",
         "executors",
         "definitions",
@@ -55,19 +67,32 @@ ROOMS = {
         "errors",
         "signals",
         "pages",
+        "graph.ids",
+        "graph.plan",
+        "engine.dagster_port.graph",
+        "engine.dagster_port.attempt",
+        "engine.dagster_port.run",
+        "engine.dagster_port.instance",
+        "engine.dagster_port.events",
+        "engine.dagster_port.definitions",
+        "engine.dagster_port.workspace",
+        "flow.prefect_port",
         "server.process",
         "server.database",
         "server.temporary",
         "server.api",
-        "graph.plan",
         "graph.partitions",
         "graph.project",
         "graph.project_settings",
+        "graph.feature_table",
         "graph.features",
+        "graph.job",
         "graph.job_source",
-        "engine.instance",
+        "engine.result",
         "engine.run",
         "engine.step",
+        "flow.result",
+        "flow.asset_uris",
         "flow.caching",
         "flow.artifacts",
         "flow.parameters",
@@ -75,6 +100,7 @@ ROOMS = {
         "flow.task_runners",
         "flow.task",
         "flow.wiring",
+        "flow.submit",
         "flow.serve",
         "flow.build",
         "testing",
@@ -91,7 +117,10 @@ ROOMS = {
         "comparison.fingerprint.state",
         "comparison.fingerprint.time_zones",
         "comparison.fingerprint.objects",
-        "comparison.fingerprint.columns",
+        "comparison.fingerprint.texts",
+        "comparison.fingerprint.numpy_values",
+        "comparison.fingerprint.arrow_values",
+        "comparison.fingerprint.pandas_values",
         "comparison.fingerprint.known_types",
         "comparison.fingerprint.fingerprint",
         "comparison.record.record",
@@ -111,11 +140,17 @@ ROOMS = {
         "comparison.sources.derived_flow",
         "comparison.diff.text_rows",
         "comparison.diff.rows",
+        "comparison.judging.findings",
+        "comparison.judging.described",
+        "comparison.judging.outputs",
+        "comparison.judging.behaviour",
+        "comparison.judging.catalogue",
         "comparison.verdict",
         "comparison.costs",
         "comparison.comparison",
         "comparison.failure_matrix",
         "comparison.report.document",
+        "comparison.report.headline",
         "comparison.report.text",
         "comparison.report.charts",
         "comparison.report.html",
@@ -172,6 +207,24 @@ def test_the_evaluation_knows_no_orchestrator(root: Path) -> None:
     for room in ("evaluation", "event_log"):
         for path in (root / "ticket_assets" / room).glob("*.py"):
             assert not packages(path) & ORCHESTRATORS, path
+
+
+def test_the_examples_know_neither_the_tickets_nor_each_other(root: Path) -> None:
+    for path in (root / "examples").rglob("*.py"):
+        assert "ticket_assets" not in packages(path), path
+        others = {
+            name
+            for name in imported(path)
+            if name.startswith(("examples.iris_assets", "examples.taxi_assets"))
+            and path.parent.name not in name
+        }
+        assert not others, path
+        assert not {name for name in imported(path) if "ticket_flow" in name}, path
+
+
+def test_the_deployment_needs_no_tools(root: Path) -> None:
+    for path in (root / "deployment").rglob("*.py"):
+        assert not packages(path) & {"tools", "tests", "benchmarks"}, path
 
 
 @pytest.mark.parametrize("package", ROOMS)

@@ -13,13 +13,12 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+(%25?[\w.-]+)?\]|[^\s:@\[\]\\]*)(:\d*)?")
 
 
 def printable(address: str) -> str:
-    """The address without user, password, query and fragment, for everything that is written.
+    """The address without user, password, query and fragment, safe for logs and messages.
 
-    Takes any text and never fails. A path of this machine (`/data/log.zip`, `./log.zip`,
-    `~/log.zip`) loses only what follows a `?`. Other text without `://`, such as an address whose
-    scheme was forgotten, also loses what may be a user or a password. An address in which host and
-    password cannot be told apart for certain shows its scheme alone. A secret in the path of an
-    address stays: nothing tells it from a folder.
+    Takes any text and never fails. A local path (`/data/log.zip`, `./log.zip`, `~/log.zip`) loses
+    only the part after a `?`. Other text without `://` may be an address without its scheme: it
+    also loses a possible user and password. If host and password cannot be told apart, only the
+    scheme is shown. A secret in the path of an address stays: it looks like a folder.
     """
     scheme, marker, rest = address.partition("://")
     if not marker:
@@ -30,9 +29,9 @@ def printable(address: str) -> str:
         return UNREADABLE
     authority, path, left_out = _split(rest)
     host = authority.rpartition("@")[2]
-    # People put passwords into addresses unquoted. One with `/`, `?` or `#` ends the authority too
-    # early, so that a part of it would show as host or path: `https://user:P@ss/word@host/log.zip`,
-    # `https://user:1/word@host`. The `@` that comes later gives it away.
+    # People put passwords into addresses unquoted. A `/`, `?` or `#` in one ends the authority too
+    # early, and a part of the password would show as host or path:
+    # `https://user:P@ss/word@host/log.zip`, `https://user:1/word@host`. A later `@` reveals this.
     may_be_cut_short = (
         "@" in authority or not path or re.fullmatch(r"(?!localhost)[^.\[]*:\d*", authority)
     )
@@ -42,12 +41,12 @@ def printable(address: str) -> str:
 
 
 def holds_secret(address: str) -> bool:
-    """Whether some part of the address is left out where it is shown."""
+    """True if `printable` leaves out a part of the address."""
     return printable(address) != address
 
 
 def _split(rest: str) -> tuple[str, str, str]:
-    """What follows `://`: the authority, the path, and the query with the fragment."""
+    """The authority, the path, and the query with the fragment, from the text after `://`."""
     end = re.search(r"[?#]", rest)
     before, left_out = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
     authority, slash, path = before.partition("/")
@@ -56,8 +55,11 @@ def _split(rest: str) -> tuple[str, str, str]:
 
 @contextmanager
 def requests_not_logged() -> Iterator[None]:
-    """Drops what urllib3 logs about this thread's requests: at DEBUG it writes each path and query,
-    and Dagster's `managed_python_loggers` keep that in the run's events."""
+    """Drops urllib3's log records about this thread's requests.
+
+    At DEBUG it logs each path and query, and Dagster's `managed_python_loggers` setting would keep
+    them in the run's events.
+    """
     thread = threading.get_ident()
 
     def is_of_another_thread(record: logging.LogRecord) -> bool:

@@ -1,6 +1,6 @@
 """The data products: thin asset functions around `evaluation`.
 
-Each daily asset takes and returns one table for all the days of the run.
+Each daily asset takes and returns one table that covers all the days of the run.
 """
 
 import json
@@ -27,6 +27,7 @@ from ticket_assets.catalog import (
     table_facts,
 )
 from ticket_assets.days import days_of_run, to_keys
+from ticket_assets.declarations import Declaration, declare
 from ticket_assets.errors import PartitionError, SourceError, TicketAssetsError
 from ticket_assets.evaluation.drift import measure_drift
 from ticket_assets.evaluation.models import PriorityHours, predict
@@ -40,15 +41,15 @@ from ticket_assets.evaluation.scores import (
 from ticket_assets.evaluation.summary import Provenance, summarise
 from ticket_assets.event_log import DownloadLimits, ParsedLog, open_log
 from ticket_assets.event_log.schema import COLUMNS
-from ticket_assets.recipes import Recipe, declared
 from ticket_assets.settings import Settings
-from ticket_assets.store.io_manager import content_digests, provenance_of, with_provenance
+from ticket_assets.store.digests import content_digests, document_digest
+from ticket_assets.store.provenance import provenance_of, with_provenance
 from ticket_assets.store.tables import LargeTable, Table, to_frame
 
 OWNERS = ["team:service-desk-analytics"]
 if TYPE_CHECKING:
     LogTable = Table
-else:  # Dagster checks an annotation that is a type of its own; it has none for a union.
+else:  # Dagster checks values against an annotation at run time, but not against a union.
     LogTable = dg.PythonObjectDagsterType((pd.DataFrame, LargeTable), name="LogTable")
 PREVIEW_COLUMNS = ["number", "incident_state", "priority", "sys_updated_at", "closed_at"]
 
@@ -58,12 +59,12 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
 
     # Dagster records a resource's configuration, shows it, and makes each run's copy of the
     # resource from it; private attributes do not reach the copy (1.13). So `source` is the address
-    # without its secrets, and `address` the whole: a dependency, which the copy gets as it is and
-    # Dagster writes nowhere. A `source` from a run's configuration takes the place of both.
+    # without its secrets. `address` is the whole address, as a dependency: the copy gets the same
+    # object, and Dagster writes it nowhere. A `source` in a run's configuration replaces both.
     source: str = Field(description="sample, uci, an http(s):// or s3:// address, or a path")
     address: dg.ResourceDependency[SecretStr]
     cache: str = Field(description="folder of the downloads and the parsed log")
-    dask: str = Field(default="", description="where a large log is parsed; see TICKET_DASK")
+    dask: str = Field(default="", description="cluster that parses a large log; see TICKET_DASK")
     timeout_s: float = 30.0
     attempts: int = 4
     limit_mb: int = 4096
@@ -72,7 +73,7 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
 
     @classmethod
     def of(cls, settings: Settings) -> "EventLog":
-        """The log that the settings name."""
+        """The log named by the settings."""
         return cls(
             source=printable(settings.event_log),
             address=SecretStr(settings.event_log),
@@ -89,14 +90,15 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
             return known
         if "://" in self.source and holds_secret(self.source):
             raise SourceError(
-                f"The run's configuration of event_log.source is {printable(self.source)} with a"
-                " user, a password or a query. Dagster records a run's configuration: set"
-                " TICKET_EVENT_LOG to this address instead, and renew its secret."
+                f"The run's configuration, event_log.source: found {printable(self.source)} with a"
+                " user, a password or a query; expected an address without secrets, because"
+                " Dagster records a run's configuration. Set TICKET_EVENT_LOG to the whole address"
+                " instead, and renew its secret."
             )
         return self.source
 
     def open(self, log: dg.DagsterLogManager) -> ParsedLog:
-        """The parsed log, opened at the first call of the run."""
+        """The parsed log; the first call of a run fetches and parses it if needed."""
         if self._opened is None:
             limits = DownloadLimits(
                 timeout_s=self.timeout_s, attempts=self.attempts, limit_mb=self.limit_mb
@@ -118,17 +120,17 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
 
 
 class SampledBatchConfig(dg.Config):
-    """How each day's batch is drawn."""
+    """The size and the seed of each day's batch."""
 
     batch_size: int = Field(
-        default=1000, ge=1, description="rows drawn from each day; all of them where it has fewer"
+        default=1000, ge=1, description="rows drawn from each day; all of a day that has fewer"
     )
     seed: int = Field(default=498, ge=0, description="with the day, decides which rows are drawn")
 
 
 def _hours(default: float, priority: str) -> Any:
-    words = f"hours predicted for {priority[0].lower()}{priority[1:]}"
-    return Field(default=default, gt=0, title=f"{priority}, hours", description=words)
+    description = f"hours predicted for {priority[0].lower()}{priority[1:]}"
+    return Field(default=default, gt=0, title=f"{priority}, hours", description=description)
 
 
 class PredictionsConfig(dg.Config):
@@ -152,14 +154,14 @@ class PredictionsConfig(dg.Config):
 
 @contextmanager
 def refusals_are_final() -> Iterator[None]:
-    """An error that says what to correct fails the step at once: trying again cannot help."""
+    """Fails the step without a retry on our own errors: they name what to correct first."""
     try:
         yield
     except TicketAssetsError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
-@declared(
+@declare(
     dg.observable_source_asset,  # type: ignore[arg-type]  # its overloads
     is_daily=False,
     group_name="source",
@@ -173,10 +175,9 @@ def event_log(context: dg.OpExecutionContext, event_log: EventLog) -> dg.DataVer
 
 def daily_asset(
     **options: Any,
-) -> Callable[[Callable[..., Any]], Recipe[dg.AssetsDefinition]]:
-    """`dagster.asset` with what all daily products have in common: a run of many days is one
-    call of the function."""
-    return declared(
+) -> Callable[[Callable[..., Any]], Declaration[dg.AssetsDefinition]]:
+    """Declares a daily product: a run of many days is one call of its function."""
+    return declare(
         dg.asset,
         is_daily=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -192,19 +193,19 @@ def daily_asset(
     code_version="1",
     metadata={
         **column_schema(**{c.name: (c.dtype, c.description) for c in COLUMNS}),
-        "large": True,  # every row of the log: it need not fit in memory
+        "large": True,  # it has every row of the log and may not fit in memory
     },
-    # For a passing fault of disk or network; what the project itself refuses is not retried.
+    # Helps against a passing fault of disk or network; `refusals_are_final` excepts our own errors.
     retry_policy=dg.RetryPolicy(max_retries=1, delay=1),
 )
 def raw_log(
     context: dg.AssetExecutionContext, event_log: EventLog
 ) -> dg.MaterializeResult[LogTable]:
-    """All event rows of the incidents closed that day, typed, every column kept."""
+    """All event rows of the incidents closed that day, typed, with every column."""
     with refusals_are_final():
         days = days_of_run(context)
         log = event_log.open(context.log)
-        _demand_days_of(log, days)
+        _check_days(log, days)
         rows = event_log.read(context.log, days[0].date(), days[-1].date())
     origin = {"log_source": Path(log.identity.source).name, "log_sha256": log.identity.sha256}
     rows = with_provenance(rows, dict.fromkeys(to_keys(days), origin))
@@ -212,7 +213,7 @@ def raw_log(
     return materialized(context, rows, facts, {})
 
 
-def _demand_days_of(log: ParsedLog, days: pd.DatetimeIndex) -> None:
+def _check_days(log: ParsedLog, days: pd.DatetimeIndex) -> None:
     outside = [key for key in to_keys(days) if not str(log.first_day) <= key <= str(log.last_day)]
     if outside:
         raise PartitionError(
@@ -253,7 +254,7 @@ def sampled_batch(
 def targets(
     context: dg.AssetExecutionContext, sampled_batch: pd.DataFrame
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """How long each sampled row's ticket still took to close, in seconds."""
+    """The time that each sampled row's ticket still took to close, in seconds."""
     table = target_seconds(sampled_batch)
     table = with_provenance(table, provenance_of(sampled_batch))
     facts = table_facts(context, table, ["log_row", "target_s"])
@@ -266,14 +267,14 @@ def targets(
     kinds={"pandas", "parquet"},
     code_version="1",
     metadata=column_schema(
-        priority=("string", "The priority that the prediction was made from."),
+        priority=("string", "The priority on which the prediction rests."),
         predicted_s=("float64", "Seconds predicted to closing."),
     ),
 )
 def predictions(
     context: dg.AssetExecutionContext, config: PredictionsConfig, sampled_batch: pd.DataFrame
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """How long each sampled row's ticket was predicted to take, from its priority, in seconds."""
+    """The time to closing predicted from each sampled row's priority, in seconds."""
     table = predict(sampled_batch, config.hours())
     table = with_provenance(table, provenance_of(sampled_batch), hours=asdict(config.hours()))
     facts = table_facts(context, table, ["log_row", "priority", "predicted_s"])
@@ -302,14 +303,14 @@ def predictions(
 def metrics(
     context: dg.AssetExecutionContext, targets: pd.DataFrame, predictions: pd.DataFrame
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """How well each day was predicted: one row a day, nulls where it had no tickets."""
+    """The errors of each day's predictions: one row a day, with nulls for a day without tickets."""
     with refusals_are_final():
         table = score(targets, predictions, days_of_run(context))
     table = with_provenance(table, provenance_of(targets), provenance_of(predictions))
     errors = ("mae_s", "medae_s", "mse_s2", "r2")
     sources = ("targets.target_s", "predictions.predicted_s")
     of_run: dict[str, Any] = {**column_lineage(**dict.fromkeys(errors, sources))}
-    if len(table) > 1:  # of one day there is no trend, and matplotlib takes 0.7 s
+    if len(table) > 1:  # one day has no trend, and matplotlib takes 0.7 s
         of_run["trend"] = previews.error_trend(table)
     return materialized(context, table, metric_facts(table), of_run)
 
@@ -321,7 +322,7 @@ def metrics(
 def trial_summary(
     context: dg.AssetExecutionContext, targets: pd.DataFrame, metrics: pd.DataFrame
 ) -> dg.MaterializeResult[Any]:
-    """The day's trial as one JSON document: its figures and all that they were made from."""
+    """The day's trial as one JSON document: its figures and their provenance."""
     versions = {name: version(name) for name in ("ticket-assets", "pandas", "numpy")}
     origins = {
         key: Provenance(
@@ -347,7 +348,7 @@ def trial_summary(
 ALL_DAYS = {"allow_missing_partitions": True}
 
 
-@declared(
+@declare(
     dg.asset,
     is_daily=False,
     ins={
@@ -388,12 +389,12 @@ def performance_report(
         "by_priority": previews.markdown_table(by_priority, rows=10),
         "by_month": previews.markdown_table(by_month, rows=24),
     }
-    (digest,) = content_digests({"report": document}, ["report"]).values()
-    return dg.MaterializeResult(value=document, metadata=facts, data_version=dg.DataVersion(digest))
+    version = dg.DataVersion(document_digest(document))
+    return dg.MaterializeResult(value=document, metadata=facts, data_version=version)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as JSON objects: null for what is missing."""
+    """The rows as JSON objects, with null for a missing value."""
     records: list[dict[str, Any]] = (
         table.astype(object).where(table.notna(), None).to_dict("records")
     )

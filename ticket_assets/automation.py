@@ -1,16 +1,16 @@
-"""The jobs, the schedule, and the notices of runs that have ended."""
+"""The jobs, the schedule, and the sensors that send notices about finished runs."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from ticket_assets.assets import DAILY_ASSETS, metrics, performance_report, trial_summary
-from ticket_assets.notices import Notice, deliver, headline
+from ticket_assets.notices import Notice, deliver, summarize_metrics
 from ticket_assets.settings import Settings
+from ticket_assets.upstream_fixes.private_names import UnresolvedAssetJobDefinition
 
-# A scheduler that stood still for long catches up a week a tick.
+# After a long stop the scheduler catches up by a week at each tick.
 DAYS_PER_TICK = 7
 PARTITION_TAG = "dagster/partition"
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -29,20 +29,20 @@ ticket_performance_report = dg.define_asset_job(
 
 
 def oldest_day_first(days: dg.PartitionsDefinition[str]) -> dg.ScheduleDefinition:
-    """The schedule that catches up on these days."""
+    """The schedule that evaluates the oldest of these days first."""
 
     @dg.schedule(
         name="oldest_day_first",
         job=ticket_model_evaluation,
         cron_schedule="0 6 * * *",
         description="Every morning at 6:00 UTC: evaluates the oldest days that have no trial"
-        f" summary yet, at most {DAYS_PER_TICK}, so that a scheduler that stood still catches up.",
+        f" summary yet, at most {DAYS_PER_TICK}. So a scheduler that was stopped catches up.",
     )
     def tick(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         waiting = _days_to_run(context.instance, days)
         if not waiting:
             return dg.SkipReason("Every day of the log is evaluated.")
-        # With the tick in its key, so that a day that failed is asked for again at the next.
+        # The tick is part of the run key: otherwise Dagster would never run a failed day again.
         time = context.scheduled_execution_time.isoformat()
         return [
             dg.RunRequest(run_key=f"{day} at {time}", partition_key=day)
@@ -53,7 +53,7 @@ def oldest_day_first(days: dg.PartitionsDefinition[str]) -> dg.ScheduleDefinitio
 
 
 def _days_to_run(instance: dg.DagsterInstance, days: dg.PartitionsDefinition[str]) -> list[str]:
-    """The days without a trial summary, oldest first, but for those that a run is at."""
+    """The days without a trial summary, oldest first, but for those that are running."""
     evaluated = instance.get_materialized_partitions(dg.AssetKey(trial_summary.name))
     running = {
         run.tags.get(PARTITION_TAG)
@@ -78,27 +78,27 @@ def notice_sensors(
         ticket_performance_report,
     ),
 ) -> list[dg.SensorDefinition]:
-    """What tells the webhook of the settings of each run of the jobs that succeeds or fails."""
+    """Sensors that post to the settings' webhook when a run of the jobs succeeds or fails."""
 
-    def tell(context: dg.RunStatusSensorContext) -> dg.SkipReason:
+    def notify(context: dg.RunStatusSensorContext) -> dg.SkipReason:
         if not settings.webhook_url:
             return dg.SkipReason("TICKET_WEBHOOK_URL is not set.")
         notice = _notice_of(context, settings.dagster_url)
-        taken = deliver(notice, settings.webhook_url, context.log.warning)
-        outcome = "was delivered" if taken else "was not delivered"
+        accepted = deliver(notice, settings.webhook_url, context.log.warning)
+        outcome = "was delivered" if accepted else "was not delivered"
         return dg.SkipReason(f"The notice of run {context.dagster_run.run_id} {outcome}.")
 
-    def sensor(name: str, status: dg.DagsterRunStatus, words: str) -> dg.SensorDefinition:
+    def sensor(name: str, status: dg.DagsterRunStatus, outcome: str) -> dg.SensorDefinition:
         return dg.run_status_sensor(
             name=name,
             run_status=status,
             monitored_jobs=list(jobs),
-            description=f"Tells the webhook TICKET_WEBHOOK_URL of each run that {words}: what,"
-            " which day, its figures, a link. A webhook that is down fails no run.",
+            description=f"Posts a notice to TICKET_WEBHOOK_URL for each run that {outcome}: its"
+            " job, days, figures, and a link. A webhook that is down fails no run.",
             default_status=dg.DefaultSensorStatus.RUNNING
             if settings.webhook_url
             else dg.DefaultSensorStatus.STOPPED,
-        )(tell)
+        )(notify)
 
     return [
         sensor("notice_of_success", dg.DagsterRunStatus.SUCCESS, "succeeds"),
@@ -117,23 +117,23 @@ def _notice_of(context: dg.RunStatusSensorContext, dagster_url: str) -> Notice:
         orchestrator="Dagster",
         succeeded=run.is_success,
         link=f"{dagster_url}/runs/{run.run_id}",
-        figures=headline(_metrics_of(context.instance, run.run_id)),
+        figures=summarize_metrics(_metrics_of(context.instance, run.run_id)),
         reason="" if run.is_success else _reason(context),
     )
 
 
 def _metrics_of(instance: dg.DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
-    """The metadata of `metrics` by day, as the run made it."""
-    found: dict[str, dict[str, Any]] = {}
+    """The metadata that the run gave to `metrics`, by day."""
+    by_day: dict[str, dict[str, Any]] = {}
     for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
         made = event.asset_materialization
         if made and made.asset_key == dg.AssetKey(metrics.name) and made.partition:
-            found[made.partition] = {name: value.value for name, value in made.metadata.items()}
-    return found
+            by_day[made.partition] = {name: value.value for name, value in made.metadata.items()}
+    return by_day
 
 
 def _reason(context: dg.RunStatusSensorContext) -> str:
-    """What the first step that failed said, else what the run says."""
+    """The error of the first failed step, else the message of the run."""
     for event in context.instance.all_logs(
         context.dagster_run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE
     ):

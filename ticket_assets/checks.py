@@ -1,7 +1,7 @@
-"""What must be true of the data products, evaluated on every run that makes them.
+"""Checks of the data products, evaluated by every run that makes them.
 
-A check covers all the days of the run at once and names the days and rows that break it. In a run
-of several days it is also recorded for each of them, so that Dagster shows which ones passed.
+A check covers all the days of the run at once and names the days and rows that break its rule. A
+run of several days also records it for each day, so that Dagster shows which days passed.
 """
 
 from collections import Counter
@@ -11,22 +11,22 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import pandas as pd
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData as Target,
-)
 
 from ticket_assets.assets import LogTable
 from ticket_assets.days import days_of_run, to_days, to_keys
+from ticket_assets.declarations import Declaration, declare
 from ticket_assets.evaluation.keys import KEY_COLUMNS
-from ticket_assets.evaluation.sample import rows_by_day
+from ticket_assets.evaluation.sample import count_rows_by_day
 from ticket_assets.event_log.schema import COLUMNS, NAMES, PRIORITIES
-from ticket_assets.recipes import Recipe, declared
-from ticket_assets.store.io_manager import provenance_of
+from ticket_assets.store.provenance import provenance_of
 from ticket_assets.store.tables import map_parts, no_rows_of
+from ticket_assets.upstream_fixes.private_names import (
+    AssetCheckEvaluationTargetMaterializationData as TargetMaterialization,
+)
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 DRIFT_LIMIT = 1.5
-SHOWN = 5
+SHOWN_FAULTS = 5
 
 
 def _verdict(
@@ -36,9 +36,9 @@ def _verdict(
     severity: dg.AssetCheckSeverity = ERROR,
     **facts: Any,
 ) -> dg.AssetCheckResult:
-    """Passed where no row is at fault; otherwise says how many are, and shows the first.
+    """The check's result: passed without faults, else with their number and the first few.
 
-    A fault without a `day` is one of every day.
+    `faults` has one row per fault; one without a `day` counts for every day.
     """
     run = context.op_execution_context
     if run.has_partition_key_range and not run.has_partition_key:
@@ -49,20 +49,20 @@ def _verdict(
 
 
 def _outcome(faults: pd.DataFrame, rule: str, facts: dict[str, Any]) -> dict[str, Any]:
-    """Of a check's result, what depends on the faults."""
+    """The arguments of a check's result that depend on the faults."""
     if faults.empty:
         return {"passed": True, "description": rule, "metadata": facts}
-    first = _as_text(faults.head(SHOWN))
-    words = ", ".join(f"{name} {value}" for name, value in first[0].items())
+    first = _as_text(faults.head(SHOWN_FAULTS))
+    description = ", ".join(f"{name} {value}" for name, value in first[0].items())
     return {
         "passed": False,
-        "description": f"{rule} Broken {len(faults)} times; first: {words}.",
+        "description": f"{rule} Broken {len(faults)} times; first: {description}.",
         "metadata": {"first_faults": dg.MetadataValue.json(first), **facts},
     }
 
 
 def _as_text(rows: pd.DataFrame) -> list[dict[str, str]]:
-    """The rows as JSON objects, without the cells that are empty."""
+    """The rows as JSON objects, without their empty cells."""
     rows = rows.assign(day=rows["day"].dt.date)
     return [
         {str(name): str(value) for name, value in record.items() if pd.notna(value)}
@@ -76,8 +76,11 @@ def _record_each_day(
     rule: str,
     severity: dg.AssetCheckSeverity,
 ) -> None:
-    """An `AssetCheckResult` has no partition: of a run of several days Dagster 1.13 records one
-    result for them all, and shows each of the days as skipped."""
+    """Records one check evaluation for each day of the run.
+
+    An `AssetCheckResult` has no partition. For a run of several days Dagster 1.13 records one
+    result and shows every day as skipped.
+    """
     (key,) = run.selected_asset_check_keys
     targets = _targets(run.instance, key.asset_key, run.partition_keys)
     of_all = faults[faults["day"].isna()]
@@ -92,40 +95,43 @@ def _record_each_day(
             target_materialization_data=targets.get(name),
             **_outcome(of_day, rule, {}),
         )
-        run.log_event(evaluation)  # it takes one, though its types do not say so (1.13)
+        run.log_event(evaluation)  # accepts an evaluation, though its types deny it (1.13)
 
 
 def _targets(
     instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Sequence[str]
-) -> dict[str, Target]:
-    """The latest materialization of each day: Dagster shows a result only if it is of that one."""
+) -> dict[str, TargetMaterialization]:
+    """The latest materialization of each day.
+
+    Dagster shows a check's result only if it targets the latest one.
+    """
     latest = instance.get_latest_storage_id_by_partition(
         asset_key, dg.DagsterEventType.ASSET_MATERIALIZATION, set(days)
     )
-    found = instance.fetch_materializations(
+    materializations = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key, storage_ids=sorted(latest.values())),
         limit=max(1, len(latest)),
     )
     return {
-        str(record.partition_key): Target(
+        str(record.partition_key): TargetMaterialization(
             run_id=record.run_id, storage_id=record.storage_id, timestamp=record.timestamp
         )
-        for record in found.records
+        for record in materializations.records
     }
 
 
 def daily_check(
     **options: Any,
-) -> Callable[[Callable[..., Any]], Recipe[dg.AssetChecksDefinition]]:
-    """`dagster.asset_check` of each day of a daily asset."""
-    return declared(dg.asset_check, is_daily=True, **options)
+) -> Callable[[Callable[..., Any]], Declaration[dg.AssetChecksDefinition]]:
+    """Declares a check of each day of a daily asset."""
+    return declare(dg.asset_check, is_daily=True, **options)
 
 
 @daily_check(asset="raw_log", blocking=True)
 def raw_log_schema(
     context: dg.AssetCheckExecutionContext, raw_log: LogTable
 ) -> dg.AssetCheckResult:
-    """Every column of the log is there with its type, and the required ones have no gaps."""
+    """Every column of the log is present with its type, and the required ones have no gaps."""
     of_parts = pd.concat(map_parts(_schema_faults, raw_log))
     kinds = ["day", "column", "expected", "found"]
     faults = of_parts.groupby(kinds, dropna=False, as_index=False)["rows"].sum()
@@ -139,7 +145,7 @@ def raw_log_schema(
 
 
 def _schema_faults(part: pd.DataFrame) -> pd.DataFrame:
-    """Columns of another type, without a day; and days on which a required column has gaps."""
+    """Columns of the wrong type, without a day; and gaps in required columns, by day."""
     faults: list[tuple[Any, str, str, str, int]] = []
     for column in COLUMNS:
         dtype = str(part.dtypes.get(column.name, "missing"))
@@ -167,7 +173,7 @@ def known_priorities(
 
 
 def _unknown_priorities(part: pd.DataFrame) -> pd.DataFrame:
-    """One row a day and unknown priority: how many rows have it, and the first of them."""
+    """One row per day and unknown priority: `rows` that have it, and `first_log_row`."""
     unknown = part[~part["priority"].isin(PRIORITIES)]
     days = unknown.groupby(["day", "priority"], dropna=False, observed=True)["log_row"]
     return days.agg(rows="size", first_log_row="min").reset_index()
@@ -180,27 +186,27 @@ def _unknown_priorities(part: pd.DataFrame) -> pd.DataFrame:
 def sample_is_of_the_log(
     context: dg.AssetCheckExecutionContext, sampled_batch: pd.DataFrame, raw_log: LogTable
 ) -> dg.AssetCheckResult:
-    """Each day's batch is distinct rows of that day's log, as many as asked for or there are."""
+    """Each day's batch has distinct rows of that day's log, and the right number of them."""
     keys = KEY_COLUMNS
     drawn, log = sampled_batch[keys], raw_log[keys]
-    counts = list(map_parts(rows_by_day, log))
-    there = pd.Series(sum(map(Counter, counts), Counter()), dtype="int64").sort_index()
-    there.index = pd.DatetimeIndex(there.index, name="day")
+    counts = list(map_parts(count_rows_by_day, log))
+    in_day = pd.Series(sum(map(Counter, counts), Counter()), dtype="int64").sort_index()
+    in_day.index = pd.DatetimeIndex(in_day.index, name="day")
     of_parts = [drawn[drawn["day"].isin(list(days))] for days in counts]
-    in_log = pd.concat(map_parts(_rows_of_both, log, of_parts))
+    in_log = pd.concat(map_parts(_common_rows, log, of_parts))
     stray = drawn.merge(in_log, how="left", on=keys, indicator="origin")
     stray = stray[(stray["origin"] == "left_only") | stray.duplicated(keys, keep=False)]
-    found = sampled_batch.groupby("day").size()
-    origins = provenance_of(sampled_batch)
+    actual = sampled_batch.groupby("day").size()
+    provenances = provenance_of(sampled_batch)
     expected = pd.Series(
         [
-            min(rows, origins[key]["batch_size"])
-            for key, rows in zip(to_keys(pd.DatetimeIndex(there.index)), there, strict=True)
+            min(rows, provenances[key]["batch_size"])
+            for key, rows in zip(to_keys(pd.DatetimeIndex(in_day.index)), in_day, strict=True)
         ],
-        index=there.index,
+        index=in_day.index,
         dtype="int64",
     )
-    sizes = pd.DataFrame({"expected": expected, "found": found}).fillna(0).astype("int64")
+    sizes = pd.DataFrame({"expected": expected, "found": actual}).fillna(0).astype("int64")
     short = sizes[sizes["expected"] != sizes["found"]].reset_index()
     faults = pd.concat([stray.astype({"origin": "str"}), short], ignore_index=True)
     return _verdict(
@@ -211,7 +217,7 @@ def sample_is_of_the_log(
     )
 
 
-def _rows_of_both(log: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:
+def _common_rows(log: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:
     return log.merge(drawn.drop_duplicates(), on=KEY_COLUMNS)
 
 
@@ -251,12 +257,12 @@ def metrics_are_finite(
     return _verdict(
         context,
         faults,
-        "Every day has one row, with finite errors where it had tickets.",
+        "Every day has one row, with finite errors if it had tickets.",
         empty_days=int((metrics["num_obs"] == 0).sum()),
     )
 
 
-@declared(dg.asset_check, is_daily=False, asset="performance_report")
+@declare(dg.asset_check, is_daily=False, asset="performance_report")
 def no_drift(performance_report: dict[str, Any]) -> dg.AssetCheckResult:
     """The median daily MAE of the last 28 days is at most 1.5 times that of the days before."""
     ratio = performance_report["drift"]["ratio"]

@@ -10,7 +10,7 @@ from ticket_assets.errors import PartitionError
 
 
 def daily_partitions(first_day: date, last_day: date) -> dg.DailyPartitionsDefinition:
-    """One partition a calendar day of `closed_at`, both ends included."""
+    """One partition per calendar day of `closed_at`, both ends included."""
     return dg.DailyPartitionsDefinition(
         start_date=first_day.isoformat(), end_date=(last_day + timedelta(days=1)).isoformat()
     )
@@ -21,7 +21,7 @@ def days_of_run(
 ) -> pd.DatetimeIndex:
     """The days that the run covers, ascending, datetime64[s].
 
-    Raises PartitionError for a run that was started without a partition.
+    Raises PartitionError for a run without a partition.
     """
     op_context = getattr(context, "op_execution_context", context)
     if not (op_context.has_partition_key or op_context.has_partition_key_range):

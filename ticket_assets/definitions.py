@@ -1,9 +1,4 @@
-"""The code location: the one place that assembles assets, checks, jobs and resources.
-
-It is also the only module that does something when it is imported: it reads the settings from the
-environment, builds the definitions that Dagster loads, and changes how this process warns and
-collects garbage.
-"""
+"""The code location: the one place that assembles assets, checks, jobs and resources."""
 
 import gc
 import warnings
@@ -23,8 +18,8 @@ from ticket_assets.executors import in_process_or_dask
 from ticket_assets.settings import Settings
 from ticket_assets.store.io_manager import DailyStore
 
-# What Dagster 1.13 marks as beta or preview and this package uses on purpose; named one by one,
-# so that a new warning is seen.
+# Features that Dagster 1.13 marks as beta or preview and that this package uses on purpose. Named
+# one by one, so that a new warning is seen.
 EXPECTED_WARNINGS = (
     "Parameter `backfill_policy` of function `asset`",
     "Function `observable_source_asset`",
@@ -35,15 +30,15 @@ EXPECTED_WARNINGS = (
 def build_definitions(
     settings: Settings, executor: dg.ExecutorDefinition | None = in_process_or_dask
 ) -> dg.Definitions:
-    """Everything that Dagster loads: for the days, reading and writing where the settings say.
+    """All definitions for the settings' days, log and store.
 
-    `executor` None is Dagster's own default, a process for each step.
+    `executor` None means Dagster's own default, a process for each step.
     """
     _ignore_expected_warnings()
     days = daily_partitions(settings.first_day, settings.last_day)
     return dg.Definitions(
-        assets=[recipe(days) for recipe in (event_log, *DAILY_ASSETS, performance_report)],
-        asset_checks=[recipe(days) for recipe in CHECKS],
+        assets=[asset.define(days) for asset in (event_log, *DAILY_ASSETS, performance_report)],
+        asset_checks=[check.define(days) for check in CHECKS],
         jobs=[ticket_model_evaluation, ticket_performance_report],
         schedules=[oldest_day_first(days)],
         sensors=notice_sensors(settings),
@@ -56,15 +51,20 @@ def build_definitions(
 
 
 def _ignore_expected_warnings() -> None:
-    """For good: Dagster makes specs anew, and warns again, long after the definitions."""
+    """Ignores them for good: Dagster makes specs anew, and warns again, long after this call."""
     for message in EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
 
 
-SETTINGS = Settings.from_environment()
-DAYS = daily_partitions(SETTINGS.first_day, SETTINGS.last_day)
-defs = build_definitions(SETTINGS)
+def load_definitions() -> dg.Definitions:
+    """The definitions for the environment's settings, loaded once by a process that runs them."""
+    definitions = build_definitions(Settings.from_environment())
+    # The modules imported so far stay. Python's garbage collector walked their objects again and
+    # again: a tenth of the time of `dagster job execute` for one day.
+    gc.freeze()
+    return definitions
 
-# What was imported by now stays. Python's collector walked it again and again: a tenth of the time
-# of `dagster job execute` for one day.
-gc.freeze()
+
+# Read at import, and nothing else is: Dagster loads a code location by importing this module, and
+# looks for a module global of this type.
+defs = load_definitions()

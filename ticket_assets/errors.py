@@ -1,10 +1,8 @@
-"""What can go wrong, by whose fault it is."""
-
-from collections.abc import Collection
+"""The errors of this package, one class for each kind of fault."""
 
 
 class TicketAssetsError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """The base of every error that this package raises on purpose."""
 
 
 class SettingError(TicketAssetsError):
@@ -12,39 +10,16 @@ class SettingError(TicketAssetsError):
 
 
 class SourceError(TicketAssetsError):
-    """The event log could not be fetched, or what came is not the log."""
+    """The event log could not be fetched, or the fetched file is not the log."""
 
 
 class DataError(TicketAssetsError):
-    """The log, or a table made from it, does not hold what its schema promises."""
+    """The log, or a table made from it, breaks the promise of its schema."""
 
 
 class PartitionError(TicketAssetsError):
-    """A day was asked for that the log or the run does not have."""
+    """A requested day is not in the log, or the run has no day."""
 
 
 class StoreError(TicketAssetsError):
     """A data product could not be written or read."""
-
-
-def partly_written(
-    fault: str,
-    files: Collection[str],
-    written: Collection[str],
-    unconfirmed: Collection[str] = (),
-) -> StoreError:
-    """The error of a store that failed between two files of a set. Names each file once.
-
-    `unconfirmed` are those that may be the new ones: sent, and no answer came.
-    """
-    others = [name for name in files if name not in written and name not in unconfirmed]
-    maybe = (
-        f"; {len(unconfirmed)} may be, which was not confirmed: {', '.join(unconfirmed)}"
-        if unconfirmed
-        else ""
-    )
-    return StoreError(
-        f"{fault} Of {len(files)} files {len(written)} are written: {', '.join(written) or 'none'};"
-        f" {len(others)} are not: {', '.join(others) or 'none'}{maybe}. Each file is whole, old or"
-        " new. Run the same days again: each file is replaced."
-    )

@@ -1,4 +1,4 @@
-"""The figures of a store's trial summaries as a table for a terminal.
+"""Figures of a store's trial summaries, as a table for a terminal.
 
 python -m ticket_assets.figures --store var/store --days 2016-03-01...2016-03-31
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ticket_assets.errors import StoreError
-from ticket_assets.store.local import place_at
+from ticket_assets.store.place import place_at
 
 HOUR = 3600.0
 
@@ -19,7 +19,7 @@ HOUR = 3600.0
 def trials(store: str | Path, days: str) -> list[dict[str, Any]]:
     """The trial documents of a day or of a range A...B, in order of the days.
 
-    Raises StoreError where there is none.
+    Raises StoreError if the store has none of them.
     """
     first, last = days.split("...")[0], days.split("...")[-1]
     place = place_at(store)
@@ -29,16 +29,19 @@ def trials(store: str | Path, days: str) -> list[dict[str, Any]]:
         for name in names
         if name.endswith(".json") and first <= name.removesuffix(".json") <= last
     ]
-    found = [json.loads(content) for content in place.each(place.read, wanted)]
-    if not found:
+    documents = [json.loads(content) for content in place.each(place.read, wanted)]
+    if not documents:
         raise StoreError(
             f"{store} holds no trial summary of {days}. Materialize trial_summary for these days."
         )
-    return found
+    return documents
 
 
 def table(documents: list[dict[str, Any]]) -> Iterator[str]:
-    """One line a day: tickets, MAE, MedAE (h), MSE (h2), R2; empty where a day had none."""
+    """A header, and one line per day: tickets, MAE, MedAE (h), MSE (h2), R2.
+
+    Errors of a day without tickets are blank.
+    """
     yield f"{'day':<10}  {'tickets':>7}  {'MAE h':>8}  {'MedAE h':>8}  {'MSE h2':>12}  {'R2':>8}"
     for document in documents:
         data = document["data"]
@@ -59,8 +62,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--store", required=True, help="a folder, or s3://bucket/prefix")
-    parser.add_argument("--days", required=True, help="a day, or a range A...B")
+    parser.add_argument("--store", required=True, help="the store: a folder, or s3://bucket/prefix")
+    parser.add_argument("--days", required=True, help="a day such as 2016-03-08, or a range A...B")
     options = parser.parse_args()
     try:
         lines = list(table(trials(options.store, options.days)))

@@ -1,4 +1,4 @@
-"""What people are told of a run that has ended, and its delivery to a webhook."""
+"""Notifications about finished runs, and their delivery to a webhook."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -16,9 +16,9 @@ LONGEST_REASON = 300
 
 @dataclass(frozen=True)
 class Notice:
-    """A run that has ended: which job of which orchestrator, which days, and where to look.
+    """A finished run: its job, orchestrator and days, and a link to it.
 
-    `figures` are of a run that succeeded, `reason` of one that did not.
+    `figures` describe a run that succeeded, `reason` one that failed.
     """
 
     job: str
@@ -32,29 +32,35 @@ class Notice:
     def as_message(self) -> dict[str, str]:
         """The body for a Slack-compatible incoming webhook: `text` in Slack's mrkdwn."""
         mark, verb = ("✅", "succeeded") if self.succeeded else ("❌", "failed")
-        said = self.figures if self.succeeded else self.reason[:LONGEST_REASON]
+        details = self.figures if self.succeeded else self.reason[:LONGEST_REASON]
         lines = [f"{mark} *{self.job}* {self.days} {verb} ({self.orchestrator})".replace("  ", " ")]
-        lines += [_escaped(said)] if said else []
+        lines += [_escaped(details)] if details else []
         lines += [f"<{self.link}|Open the run>"] if self.link else []
         return {"text": "\n".join(lines)}
 
 
-def headline(metrics_by_day: Mapping[str, Mapping[str, Any]]) -> str:
-    """The figures of `metrics` over the run's days, from their metadata (`num_obs`, `mae_h`)."""
-    tickets = sum(int(of_day["num_obs"]) for of_day in metrics_by_day.values())
+def summarize_metrics(metrics_by_day: Mapping[str, Mapping[str, Any]]) -> str:
+    """One phrase about the run's days, from the metadata of `metrics` (`num_obs`, `mae_h`).
+
+    Empty without days.
+    """
+    rows = sum(int(of_day["num_obs"]) for of_day in metrics_by_day.values())
     errors = [float(of_day["mae_h"]) for of_day in metrics_by_day.values() if "mae_h" in of_day]
     if not metrics_by_day:
         return ""
     if not errors:
         return "no tickets were closed"
     days = "" if len(metrics_by_day) == 1 else f" on {len(metrics_by_day)} days, median"
-    return f"{tickets:,} rows scored{days or ','} MAE {median(errors):.1f} h"
+    return f"{rows:,} rows scored{days or ','} MAE {median(errors):.1f} h"
 
 
 def deliver(notice: Notice, url: str, warn: Callable[[str], None]) -> bool:
-    """Whether the webhook took the notice. Where it did not, `warn` is told why, never more of
-    the address than its host: the rest is a secret."""
-    import requests  # 0.2 s, and only notices need it
+    """Posts the notice to the webhook; returns True if the webhook accepted it.
+
+    On failure calls `warn` with the reason. The warning shows only the host of the address: the
+    rest is a secret.
+    """
+    import requests  # takes 0.2 s, and only notices need it
     from urllib3.exceptions import HTTPError
 
     reason = ""
@@ -78,5 +84,5 @@ def deliver(notice: Notice, url: str, warn: Callable[[str], None]) -> bool:
 
 
 def _escaped(text: str) -> str:
-    """Slack's three control characters."""
+    """The text with Slack's three control characters escaped."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,4 +1,4 @@
-"""What a person sees of a data product in the UI: small tables and plots as markdown."""
+"""Small tables and plots of the data products for Dagster's UI, as markdown."""
 
 import base64
 import io
@@ -17,9 +17,9 @@ SECONDS_PER_HOUR = 3600.0
 def markdown_table(
     table: pd.DataFrame, rows: int = 5, of: int | None = None
 ) -> dg.MarkdownMetadataValue:
-    """The first rows as a markdown table; says so where there are none or more.
+    """The first rows as a markdown table, with a note if there are more or none.
 
-    `of` is how many rows there are, where `table` is only the first.
+    `of` is the number of all rows, if `table` has only the first ones.
     """
     count = len(table) if of is None else of
     shown = table.head(rows)
@@ -49,7 +49,7 @@ def error_trend(metrics: pd.DataFrame) -> dg.MarkdownMetadataValue:
         marker = "o" if len(hours) < 40 else None
         axes.plot(hours.index, hours["mae_s"], label="MAE", marker=marker, markersize=3)
         axes.plot(hours.index, hours["medae_s"], label="MedAE", marker=marker, markersize=3)
-        if len(hours) < 8:  # else matplotlib tells the hours between two days
+        if len(hours) < 8:  # otherwise matplotlib labels hours between two days
             axes.set_xticks(hours.index)
         axes.margins(x=0.01)
         formatter: Any = ConciseDateFormatter
@@ -85,7 +85,7 @@ def error_by_priority(errors: pd.DataFrame) -> dg.MarkdownMetadataValue:
 
 
 def _image(draw: "Callable[[Axes], None]", title: str) -> dg.MarkdownMetadataValue:
-    from matplotlib.figure import Figure  # 0.3 s to import, and only plots need it
+    from matplotlib.figure import Figure  # takes 0.3 s, and only plots need it
 
     figure = Figure(figsize=(8, 3), dpi=90, layout="constrained")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Every setting of the project, read once from the environment and validated."""
+"""The settings of the project, read from the environment and validated."""
 
 import os
 import re
@@ -13,10 +13,10 @@ from ticket_assets.errors import SettingError
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user may set; each field's variable and default stand in `from_environment`."""
+    """The settings of a user; `from_environment` names each field's variable and default."""
 
     event_log: str = field(repr=False)  # an address may hold a password or a token
-    store: Path | str  # str where it is on S3
+    store: Path | str  # a string if it is an s3:// address
     cache: Path
     dask: str
     first_day: date
@@ -25,11 +25,11 @@ class Settings:
     download_attempts: int
     download_limit_mb: int
     dagster_url: str
-    webhook_url: str = field(repr=False)  # whoever knows it can post to it
+    webhook_url: str = field(repr=False)  # a secret: anyone who knows it can post to it
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """The settings, relative paths resolved against the working directory.
+        """The settings of this environment; relative paths start at the working directory.
 
         Raises SettingError naming the variable, its value and what was expected.
         """
@@ -39,7 +39,7 @@ class Settings:
             store=_store(env),
             cache=_local_path(env, "TICKET_CACHE", "var/cache"),
             dask=_dask(env),
-            # The calendar days of closed_at in the UCI log; the sample log has the same.
+            # The first and last day of closed_at in the UCI log, and in the sample log.
             first_day=_day(env, "TICKET_FIRST_DAY", "2016-02-29"),
             last_day=_day(env, "TICKET_LAST_DAY", "2017-02-18"),
             download_timeout_s=_positive(env, "TICKET_DOWNLOAD_TIMEOUT_S", "30"),
@@ -50,14 +50,14 @@ class Settings:
         )
         if settings.first_day > settings.last_day:
             raise SettingError(
-                f"TICKET_FIRST_DAY {settings.first_day} lies after TICKET_LAST_DAY"
-                f" {settings.last_day}. Swap them."
+                f"TICKET_FIRST_DAY {settings.first_day} is later than TICKET_LAST_DAY"
+                f" {settings.last_day}; expected the earlier day first. Swap them."
             )
         if settings.dask and isinstance(settings.store, str):
             raise SettingError(
-                f"TICKET_DASK is '{settings.dask}' and TICKET_STORE is '{settings.store}'; they do"
-                " not go together yet: Dask's workers write to a local folder only. Unset"
-                " TICKET_DASK, or set TICKET_STORE to a folder."
+                f"TICKET_DASK is '{settings.dask}' and TICKET_STORE is '{settings.store}'; Dask's"
+                " workers write to a local folder only. Unset TICKET_DASK, or set TICKET_STORE to"
+                " a folder."
             )
         return settings
 
@@ -66,7 +66,8 @@ def _local_path(env: Mapping[str, str], name: str, default: str) -> Path:
     text = env.get(name, "").strip() or default
     if re.match(r"[A-Za-z][\w+.-]*:/", text):
         raise SettingError(
-            f"{name} is '{printable(text)}'; expected a local path such as '{default}'."
+            f"{name} is '{printable(text)}'; expected a local path such as '{default}'. Set it to"
+            " one, or unset it."
         )
     return Path(text).expanduser().absolute()
 
@@ -75,7 +76,7 @@ def _store(env: Mapping[str, str]) -> Path | str:
     text = env.get("TICKET_STORE", "").strip()
     if "://" not in text:
         return _local_path(env, "TICKET_STORE", "var/store")
-    # Not what s3fs would read as more than a name: user@, ?versionId, patterns.
+    # Refuses the parts of an address that s3fs would interpret: user@, ?versionId, patterns.
     if not re.fullmatch(r"s3://[\w.-]+(/[^/?#@*\[\]\s]+)*/*", text):
         raise SettingError(
             f"TICKET_STORE is '{printable(text)}'; expected a local path such as 'var/store', or"
@@ -90,9 +91,9 @@ def _dask(env: Mapping[str, str]) -> str:
     is_address = re.fullmatch(r"[a-z]+://\S+", text) and not holds_secret(text)
     if text and not is_address and not re.fullmatch(r"local(:[1-9]\d*)?", text):
         raise SettingError(
-            f"TICKET_DASK is '{printable(text)}'; expected nothing (no Dask), local, local:4 for"
-            " four workers, or a scheduler's address such as tcp://10.0.0.1:8786, without user,"
-            " password or query."
+            f"TICKET_DASK is '{printable(text)}'; expected local, local:4 for four workers, or a"
+            " scheduler's address such as tcp://10.0.0.1:8786 without user, password or query."
+            " Correct it, or unset it to work without Dask."
         )
     return text
 
@@ -100,17 +101,19 @@ def _dask(env: Mapping[str, str]) -> str:
 def _address(env: Mapping[str, str], name: str, default: str) -> str:
     text = env.get(name, "").strip() or default
     if text and not re.fullmatch(r"https?://[^\s/]+\S*", text):
-        raise SettingError(f"{name} is no http(s):// address. Correct or unset it.")
+        # The value is not shown: it may be a secret.
+        raise SettingError(f"{name} is no http(s):// address. Correct it, or unset it.")
     return text.rstrip("/")
 
 
 def _shown_address(env: Mapping[str, str], name: str, default: str) -> str:
-    """An address for notices and artifacts, which must hold no secret."""
+    """An address that appears in notices and artifacts, so it must hold no secret."""
     address = _address(env, name, default)
     if holds_secret(address):
         raise SettingError(
-            f"{name} is '{printable(address)}' with a user, password, query or fragment. It is"
-            " written into notices and artifacts: leave these out."
+            f"{name} is '{printable(address)}' with a user, password, query or fragment; expected"
+            " an address without them, because it appears in notices and artifacts. Leave them"
+            " out."
         )
     return address
 
@@ -121,7 +124,8 @@ def _day(env: Mapping[str, str], name: str, default: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise SettingError(
-            f"{name} is '{printable(text)}'; expected a day such as {default}."
+            f"{name} is '{printable(text)}'; expected a day such as {default}. Correct it, or unset"
+            " it."
         ) from None
 
 
@@ -133,6 +137,7 @@ def _positive(env: Mapping[str, str], name: str, default: str) -> float:
         number = 0.0
     if not 0 < number < float("inf"):
         raise SettingError(
-            f"{name} is '{printable(text)}'; expected a number above 0 such as {default}."
+            f"{name} is '{printable(text)}'; expected a number above 0 such as {default}. Correct"
+            " it, or unset it."
         )
     return number

@@ -1,1 +1,1 @@
-"""Tools for the documentation: pictures of both UIs and a link check."""
+"""Tools for the documentation: screenshots of both UIs, and a check of the site's links."""

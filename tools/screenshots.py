@@ -1,5 +1,6 @@
-"""The pictures of the documentation, taken anew: both UIs after a backfill of the year, a report
-and a deployment's run; the comparison's page.
+"""Takes the documentation's screenshots of both UIs and of the comparison's page.
+
+The UIs show a backfill of the year, a report, and a run of a deployment.
 
 python -m tools.screenshots [--into docs/images]
 """
@@ -19,19 +20,19 @@ from tools.second_checkout import ROOT, environment_of, servers
 from tools.ui import HEIGHT, JOB, LOCATION, WIDTH, DagsterUI, PrefectUI, browser_page
 
 WIDE = 2000
-SETTLE_MS = 2500  # until what fades in has done so
+SETTLE_MS = 2500  # until animations have ended
 YEAR, MONTH = "[2016-02-29...2017-02-18]", "2016-03-01...2016-03-31"
 
 
 @dataclass(frozen=True)
 class Album:
-    """Takes pictures of one browser page into a folder."""
+    """Screenshots of one browser page, saved in a folder."""
 
     page: Page
     folder: Path
 
     def take(self, name: str, height: int = HEIGHT, width: int = WIDTH) -> None:
-        """`name.png`, with few colours: they are drawings, not photographs."""
+        """Saves `name.png` with few colours: pages are drawings, not photographs."""
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.wait_for_timeout(SETTLE_MS)
         path = self.folder / f"{name}.png"
@@ -41,7 +42,7 @@ class Album:
 
 
 def of_dagster(ui: DagsterUI, album: Album) -> None:
-    """A backfill of the year, the lineage, the pages of an asset, the launchpad."""
+    """Takes a backfill of the year, the lineage, the pages of an asset, and the launchpad."""
     page = album.page
     ui.materialize(YEAR)
     album.take("dagster-backfill")
@@ -74,7 +75,7 @@ def of_dagster(ui: DagsterUI, album: Album) -> None:
 
 
 def of_prefect(ui: PrefectUI, album: Album) -> None:
-    """A deployment's form, the flow run that it starts, its artifacts."""
+    """Takes a deployment's form, the flow run that it starts, and its artifacts."""
     page = album.page
     ui.open_form("by-hand")
     album.take("prefect-form", 1400)
@@ -88,7 +89,7 @@ def of_prefect(ui: PrefectUI, album: Album) -> None:
 
 
 def of_comparison(album: Album, folder: Path) -> None:
-    """The page that `prefect-compat compare --html` writes."""
+    """Takes the page that `prefect-compat compare --html` writes."""
     written = folder / "comparison.html"
     command = ["prefect-compat", "compare", "-m", "ticket_assets.definitions", "-j", JOB]
     subprocess.run(
@@ -107,16 +108,22 @@ def of_comparison(album: Album, folder: Path) -> None:
 
 
 def main() -> None:
-    """Takes all pictures, or those of one part."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--into", type=Path, default=ROOT / "docs" / "images")
-    parser.add_argument("--only", choices=["dagster", "prefect", "comparison"])
+    """Takes all screenshots, or those of one part."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--into", type=Path, default=ROOT / "docs" / "images", help="folder of the pictures"
+    )
+    parser.add_argument(
+        "--only", choices=["dagster", "prefect", "comparison"], help="take only this part"
+    )
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name, browser_page() as page:
         folder, album = Path(name), Album(page, options.into)
         parts: dict[str, Callable[[], None]] = {}
-        # No folder of the one who takes them is in the pictures.
+        # The pictures then show no folder of the person who takes them.
         with servers(folder, {"TICKET_CACHE": str(folder / "cache")}) as dev:
             parts["dagster"] = lambda: of_dagster(DagsterUI(page, dev.dagster), album)
             parts["prefect"] = lambda: of_prefect(PrefectUI(page, dev.prefect), album)

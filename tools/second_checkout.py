@@ -1,4 +1,4 @@
-"""`make dev` once more, apart: with homes, a store, ports and logs of its own."""
+"""A second `make dev`, apart from the first: with its own homes, store, ports and logs."""
 
 import os
 import shutil
@@ -22,19 +22,19 @@ START_S = 240.0
 
 @dataclass(frozen=True)
 class Servers:
-    """The process that runs them, and where they answer."""
+    """The supervising process, and the addresses of both UIs."""
 
     process: subprocess.Popen[str]
     dagster: str
     prefect: str
 
     def descendants(self) -> list[psutil.Process]:
-        found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
-        return found
+        processes: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return processes
 
 
 def environment_of(folder: Path, settings: Mapping[str, str] | None = None) -> dict[str, str]:
-    """That of a checkout whose `var` is the folder; the cache of logs stays where it is."""
+    """The environment of a checkout whose `var` is the folder; the cache of logs is shared."""
     home = folder / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "deployment" / "dagster.yaml", home)
@@ -51,14 +51,16 @@ def environment_of(folder: Path, settings: Mapping[str, str] | None = None) -> d
 
 @contextmanager
 def servers(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Servers]:
-    """Both UIs with everything deployed, started as in the background of a script; whatever is
-    left of them in the end is killed. Raises RuntimeError with what was said where they do not
-    start."""
+    """Yields both UIs with everything deployed, started as in the background of a script.
+
+    On exit stops them, and kills what is left. Raises RuntimeError with their output if they do
+    not start.
+    """
     dagster, prefect = free_port(), free_port()
     ports = ("--dagster-port", str(dagster), "--prefect-port", str(prefect))
-    said = folder / "dev.log"
+    output = folder / "dev.log"
     environment = environment_of(folder, settings)
-    with said.open("w") as log:
+    with output.open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "deployment.dev", *ports, "--logs", str(folder / "logs")],
             cwd=ROOT,
@@ -68,13 +70,13 @@ def servers(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
             text=True,
             preexec_fn=_ignore_interrupts,
         )
-    found = Servers(process, f"http://{HOST}:{dagster}", f"http://{HOST}:{prefect}")
+    running = Servers(process, f"http://{HOST}:{dagster}", f"http://{HOST}:{prefect}")
     try:
-        _wait_for(process, said)
-        yield found
+        _wait_for(process, output)
+        yield running
     finally:
         if process.poll() is None:
-            left = found.descendants()
+            left = running.descendants()
             process.terminate()
             try:
                 process.wait(60)
@@ -84,7 +86,7 @@ def servers(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
 
 
 def free_port() -> int:
-    """A port of this machine's loopback on which nothing listens."""
+    """A free port on this machine's loopback."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
@@ -94,9 +96,9 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _wait_for(process: subprocess.Popen[str], said: Path) -> None:
+def _wait_for(process: subprocess.Popen[str], output: Path) -> None:
     give_up = time.monotonic() + START_S
-    while "Ctrl-C stops both" not in said.read_text():
+    while "Ctrl-C stops both" not in output.read_text():
         if process.poll() is not None or time.monotonic() > give_up:
-            raise RuntimeError(f"`make dev` did not start:\n{said.read_text()}")
+            raise RuntimeError(f"`make dev` did not start:\n{output.read_text()}")
         time.sleep(0.5)

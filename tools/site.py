@@ -1,6 +1,6 @@
-"""Whether the links of a built site lead somewhere: python -m tools.site var/site
+"""Checks that the links of a built site have a target: python -m tools.site var/site
 
-Links to other hosts are not followed.
+It does not follow links to other hosts.
 """
 
 import sys
@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 
 class Page(HTMLParser):
-    """The places of a page and what it refers to."""
+    """The anchors of a page (`ids`), and its links to pages and pictures."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Page(HTMLParser):
 
 
 def broken_links(site: Path) -> Iterator[str]:
-    """Each link to a page, picture or place that is not there, with the page that it is on."""
+    """The links without a target, each with its page."""
     pages = {path: Page(path) for path in sorted(site.rglob("*.html")) if path.name != "404.html"}
     for path, page in pages.items():
         for link in page.links:
@@ -37,19 +37,19 @@ def broken_links(site: Path) -> Iterator[str]:
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             target = target / "index.html" if target.is_dir() else target
-            places = pages[target].ids if target in pages else None
+            anchors = pages[target].ids if target in pages else None
             if not target.is_file():
                 yield f"{path.relative_to(site)}: {link}: there is no such file"
-            elif parts.fragment and places is not None and unquote(parts.fragment) not in places:
-                yield f"{path.relative_to(site)}: {link}: there is no such place"
+            elif parts.fragment and anchors is not None and unquote(parts.fragment) not in anchors:
+                yield f"{path.relative_to(site)}: {link}: the page has no such anchor"
 
 
 def main() -> int:
-    """Exit code 1 where a link is broken; each is printed."""
+    """Prints the broken links; exit code 1 if there are any."""
     site = Path(sys.argv[1]).resolve()
-    found = list(broken_links(site))
-    print("\n".join(found) or f"{site / 'index.html'}: every link leads somewhere")
-    return 1 if found else 0
+    broken = list(broken_links(site))
+    print("\n".join(broken) or f"{site / 'index.html'}: every link has a target")
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":

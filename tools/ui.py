@@ -1,4 +1,4 @@
-"""What a person does in both UIs, by clicks in a real browser (Debian's chromium)."""
+"""A person's actions in both UIs, by clicks in a real browser (Debian's chromium)."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 1440, 900
 WAIT_MS = 120_000
 JOB = "ticket_model_evaluation"
 LOCATION = "ticket_assets"
-# Without a network, chromium's own errands are refused many at a time.
+# Without a network, chromium's own background requests fail many times a second.
 OPTIONS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync --disable-dev-shm-usage"
@@ -20,13 +20,13 @@ OPTIONS = (
 
 
 def chromium() -> str | None:
-    """The path of this machine's browser, if it has one."""
+    """The path of this machine's chromium, if it has one."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @contextmanager
 def browser_page() -> Iterator[Page]:
-    """An empty page of a new browser profile."""
+    """Yields an empty page of a new browser profile."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=OPTIONS.split())
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
@@ -38,7 +38,7 @@ def browser_page() -> Iterator[Page]:
 
 @dataclass(frozen=True)
 class DagsterUI:
-    """Dagster's, as `dagster dev` serves it."""
+    """Dagster's UI, as `dagster dev` serves it."""
 
     page: Page
     address: str
@@ -47,8 +47,10 @@ class DagsterUI:
         self.page.goto(f"{self.address}{path}")
 
     def materialize(self, days: str) -> None:
-        """Asks for a day (`2016-03-08`) or for days (`[2016-03-01...2016-03-31]`) on the job's
-        page, and waits on the page of what was launched until it has succeeded."""
+        """Launches a day (`2016-03-08`) or a range (`[2016-03-01...2016-03-31]`) on the job's page.
+
+        Waits on the page of the run or backfill until it has succeeded.
+        """
         self.open(f"/locations/{LOCATION}/jobs/{JOB}")
         self.page.get_by_role("button", name="Materialize all").first.click()
         box = self.page.get_by_placeholder("ex: 2016")
@@ -65,18 +67,18 @@ class DagsterUI:
         self.page.wait_for_url("**/runs/**")
 
     def turn_on_schedule(self, name: str) -> None:
-        """On the schedule's page, where it is off."""
+        """Turns the schedule on, on its page, if it is off."""
         self.open(f"/locations/{LOCATION}/schedules/{name}")
         switch = self.page.get_by_role("checkbox").first
         expect(switch).to_be_attached()
         if not switch.is_checked():
-            switch.locator("xpath=..").click()  # the input itself lies outside of what is seen
+            switch.locator("xpath=..").click()  # the input itself is outside of the visible area
         expect(switch).to_be_checked()
 
 
 @dataclass(frozen=True)
 class PrefectUI:
-    """Prefect's own server's, as its root leads to it."""
+    """The UI of Prefect's own server, in the version that its root redirects to."""
 
     page: Page
     address: str
@@ -85,7 +87,7 @@ class PrefectUI:
         self.page.goto(f"{self.address}/v2{path}")
 
     def open_form(self, deployment: str) -> None:
-        """The form for a custom run of the deployment."""
+        """Opens the form for a custom run of the deployment."""
         self.open("/deployments")
         self.page.get_by_role("link", name=deployment, exact=True).click()
         self.page.get_by_role("button", name="Run", exact=True).click()
@@ -93,7 +95,7 @@ class PrefectUI:
         expect(self.page.get_by_role("button", name="Submit")).to_be_visible()
 
     def submit(self, partition: str) -> None:
-        """Sends the form, and waits on the flow run's page until it is completed."""
+        """Submits the form, and waits on the flow run's page until the run is completed."""
         self.page.locator("textarea").fill(partition)
         self.page.get_by_role("button", name="Submit").click()
         self.page.wait_for_url("**tab=Runs**")

@@ -13,13 +13,13 @@ ENGINEERING, SCIENCE = "data_engineering", "data_science"
 
 
 class IrisConfig(dg.Config):
-    """Where the flowers come from."""
+    """The source of the flowers."""
 
-    csv: str = Field(default="", description="path of a CSV; without one scikit-learn's copy")
+    csv: str = Field(default="", description="path of a CSV; empty for scikit-learn's copy")
 
 
 class SplitConfig(dg.Config):
-    """How the flowers are divided."""
+    """The division into training and test flowers."""
 
     target_col: str = Field(default="species", description="column whose classes both parts have")
     test_data_ratio: float = Field(default=0.2, gt=0, lt=1, description="share of the test rows")
@@ -27,9 +27,9 @@ class SplitConfig(dg.Config):
 
 
 class TrainConfig(dg.Config):
-    """How the model is fitted."""
+    """The limits of the fit."""
 
-    max_iter: int = Field(default=1000, ge=1, description="iterations before it gives up")
+    max_iter: int = Field(default=1000, ge=1, description="most iterations of the solver")
 
 
 @dg.asset(group_name=ENGINEERING, kinds={"pandas", "parquet"}, code_version="1")
@@ -57,8 +57,8 @@ def encoded(iris: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
             group_name=ENGINEERING, kinds={"pandas", "parquet"}, code_version="1", description=words
         )
         for name, words in {
-            "training_flowers": "The flowers that the model is fitted on.",
-            "test_flowers": "The flowers that it is judged by.",
+            "training_flowers": "The flowers to fit the model on.",
+            "test_flowers": "The flowers to judge the model by.",
         }.items()
     }
 )
@@ -67,7 +67,7 @@ def split(config: SplitConfig, encoded: pd.DataFrame) -> tuple[pd.DataFrame, pd.
     return flowers.split(encoded, config.target_col, config.test_data_ratio, config.seed)
 
 
-# What is downstream of the data is made anew when the data are.
+# Dagster materializes the assets of data science again whenever their data are new.
 WHEN_NEW = dg.AutomationCondition.eager()
 
 
@@ -97,10 +97,10 @@ def predicted_species(model: dict[str, Any], test_flowers: pd.DataFrame) -> pd.D
 
 @dg.asset(group_name=SCIENCE, kinds={"json"}, code_version="1", automation_condition=WHEN_NEW)
 def accuracy(predicted_species: pd.DataFrame) -> dg.MaterializeResult[dict[str, Any]]:
-    """How many test flowers were recognised."""
-    found = flowers.accuracy(predicted_species)
-    print(f"{found['right']} of {found['of']} flowers recognised: {found['accuracy']:.1%}")
-    return dg.MaterializeResult(value=found, metadata=found)
+    """The number and share of recognised test flowers."""
+    counts = flowers.accuracy(predicted_species)
+    print(f"{counts['right']} of {counts['of']} flowers recognised: {counts['accuracy']:.1%}")
+    return dg.MaterializeResult(value=counts, metadata=counts)
 
 
 ASSETS = [iris, classes, encoded, split, model, predicted_species, accuracy]

@@ -1,4 +1,4 @@
-"""What is done with the flowers: pandas and scikit-learn, no orchestrator."""
+"""The work on the flowers in pandas and scikit-learn, without an orchestrator."""
 
 from dataclasses import asdict, dataclass
 
@@ -10,7 +10,7 @@ SPECIES = "species"
 
 
 class FlowerError(Exception):
-    """The flowers, or what is asked of them, are not as expected; the message says what to do."""
+    """The flowers or the settings are not as expected; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Model:
     intercepts: tuple[float, ...]
 
     def as_document(self) -> dict[str, object]:
-        """As JSON; the inverse of `from_document`."""
+        """The model as JSON; the inverse of `from_document`."""
         return asdict(self)
 
     @classmethod
@@ -34,25 +34,28 @@ class Model:
 
 
 def load(csv: str = "") -> pd.DataFrame:
-    """150 flowers, one a row: four measures in cm, and `species`.
+    """150 flowers, one per row: four measures in cm, and `species`.
 
-    Without a path, scikit-learn's copy of Fisher's iris data (UCI data set 53). Raises FlowerError
-    where the CSV cannot be read, or lacks a column.
+    Without a path, reads scikit-learn's copy of Fisher's iris data (UCI data set 53). Raises
+    FlowerError if the CSV cannot be read or lacks a column.
     """
     if not csv:
-        from sklearn.datasets import load_iris  # 1 s, and only this and the fit need it
+        from sklearn.datasets import load_iris  # takes 1 s; only this and the fit need it
 
-        found = load_iris()
-        table = pd.DataFrame(found.data, columns=MEASURES)
-        return table.assign(species=found.target_names[found.target].astype("str"))
+        bunch = load_iris()
+        table = pd.DataFrame(bunch.data, columns=MEASURES)
+        return table.assign(species=bunch.target_names[bunch.target].astype("str"))
     try:
         table = pd.read_csv(csv)
     except (OSError, ValueError) as error:
-        raise FlowerError(f"{csv} cannot be read as CSV: {error}") from error
+        raise FlowerError(
+            f"{csv} cannot be read as CSV: {error}. Correct the path or the file."
+        ) from error
     missing = [name for name in [*MEASURES, SPECIES] if name not in table.columns]
     if missing:
         raise FlowerError(
-            f"{csv} has no column {missing[0]}; expected {', '.join([*MEASURES, SPECIES])}."
+            f"{csv} has no column {', '.join(missing)}; expected"
+            f" {', '.join([*MEASURES, SPECIES])}. Add it to the file."
         )
     return table[[*MEASURES, SPECIES]]
 
@@ -63,7 +66,7 @@ def classes(flowers: pd.DataFrame) -> list[str]:
 
 
 def encode(flowers: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """The flowers with a column of 0 and 1 for each class besides."""
+    """The flowers with one more column of 0 and 1 for each class."""
     columns = {name: (flowers[SPECIES] == name).astype("int8") for name in names}
     return flowers.assign(**columns)
 
@@ -71,13 +74,17 @@ def encode(flowers: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 def split(
     flowers: pd.DataFrame, target_col: str, test_data_ratio: float, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training and test rows, drawn from the seed, in the order of the rows; each class is in both
-    in its share. Raises FlowerError where the target is no column, or has too few of a class."""
+    """Training and test rows, drawn from the seed, in the order of the rows.
+
+    Both have the same shares of the classes. Raises FlowerError if the target is no column, or if
+    a class has too few rows.
+    """
     from sklearn.model_selection import train_test_split
 
     if target_col not in flowers.columns:
         raise FlowerError(
-            f"target_col is '{target_col}'; the columns are {', '.join(flowers.columns)}."
+            f"target_col is '{target_col}'; expected one of the columns"
+            f" {', '.join(flowers.columns)}. Correct it in the run's configuration."
         )
     try:
         train, test = train_test_split(
@@ -102,7 +109,7 @@ def train(flowers: pd.DataFrame, names: list[str], max_iter: int) -> Model:
 
 
 def predict(model: Model, flowers: pd.DataFrame) -> pd.DataFrame:
-    """The flowers' `species`, and the `predicted` one."""
+    """The `species` of each flower, and the `predicted` one."""
     scores = flowers[list(model.features)].to_numpy() @ np.array(model.weights).T
     best = (scores + np.array(model.intercepts)).argmax(axis=1)
     predicted = pd.Series(np.array(model.classes)[best], index=flowers.index, dtype="str")
@@ -110,6 +117,6 @@ def predict(model: Model, flowers: pd.DataFrame) -> pd.DataFrame:
 
 
 def accuracy(predictions: pd.DataFrame) -> dict[str, float]:
-    """How many flowers there were, how many were right, and their share."""
+    """The number of flowers (`of`), of `right` predictions, and their share (`accuracy`)."""
     right = int((predictions[SPECIES] == predictions["predicted"]).sum())
     return {"of": len(predictions), "right": right, "accuracy": right / len(predictions)}

@@ -17,30 +17,30 @@ FIRST_DAY, DAYS = datetime(2019, 1, 1), 3
 HOURS = dg.HourlyPartitionsDefinition(
     start_date="2019-01-01-00", end_date="2019-01-04-00", fmt=trips.HOUR_FORMAT
 )
-# A passing fault is met again by one attempt in five: by six in a row, once in 15,000 hours.
+# One attempt in five meets a passing fault; six in a row do so once in 15,000 hours.
 PATIENCE = dg.RetryPolicy(max_retries=5)
 
 
 class TripFiles(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's own generic
-    """Where the trips come from: real files, or a folder for generated ones."""
+    """The source of the trips: real files, or a folder of generated ones."""
 
     pattern: str = Field(
         default="",
-        description="path or s3:// address of CSV files, with `*`; without it trips are generated",
+        description="path or s3:// address of CSV files, with `*`; without it, trips are generated",
     )
     anonymous: bool = Field(default=False, description="read S3 without credentials")
-    folder: str = Field(description="of the generated files")
+    folder: str = Field(description="folder of the generated files")
 
     def addresses(self, names: Sequence[str]) -> list[str]:
-        """Where the files are: a name alone is one of the folder."""
+        """The files' paths or addresses; a bare name is a file in the folder."""
         return [name if "/" in name else str(Path(self.folder, name)) for name in names]
 
     def options(self) -> dict[str, Any]:
-        """For fsspec; credentials and endpoint are those of AWS's own settings."""
+        """Options for fsspec; credentials and endpoint come from AWS's own settings."""
         return {"anon": True} if self.anonymous else {}
 
-    def found(self) -> list[str]:
-        """The addresses of the files that the pattern names, in their order."""
+    def matching_files(self) -> list[str]:
+        """The addresses of the files that match the pattern, sorted."""
         import fsspec
 
         scheme, separator, _ = self.pattern.partition("://")
@@ -53,25 +53,30 @@ class TripFiles(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's
 
 
 class TripsConfig(dg.Config):
-    """How trips are generated."""
+    """The number and the seed of generated trips."""
 
     rows_per_hour: int = Field(default=200, ge=1, description="trips an hour")
     seed: int = Field(default=0, ge=0, description="decides the trips")
 
 
 class CleanConfig(dg.Config):
-    """How faults are drawn."""
+    """The seed of the planted faults."""
 
     seed: int = Field(default=0, ge=0, description="decides which attempts fail")
 
 
 @dg.asset(group_name=GROUP, kinds={"csv"}, code_version="1")
 def trip_files(config: TripsConfig, source: TripFiles) -> dg.MaterializeResult[list[str]]:
-    """The files of trips: those that are named, or generated ones, a day each."""
-    found = source.found() if source.pattern else _generate(Path(source.folder), config)
-    if not found:
-        raise dg.Failure(f"{source.pattern}: there are no such files.", allow_retries=False)
-    return dg.MaterializeResult(value=found, metadata={"files": len(found)})
+    """The files of trips: those that match the pattern, or generated ones, one a day."""
+    folder = Path(source.folder)
+    files = source.matching_files() if source.pattern else _generate(folder, config)
+    if not files:
+        raise dg.Failure(
+            f"TAXI_TRIPS: no file matches {source.pattern}. Correct the pattern, or unset it to"
+            " generate trips.",
+            allow_retries=False,
+        )
+    return dg.MaterializeResult(value=files, metadata={"files": len(files)})
 
 
 def _generate(folder: Path, config: TripsConfig) -> list[str]:
@@ -133,15 +138,15 @@ def best(tipped: pd.DataFrame) -> Any:
 
 
 @dg.op
-def collected(found: list[Any]) -> pd.DataFrame:
-    """One row an hour that had a tip, in the order of the pickups."""
-    table = pd.DataFrame([each for each in found if each])
+def collected(trips_of_hours: list[Any]) -> pd.DataFrame:
+    """One row for each hour with a tip, in the order of the pickups."""
+    table = pd.DataFrame([trip for trip in trips_of_hours if trip])
     return table.sort_values("pickup", ignore_index=True)
 
 
 @dg.graph_asset(group_name=GROUP, kinds={"pandas", "parquet"})
 def most_generous_trips(trip_files: list[str]) -> Any:
-    """The most generous trip of each hour: split by hour, each cleaned and searched by itself."""
+    """The most generous trip of each hour: one mapped branch cleans and searches each hour."""
     return collected(hours(trip_files).map(lambda of_hour: best(clean(of_hour))).collect())
 
 
@@ -155,7 +160,7 @@ def most_generous_trips(trip_files: list[str]) -> Any:
 def most_generous_trip_of_hour(
     context: dg.AssetExecutionContext, config: CleanConfig, trip_files: list[str], source: TripFiles
 ) -> Any:
-    """The same, an hour at a time: each is kept, shown, failed and repeated by itself."""
+    """The same as partitions: each hour is stored, shown, failed and retried by itself."""
     hour = context.partition_key
     of_day = [name for name in trip_files if hour[:10] in name] or trip_files
     table = trips.read_csv(source.addresses(of_day), source.options()).compute()

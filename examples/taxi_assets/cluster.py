@@ -8,22 +8,25 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-# Of this process; one for each setting, closed by Dask itself when it has been idle.
+# This process's clusters, one for each setting. Dask itself closes one that has been idle.
 _clusters: dict[tuple[int, float], Any] = {}
 _guard = threading.Lock()
 
 
 class DaskCluster(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's own generic
-    """A client of the scheduler at `address`; without one, of a local cluster that this process
-    starts at its first use, keeps for its next runs, and that stops itself when it was idle."""
+    """The Dask cluster at `address`, or a local one.
 
-    address: str = Field(default="", description="of a scheduler, such as tcp://10.0.0.1:8786")
-    workers: int = Field(default=2, ge=1, description="of a local cluster")
+    This process starts the local cluster at its first use and keeps it for its next runs. The
+    cluster stops itself after an idle time.
+    """
+
+    address: str = Field(default="", description="a scheduler, such as tcp://10.0.0.1:8786")
+    workers: int = Field(default=2, ge=1, description="workers of a local cluster")
     idle_s: float = Field(default=300, gt=0, description="idle seconds until a local one stops")
 
     @contextmanager
     def client(self) -> Iterator[Any]:
-        """A client, the default one within the block."""
+        """Yields a client, which is Dask's default within the block."""
         from distributed import Client
 
         with Client(self.address or self._local()) as client:  # type: ignore[no-untyped-call]
@@ -37,7 +40,7 @@ class DaskCluster(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster
         with _guard:
             cluster = _clusters.get(kind)
             if cluster is None or not _is_up(cluster):
-                # The profile can block a worker for ever before Python 3.11.9 (CPython 106883).
+                # A worker's profile can block it for ever before Python 3.11.9 (CPython 106883).
                 settings = {
                     "distributed.worker.profile.enabled": False,
                     "distributed.scheduler.idle-timeout": f"{self.idle_s} s",

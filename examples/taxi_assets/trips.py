@@ -1,4 +1,4 @@
-"""What is done with the trips: pandas and Dask, no orchestrator.
+"""The work on the trips in pandas and Dask, without an orchestrator.
 
 Columns, their names and meaning: New York City TLC, "Data Dictionary - Yellow Taxi Trip Records".
 """
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 PICKUP, DROPOFF = "tpep_pickup_datetime", "tpep_dropoff_datetime"
-# What is read of a file; a real one has more columns.
+# The columns that are read; a real file has more.
 DTYPES = {
     "VendorID": "int64",
     "passenger_count": "Int64",  # drivers leave it out
@@ -42,8 +42,8 @@ class PassingFault(Exception):
 def generate(day: datetime, rows_per_hour: int, seed: int) -> pd.DataFrame:
     """A day of trips in the order of their pickups, drawn from (seed, day) alone.
 
-    Two of three pay by card and tip about a fifth of the fare; of those who pay in cash no tip is
-    known; a few records are refunds, with negative amounts, or lack the passengers.
+    Two of three passengers pay by card and tip about a fifth of the fare. Cash payments have no
+    recorded tip. A few records are refunds with negative amounts, or lack the passengers.
     """
     drawn = np.random.default_rng([seed, day.toordinal()])
     rows = 24 * rows_per_hour
@@ -74,20 +74,20 @@ def generate(day: datetime, rows_per_hour: int, seed: int) -> pd.DataFrame:
 
 
 def days(first: datetime, count: int) -> Iterator[datetime]:
-    """Days from the first on."""
+    """Consecutive days, beginning with the first."""
     return (first + timedelta(days=number) for number in range(count))
 
 
 def read_csv(addresses: Sequence[str], options: dict[str, Any]) -> Any:
-    """The trips of all files as one Dask dataframe, a partition or more a file.
+    """The trips of all files as one Dask dataframe, at least one partition per file.
 
-    `options` are those of the file system, such as `{"anon": True}` for S3. Raises TripError where
-    there is none, or one lacks a column.
+    `options` go to the file system, such as `{"anon": True}` for S3. Raises TripError if there is
+    no file, or if one cannot be read or lacks a column.
     """
-    import dask.dataframe as dd  # 1 s, and only this asset needs it
+    import dask.dataframe as dd  # takes 1 s, and only this asset needs it
 
     if not addresses:
-        raise TripError("There are no trip files: name some, or let some be generated.")
+        raise TripError("There are no trip files. Name some, or generate some.")
     try:
         return dd.read_csv(
             list(addresses),
@@ -97,21 +97,24 @@ def read_csv(addresses: Sequence[str], options: dict[str, Any]) -> Any:
             storage_options=options if "://" in addresses[0] else None,
         )
     except (OSError, ValueError) as error:
-        raise TripError(f"{addresses[0]} cannot be read as trips: {error}") from error
+        raise TripError(
+            f"{addresses[0]} cannot be read as trips: {error}. Expected CSV files with the columns"
+            f" {', '.join(COLUMNS)}. Correct the file, or leave it out."
+        ) from error
 
 
 def tips_by_passengers(trips: Any) -> pd.DataFrame:
-    """For each `passenger_count`: `trips` that it is known of, `mean_tip` in US dollars; ascending.
+    """Tips by `passenger_count`, ascending: `trips`, and `mean_tip` in US dollars.
 
-    `trips` is a Dask dataframe; its sums are made where its parts are.
+    `trips` is a Dask dataframe; workers compute the sums of its parts.
     """
-    found = trips.groupby("passenger_count")["tip_amount"].agg(["count", "mean"]).compute()
-    found = found.sort_index().reset_index()
-    return found.rename(columns={"count": "trips", "mean": "mean_tip"})
+    tips = trips.groupby("passenger_count")["tip_amount"].agg(["count", "mean"]).compute()
+    tips = tips.sort_index().reset_index()
+    return tips.rename(columns={"count": "trips", "mean": "mean_tip"})
 
 
 def by_hour(trips: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The trips by the hour of their pickup (`2019-01-01-07`), in its order."""
+    """The trips by the hour of their pickup (`2019-01-01-07`), in ascending order."""
     hours = trips[PICKUP].dt.floor("h")
     return {hour.strftime(HOUR_FORMAT): of_hour for hour, of_hour in trips.groupby(hours)}
 
@@ -119,8 +122,8 @@ def by_hour(trips: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def clean(trips: pd.DataFrame, hour: str, attempt: int, seed: int) -> pd.DataFrame:
     """The trips with a tip.
 
-    Raises PassingFault with probability 0.2, drawn from (seed, hour, attempt) alone: so that
-    retries have something to do, and the same in every run.
+    Raises PassingFault with probability 0.2, drawn from (seed, hour, attempt) alone. So retries
+    have something to do, and the same in every run.
     """
     if random.Random(f"{seed} {hour} {attempt}").random() < FAILURE_RATE:
         raise PassingFault(f"{hour}: attempt {attempt + 1} met a passing fault")
@@ -128,7 +131,7 @@ def clean(trips: pd.DataFrame, hour: str, attempt: int, seed: int) -> pd.DataFra
 
 
 def most_generous(trips: pd.DataFrame) -> dict[str, Any] | None:
-    """The trip with the highest tip, the earliest of several; None where no trip has one."""
+    """The trip with the highest tip, the earliest of several; None without trips."""
     if trips.empty:
         return None
     best = trips.sort_values(["tip_amount", PICKUP], ascending=[False, True]).iloc[0]

@@ -1,4 +1,4 @@
-"""`prefect-compat compare`: the job under both orchestrators, compared."""
+"""`prefect-compat compare`: runs the job under both orchestrators and compares them."""
 
 import sys
 import tempfile
@@ -70,30 +70,32 @@ class CompareOptions:
         )
 
 
-@click.command()
+@click.command(short_help="Run the job under both and compare.")
 @project_options
 @job_option
-@click.option("--partition", help="a partition key, or a range A...B")
-@click.option("-c", "--config", help="run-config file for both sides")
+@click.option("--partition", help="Partition key, or a range A...B.")
+@click.option("-c", "--config", help="Run-config file for both sides.")
 @click.option(
     "--store-env",
     multiple=True,
-    help="environment variable that says where the project stores its outputs; each side gets its"
-    " own. Default: `store_env` in [tool.prefect-compat] of pyproject.toml.",
+    metavar="VARIABLE",
+    help="Environment variable that says where the project stores its outputs. Each side gets its"
+    " own folder in it. Repeat the option for several variables. Default: `store_env` in"
+    " [tool.prefect-compat] of pyproject.toml.",
 )
 @click.option(
     "--fail",
     "fault",
     metavar="STEP[:N]",
-    help="let the step's first N attempts (all of them without N) fail on both sides",
+    help="Make the step's first N attempts fail on both sides; all attempts without N.",
 )
 @click.option(
     "--ignore-metadata",
     "ignored",
     multiple=True,
     metavar="NAME",
-    help="metadata that tell of the run and not of the data, such as a duration; also"
-    " `ignore_metadata` in [tool.prefect-compat]",
+    help="Metadata about the run rather than the data, such as a duration: not compared. Repeat the"
+    " option for several names. Default: `ignore_metadata` in [tool.prefect-compat].",
 )
 @click.option(
     "--repeat",
@@ -101,38 +103,47 @@ class CompareOptions:
     type=click.IntRange(min=1),
     default=1,
     metavar="N",
-    help="rounds to time; from 2 on, each runs the job twice: cold and warm",
+    help="Number of rounds to time. With 2 or more, each round runs the job twice: cold and warm.",
+    show_default=True,
 )
 @click.option(
     "--failure-matrix",
     "matrix",
     is_flag=True,
-    help="also run the standard set of failures: an error in the middle, a retry that succeeds,"
-    " retries exhausted, a blocking check that fails, an empty partition, a kill and a second run",
+    help="Also run the standard set of failures: an error in the middle, a retry that succeeds,"
+    " retries exhausted, a blocking check that fails, an empty partition, a kill and a second run.",
 )
 @click.option(
     "--empty-partition",
     metavar="KEY",
-    help="a partition without data, for the failure matrix; also `empty_partition` in"
-    " [tool.prefect-compat]",
+    help="Partition without data, for the failure matrix. Default: `empty_partition` in"
+    " [tool.prefect-compat].",
 )
 @click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="file for the whole comparison"
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path),
+    help="Write the comparison to a file, as JSON.",
 )
 @click.option(
-    "--html", "page", type=click.Path(path_type=Path), help="file for it as a page to look at"
+    "--html",
+    "page",
+    type=click.Path(path_type=Path),
+    help="Write the comparison to a file, as one HTML page.",
 )
 @click.option(
     "--keep",
     type=click.Path(path_type=Path),
-    help="folder for both sides' stores, logs and records: a new or empty one, or one that an"
-    " earlier comparison made, which is replaced",
+    help="Keep both sides' stores, logs and records in a folder: a new or empty one, or one that an"
+    " earlier comparison made. That one is replaced.",
 )
 def compare(**options: Any) -> None:
     """Run the job under both orchestrators and compare what they recorded and stored.
 
-    Exit code 0 if both recorded and stored the same: the same graph, outputs and behaviour; 1
-    if something differs; 2 if a side could not be run.
+    \b
+    Exit code 0: identical under both, in graph, outputs and behaviour.
+    Exit code 1: something differs.
+    Exit code 2: a side could not be run.
     """
     with errors_on_stderr():
         comparison, outcomes = _compare(CompareOptions(**options))

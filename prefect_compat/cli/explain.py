@@ -1,4 +1,4 @@
-"""`prefect-compat explain`: what becomes of each definition under Prefect."""
+"""`prefect-compat explain`: the verdict on each definition."""
 
 import sys
 
@@ -12,11 +12,11 @@ from prefect_compat.graph.project import Project
 @click.command()
 @project_options
 def explain(project: Project) -> None:
-    """Say of every definition what becomes of it under Prefect, without running anything.
+    """List what every definition becomes under Prefect. Nothing is run.
 
-    Exit code 1 where something is refused.
+    Exit code 1 if something is refused.
     """
-    from prefect_compat.graph.features import Verdict
+    from prefect_compat.graph.feature_table import Treatment
     from prefect_compat.graph.features import explain as explanations
 
     with errors_on_stderr():
@@ -25,7 +25,7 @@ def explain(project: Project) -> None:
     for entry in found:
         feature = entry.feature
         click.echo(
-            f"{entry.definition:<{width}}  {feature.verdict:<9}  {feature.name}: {feature.how}"
+            f"{entry.definition:<{width}}  {feature.treatment:<9}  {feature.name}: {feature.how}"
         )
-    if any(entry.feature.verdict is Verdict.REFUSED for entry in found):
+    if any(entry.feature.treatment is Treatment.REFUSED for entry in found):
         sys.exit(REFUSED)

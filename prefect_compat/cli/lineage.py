@@ -19,20 +19,20 @@ from prefect_compat.graph.project import Project
     type=click.Choice(["html", "svg", "mermaid", "json", "openlineage"]),
     default="mermaid",
     show_default=True,
+    help="Page, image, Mermaid, JSON, or OpenLineage events, one a line.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="file to write; without it the lineage is printed",
+    help="Write to a file instead of printing.",
 )
 def lineage(project: Project, job: str, form: str, output: Path | None) -> None:
-    """Draw what the job makes out of what: as a page, an image, Mermaid, JSON, or OpenLineage
-    events, one a line."""
+    """Draw the job's assets and their dependencies."""
     import json
     from datetime import UTC, datetime
 
-    from prefect_compat.graph.plan import resolve_job
+    from prefect_compat.graph.job import resolve_job
     from prefect_compat.lineage.document import as_document
     from prefect_compat.lineage.graph import read_lineage
     from prefect_compat.lineage.mermaid import flowchart

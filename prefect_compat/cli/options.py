@@ -33,13 +33,13 @@ def project_options(command: Callable[..., None]) -> Callable[..., None]:
         command(project=project, **options)
 
     for option in (
-        click.option("-l", "--location", help="the workspace's code location, if it has several"),
-        click.option("-w", "--workspace", help="workspace file with the code location"),
-        click.option("-f", "--python-file", "file", help="file with the Definitions"),
-        click.option("-m", "--module-name", "module", help="module with the Definitions"),
+        click.option("-l", "--location", help="Code location in the workspace, if it has several."),
+        click.option("-w", "--workspace", help="Workspace file with the code location."),
+        click.option("-f", "--python-file", "file", help="File with the Definitions."),
+        click.option("-m", "--module-name", "module", help="Module with the Definitions."),
     ):
         with_project = option(with_project)
     return with_project
 
 
-job_option = click.option("-j", "--job", required=True, help="name of the job")
+job_option = click.option("-j", "--job", required=True, help="Name of the job.")

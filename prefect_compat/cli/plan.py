@@ -10,12 +10,12 @@ from prefect_compat.graph.project import Project
 @click.command()
 @project_options
 @job_option
-@click.option("--json", "as_json", is_flag=True, help="as JSON")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(project: Project, job: str, as_json: bool) -> None:
-    """Print the plan: the steps and edges that the flow is built from."""
+    """Print the steps and edges that the flow is built from."""
     import json
 
-    from prefect_compat.graph.plan import read_plan, resolve_job
+    from prefect_compat.graph.job import read_plan, resolve_job
 
     with errors_on_stderr():
         found = read_plan(resolve_job(project.load(), job))
@@ -24,5 +24,6 @@ def plan(project: Project, job: str, as_json: bool) -> None:
         return
     click.echo(f"{found.name}: {len(found.steps)} steps, digest {found.digest[:12]}")
     for step in found.steps:
-        upstream = [f"{edge.upstream} ({edge.kind})" for edge in found.upstream_of(step.name)]
-        click.echo(f"  {step.name}" + (f"  <- {', '.join(upstream)}" if upstream else ""))
+        edges = found.upstream_of(step.name)
+        upstream = [f"{found.step(edge.upstream).label} ({edge.kind})" for edge in edges]
+        click.echo(f"  {step.label}" + (f"  <- {', '.join(upstream)}" if upstream else ""))

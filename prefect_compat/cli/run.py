@@ -10,17 +10,20 @@ from prefect_compat.graph.project import Project
 @click.command()
 @project_options
 @job_option
-@click.option("--partition", help="a partition key, or a range A...B")
-@click.option("-c", "--config", help="run-config file, as `dagster job execute -c` takes it")
+@click.option("--partition", help="Partition key, or a range A...B.")
+@click.option("-c", "--config", help="Run-config file, as for `dagster job execute -c`.")
 @click.option(
     "--task-runner",
     "runner",
     type=click.Choice(["threads", "sequential", "processes", "dask"]),
     default="threads",
     show_default=True,
+    help="Where the tasks run.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="threads or processes")
-@click.option("--address", help="a running Dask scheduler, such as tcp://10.0.0.1:8786")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Number of threads, processes or Dask workers."
+)
+@click.option("--address", help="Address of a running Dask scheduler, such as tcp://10.0.0.1:8786.")
 def run(
     project: Project,
     job: str,
@@ -36,8 +39,8 @@ def run(
     from prefect_compat.flow.build import as_flow
     from prefect_compat.flow.parameters import read_run_config
     from prefect_compat.flow.task_runners import named_task_runner
+    from prefect_compat.graph.job import resolve_job
     from prefect_compat.graph.partitions import run_keys
-    from prefect_compat.graph.plan import resolve_job
     from prefect_compat.server.api import validate_server
 
     with errors_on_stderr():

@@ -1,4 +1,4 @@
-"""`prefect-compat serve`: the job's flow deployed from this process."""
+"""`prefect-compat serve`: deploys the job's flow from this process."""
 
 import os
 
@@ -10,20 +10,23 @@ from prefect_compat.errors import ConfigError
 from prefect_compat.graph.project import Project
 
 
-@click.command()
+@click.command(short_help="Deploy the flow without a work pool.")
 @project_options
 @job_option
-@click.option("--name", default="served", show_default=True, help="name of the deployment")
-@click.option("--cron", help="schedule, such as '0 6 * * *'; for jobs without partitions")
+@click.option("--name", default="served", show_default=True, help="Name of the deployment.")
+@click.option("--cron", help="Schedule, such as '0 6 * * *'. Only for jobs without partitions.")
 def serve(project: Project, job: str, name: str, cron: str | None) -> None:
-    """Deploy the job's flow from this process, without a work pool: it runs what the UI, the API or
-    `prefect deployment run` ask for, until it is stopped. Needs a server (PREFECT_API_URL)."""
+    """Deploy the job's flow from this process, without a work pool.
+
+    It runs the flow for each request from the UI, the API or `prefect deployment run`, until you
+    stop it. Needs a server (PREFECT_API_URL).
+    """
     from prefect.deployments.runner import RunnerDeployment
     from prefect.schedules import Cron
     from prefect.settings import get_current_settings
 
     from prefect_compat.flow.serve import serve_deployment
-    from prefect_compat.graph.plan import read_plan, resolve_job
+    from prefect_compat.graph.job import read_plan, resolve_job
     from prefect_compat.graph.project import SERVED, SERVING_PID, as_served
     from prefect_compat.server.api import validate_server
 

@@ -1,1 +1,1 @@
-"""Both orchestrators run on the same work, and what they left compared."""
+"""Runs the same work under both orchestrators and compares what they recorded and stored."""

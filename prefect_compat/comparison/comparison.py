@@ -24,7 +24,7 @@ from prefect_compat.comparison.sources.side import SideTask, run_side, start_pro
 from prefect_compat.comparison.sources.work import Work, validate_store_variables
 from prefect_compat.comparison.verdict import Verdict, judge
 from prefect_compat.errors import ComparisonError, ServerError
-from prefect_compat.graph.plan import ValueId
+from prefect_compat.graph.ids import ValueId
 from prefect_compat.graph.project import Project
 
 SIDES = {
@@ -36,8 +36,11 @@ SHOWN_OUTPUTS = 10
 
 @dataclass(frozen=True)
 class Comparison:
-    """The records of the first round, the verdict on all rounds, the first differing rows of the
-    first outputs that differ, and what either side cost (None where one could not be run)."""
+    """Two records and what came of comparing them.
+
+    The records are those of the first round, `verdict` is on all rounds. `rows` are the first
+    differing rows of the first outputs that differ; `costs` is None if a side could not be run.
+    """
 
     work: Work
     dagster: Record
@@ -48,7 +51,7 @@ class Comparison:
 
     @property
     def have_run(self) -> bool:
-        """Whether both sides could be run."""
+        """True if both sides could be run."""
         return self.dagster.has_run and self.prefect.has_run
 
 
@@ -151,7 +154,7 @@ def server_of(side: str, server: ComparisonServer) -> RunningServer | None:
 
 
 def side_task(side: str, work: Work, folder: Path) -> SideTask:
-    """What a side is to run, with its home and its record in the folder."""
+    """The task of one side, with its home and its record in the folder."""
     return SideTask(
         project=work.project,
         job=work.job,
@@ -184,7 +187,7 @@ def _run(
 def _rows(
     work: Work, folder: Path, outputs: tuple[ValueId, ...], records: Sequence[Record]
 ) -> tuple[RowDifference, ...]:
-    """What differs in these outputs, read again from both stores."""
+    """Reads these outputs again from both stores and returns how they differ."""
     folders = [folder / f"{side}-rows" for side in SIDES]
     for side, texts, record in zip(SIDES, folders if outputs else (), records, strict=False):
         task = RowsTask(

@@ -1,4 +1,4 @@
-"""What each orchestrator cost: medians over the rounds, with their spread."""
+"""The costs of both orchestrators: medians over the rounds, with their spread."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from prefect_compat.comparison.record.record import Record
 
 @dataclass(frozen=True)
 class Figure:
-    """The median of the rounds, the least and the most."""
+    """The median over the rounds, the least value and the most."""
 
     median: float
     least: float
@@ -17,15 +17,17 @@ class Figure:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Figure":
-        """Of one value or more."""
+        """The figure of one value or more."""
         return cls(median(values), min(values), max(values))
 
 
 @dataclass(frozen=True)
 class SideCosts:
-    """One side's, in seconds and bytes. `function_s` and `storage_s` are the sums over all steps
-    of the project's own time, which may overlap; of the orchestrator is the rest. `warm_s` is None
-    where each round ran only once."""
+    """The costs of one side, in seconds and bytes.
+
+    `function_s` and `storage_s` sum the time that all steps spent in the project's own functions
+    and IO managers; steps may overlap. `warm_s` is None if each round ran the job only once.
+    """
 
     orchestrator: str
     import_s: Figure
@@ -40,8 +42,7 @@ class SideCosts:
 
 @dataclass(frozen=True)
 class StepCosts:
-    """One step's, under both, in seconds: from its start to its end, and of that the project's
-    own time."""
+    """The seconds of one step under both, from start to end, and the project's own part."""
 
     step: str
     dagster_s: Figure
@@ -52,8 +53,11 @@ class StepCosts:
 
 @dataclass(frozen=True)
 class Costs:
-    """Both sides' costs. `floor_s` is what the functions and IO managers took, one after the other
-    and without Prefect: their sum under Dagster, which runs them in one thread."""
+    """The costs of both sides.
+
+    `floor_s` is the time of the functions and IO managers alone: their sum under Dagster, which
+    runs them one after another in one thread.
+    """
 
     rounds: int
     floor_s: Figure
@@ -63,7 +67,7 @@ class Costs:
 
 
 def summarise(dagster: Sequence[Record], prefect: Sequence[Record]) -> Costs:
-    """The costs of as many rounds as there are records of each side, one or more."""
+    """The costs over all rounds; each side has one record a round, and one or more."""
     return Costs(
         rounds=len(dagster),
         floor_s=_figure(
@@ -100,12 +104,12 @@ def _own_s(record: Record, part: str) -> float:
 
 def _steps(dagster: Sequence[Record], prefect: Sequence[Record]) -> list[StepCosts]:
     left, right = ([_by_name(record) for record in side] for side in (dagster, prefect))
-    names = [name for name in left[0] if all(name in found for found in (*left, *right))]
+    names = [name for name in left[0] if all(name in steps for steps in (*left, *right))]
     return [
         StepCosts(
             name,
             *(
-                Figure.of([found[name][part] for found in side])
+                Figure.of([steps[name][part] for steps in side])
                 for side in (left, right)
                 for part in (0, 1)
             ),
@@ -115,13 +119,13 @@ def _steps(dagster: Sequence[Record], prefect: Sequence[Record]) -> list[StepCos
 
 
 def _by_name(record: Record) -> dict[str, tuple[float, float]]:
-    """Of each step that ran, over all runs: seconds from start to end, and its own."""
-    found: dict[str, tuple[float, float]] = {}
+    """Seconds from start to end and the project's own part, per step, summed over all runs."""
+    seconds: dict[str, tuple[float, float]] = {}
     for step in record.steps:
         if step.started_s is not None and step.ended_s is not None:
-            wall, own = found.get(step.name, (0.0, 0.0))
-            found[step.name] = (
+            wall, own = seconds.get(step.name, (0.0, 0.0))
+            seconds[step.name] = (
                 wall + step.ended_s - step.started_s,
                 own + step.function_s + step.storage_s,
             )
-    return found
+    return seconds

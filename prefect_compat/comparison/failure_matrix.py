@@ -20,14 +20,15 @@ from prefect_compat.comparison.sources.prefect_server import ComparisonServer
 from prefect_compat.comparison.sources.side import start_side
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.errors import ComparisonError
-from prefect_compat.graph.plan import Plan, Step, read_plan
+from prefect_compat.graph.job import read_plan
+from prefect_compat.graph.plan import Plan, Step
 
 KILLED = -signal.SIGKILL
 
 
 @dataclass(frozen=True)
 class Case:
-    """One failure: what is done, or why it cannot be done to this job."""
+    """One failure and the work that provokes it, or the reason why this job cannot have it."""
 
     name: str
     work: Work | None = None
@@ -36,7 +37,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A case and what came of it; `comparison` is None for one that could not be done."""
+    """A case and its comparison, which is None if the case could not be run."""
 
     case: Case
     comparison: Comparison | None
@@ -87,7 +88,7 @@ def failure_cases(work: Work, job: dg.JobDefinition, empty_partition: str | None
     policy = "no step has a retry policy"
     yield case("a retry that succeeds", retried, Fault("", 1), policy)
     yield case("retries exhausted", retried, Fault(""), policy)
-    blocking = next((step for step in _plain(plan) if _blocks(step, job)), None)
+    blocking = next((step for step in _plain(plan) if _blocks(step)), None)
     yield case(
         "a blocking check that fails",
         blocking,
@@ -114,14 +115,12 @@ def _middle(plan: Plan) -> Step | None:
     )
 
 
-def _blocks(step: Step, job: dg.JobDefinition) -> bool:
-    graph = job.asset_layer.asset_graph
-    keys = (dg.AssetCheckKey(dg.AssetKey(key.asset_key), key.name) for key in step.check_keys)
-    return any(graph.get(key).blocking for key in keys)
+def _blocks(step: Step) -> bool:
+    return any(output.is_blocking for output in step.outputs)
 
 
 def _kill_both(work: Work, folder: Path, server: ComparisonServer) -> None:
-    """Kills each side's process in the middle of its run. The server lives on.
+    """Runs each side until its process is killed in the middle of its run. The server lives on.
 
     Raises ComparisonError if one ended in another way.
     """

@@ -1,17 +1,16 @@
-"""A fault put into a step, the same under both orchestrators: around the function of the step,
-below everything that either of them does about failures."""
+"""A fault put into a step, the same under both orchestrators: it wraps the step's function."""
 
 import inspect
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import dagster as dg
-from dagster._core.execution.plan import execute_step
 
+from prefect_compat.engine.dagster_port.attempt import StepHooks
 from prefect_compat.errors import ComparisonError
 
 FaultKind = Literal["error", "failed checks", "kill"]
@@ -23,8 +22,11 @@ class InjectedFailure(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong in a step: its first `attempts` attempts (None: all) raise an error, or its
-    checks say that they failed, or the process is killed."""
+    """A failure in a step.
+
+    Its first `attempts` attempts (None: all) raise an error, report their checks as failed, or
+    kill the process.
+    """
 
     step: str
     attempts: int | None = None
@@ -54,45 +56,45 @@ def injected(fault: Fault | None) -> Iterator[None]:
     if fault is None:
         yield
         return
-    steps: Any = execute_step
-    original = steps.execute_core_compute
-    seen: dict[str, int] = {}
+    attempts: dict[str, int] = {}
 
-    def faulty(context: Any, inputs: Any, function: Any, *arguments: Any) -> Iterator[Any]:
-        if context.step.key == fault.step:
-            seen[context.run_id] = seen.get(context.run_id, 0) + 1
-            if fault.attempts is None or seen[context.run_id] <= fault.attempts:
-                function = _faulty(fault, function)
-        yield from original(context, inputs, function, *arguments)
+    def faulty(context: dg.StepExecutionContext, call: Callable[[], Any]) -> Any:
+        if context.step.key != fault.step:
+            return call()
+        attempts[context.run_id] = attempts.get(context.run_id, 0) + 1
+        if fault.attempts is not None and attempts[context.run_id] > fault.attempts:
+            return call()
+        return _FAULTS[fault.kind](fault, call)
 
-    steps.execute_core_compute = faulty
-    try:
-        yield
-    finally:
-        steps.execute_core_compute = original
-
-
-def _faulty(fault: Fault, function: Any) -> Any:
-    """The step's function with the fault in it: Dagster sees it where it sees the user's own."""
-
-    def raising(*_: Any) -> Iterator[Any]:
-        raise InjectedFailure(f"asked for in {fault.step}")
+    with StepHooks(around_function=faulty).installed():
         yield
 
-    def killing(*_: Any) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
 
-    def checking(*arguments: Any) -> Any:
-        found = function(*arguments)
-        if inspect.isasyncgen(found):
-            return (_failed(result) async for result in found)
-        return (_failed(result) for result in found or ())
+def _raise(fault: Fault, call: Callable[[], Any]) -> Iterator[Any]:
+    raise InjectedFailure(f"asked for in {fault.step}")
+    yield
 
-    return {"error": raising, "kill": killing, "failed checks": checking}[fault.kind]
+
+def _kill(fault: Fault, call: Callable[[], Any]) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _fail_checks(fault: Fault, call: Callable[[], Any]) -> Any:
+    events = call()
+    if inspect.isasyncgen(events):
+        return (_failed(event) async for event in events)
+    return (_failed(event) for event in events or ())
+
+
+_FAULTS: Mapping[FaultKind, Callable[[Fault, Callable[[], Any]], Any]] = {
+    "error": _raise,
+    "failed checks": _fail_checks,
+    "kill": _kill,
+}
 
 
 def _failed(found: Any) -> Any:
-    """The same, with every check result in it failed."""
+    """The event, with every check result in it failed."""
     if isinstance(found, dg.AssetCheckResult):
         return found._replace(passed=False)
     if isinstance(found, dg.MaterializeResult) and found.check_results:

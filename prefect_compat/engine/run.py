@@ -1,226 +1,159 @@
-"""One run of a job, opened: its resources set up once, released after it, also when it fails.
+"""One open run of a job: its resources are set up once, and released after it even if it fails.
 
-Who orders the steps, retries them and decides what to skip is not settled here: that is Prefect's
-part. Here is what the steps share, held in Dagster's own objects, so that whatever a step asks of
-its context is answered by Dagster's code. Without `reports`, nothing is written to the instance
-but the asset events that later steps look up, and no run is made in it.
+Prefect orders the steps, retries them and decides what to skip. A `Run` is what the steps share:
+
+- `RunState`: what the steps have done so far, behind one lock;
+- `ResourceScope`: the resources and the event loops;
+- `EventSink`: where Dagster's events go.
+
+Without `reports`, nothing is written to the instance except the asset events that later steps
+look up, and no run is created in it.
 """
 
 import asyncio
-import logging
 import os
 import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.definitions.resource_definition import ScopedResourcesBuilder
-from dagster._core.events import DagsterEvent, RunFailureReason
-from dagster._core.events.log import EventLogEntry
-from dagster._core.execution.api import create_execution_plan
-from dagster._core.execution.context.logger import InitLoggerContext
-from dagster._core.execution.context.system import (
-    ExecutionData,
-    PlanData,
-    PlanExecutionContext,
-    PlanOrchestrationContext,
-    StepExecutionContext,
-)
-from dagster._core.execution.context_creation_job import (
-    ContextCreationData,
-    create_context_creation_data,
-)
-from dagster._core.execution.plan.outputs import StepOutputHandle
-from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.plan.state import KnownExecutionState
-from dagster._core.execution.plan.step import ExecutionStep
-from dagster._core.execution.resources_init import (
-    get_required_resource_keys_for_step,
-    resource_initialization_manager,
-)
-from dagster._core.execution.retries import RetryMode
-from dagster._core.log_manager import DagsterLogManager
-from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
-from dagster._core.utils import make_new_run_id
-from dagster._utils.error import serializable_error_info_from_exc_info
 
-from prefect_compat.engine.instance import make_instance
+from prefect_compat.engine.dagster_port.attempt import OutputHandle
+from prefect_compat.engine.dagster_port.instance import make_instance
+from prefect_compat.engine.dagster_port.run import (
+    DagsterRunObjects,
+    MappingKeys,
+    RunRequest,
+    StepProgress,
+)
+from prefect_compat.engine.result import StepResult
+from prefect_compat.graph.ids import StepId
+from prefect_compat.graph.plan import Dependency
 
-# What Dagster looks up in the event log while it runs a step: upstream data versions.
+# Dagster looks these up in the event log while it runs a step, for upstream data versions.
 LOOKED_UP = (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION)
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What is run: of which job, with which configuration, for which partitions (in the tags)."""
-
-    job: dg.JobDefinition
-    run_config: Mapping[str, Any] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    run_id: str = field(default_factory=make_new_run_id)
-    repository: dg.RepositoryDefinition | None = None
-    reports: bool = False
-    captures_outputs: bool = False
-    stops_at_failure: bool = False
-    asset_selection: frozenset[dg.AssetKey] = frozenset()
 
 
 @contextmanager
 def run_instance(folder: str | None = None) -> Iterator[dg.DagsterInstance]:
-    """An instance of the flow run's own, in memory. Its storage folder is that of DAGSTER_HOME
-    where that is set, so that Dagster's default IO manager stores where it does under Dagster;
-    else `folder`, or a temporary one."""
+    """A Dagster instance in memory for one flow run.
+
+    Its storage folder is that of DAGSTER_HOME if that is set, so that Dagster's default IO
+    manager stores where it does under Dagster; else `folder`, or a temporary one.
+    """
     with make_instance(os.environ.get("DAGSTER_HOME") or folder) as instance:
         yield instance
 
 
-class Execution:
-    """An opened run. Steps may be run from several threads."""
+class RunState:
+    """The steps' progress so far. Safe to use from several threads."""
 
-    def __init__(
-        self, request: RunRequest, creation: ContextCreationData, log: DagsterLogManager
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: list[dg.DagsterEvent] = []
+        self._produced: set[OutputHandle] = set()
+        self._ended: set[str] = set()
+        self._mappings: dict[str, MappingKeys] = {}
+        self._failures: dict[StepId, BaseException] = {}
+        self._results: dict[StepId, StepResult] = {}
+
+    @property
+    def events(self) -> tuple[dg.DagsterEvent, ...]:
+        with self._lock:
+            return tuple(self._events)
+
+    def events_of(self, step: StepId) -> tuple[dg.DagsterEvent, ...]:
+        """The events of a step's attempts so far in this process."""
+        key = str(step)
+        return tuple(event for event in self.events if event.step_key == key)
+
+    def add_event(self, event: dg.DagsterEvent) -> None:
+        with self._lock:
+            self._events.append(event)
+            if event.is_successful_output:
+                self._produced.add(event.step_output_data.step_output_handle)
+            elif event.is_step_success or event.is_step_skipped:
+                self._ended.add(str(event.step_key))
+
+    def add_upstream(self, result: StepResult) -> bool:
+        """Takes over what a step did in another process; False if it is known already."""
+        with self._lock:
+            if str(result.step) in self._ended:
+                return False
+            self._produced.update(result.produced)
+            self._ended.add(str(result.step))
+            return True
+
+    def add_result(self, result: StepResult) -> None:
+        """Keeps what a step returned that ended well in this process."""
+        with self._lock:
+            self._results[result.step] = result
+
+    def result_of(self, step: StepId) -> StepResult | None:
+        with self._lock:
+            return self._results.get(step)
+
+    def add_failure(self, step: StepId, error: BaseException) -> None:
+        """Keeps the exception that Dagster's in-process execution raises for a failed step."""
+        with self._lock:
+            self._failures[step] = error
+
+    @property
+    def first_failure(self) -> BaseException | None:
+        with self._lock:
+            return next(iter(self._failures.values()), None)
+
+    def is_unmade(self, output: OutputHandle) -> bool:
+        """True if the output's step has ended without yielding it."""
+        with self._lock:
+            return output.step_key in self._ended and output not in self._produced
+
+    def add_mapping(
+        self,
+        step: str,
+        keys: MappingKeys,
+        resolve: Callable[[Mapping[str, MappingKeys]], None],
     ) -> None:
-        self.request = request
-        self.plan: ExecutionPlan = creation.execution_plan
-        self.run: DagsterRun = creation.dagster_run
-        self.events: list[DagsterEvent] = []
-        self.produced: set[StepOutputHandle] = set()
-        self.ended: set[str] = set()
-        self.failures: dict[str, BaseException] = {}
-        self.results: dict[str, Any] = {}  # what each step that ended well in this process returned
-        self.outputs: dict[StepOutputHandle, Any] | None = {} if request.captures_outputs else None
-        self._creation = creation
-        self._log = log
-        self._mappings: dict[str, Any] = {}
+        """Keeps the mapping keys of a step's dynamic outputs and resolves the plan with them."""
+        with self._lock:
+            self._mappings[step] = keys
+            resolve(self._mappings)
+
+    def progress(self, attempts_before: int) -> StepProgress:
+        """The progress that the context of a step's next attempt needs."""
+        with self._lock:
+            return StepProgress(frozenset(self._produced), dict(self._mappings), attempts_before)
+
+
+class ResourceScope:
+    """The resources of a run, and an event loop for each thread that runs a step."""
+
+    def __init__(self, objects: DagsterRunObjects) -> None:
+        self._objects = objects
         self._lock = threading.Lock()
         # A loop serves one thread at a time. The first is also that of the resources, which may
         # hold on to it, so steps take it first.
         self._loops = [asyncio.new_event_loop()]
         self._free_loops = list(self._loops)
-        self._resources = resource_initialization_manager(
-            resource_defs=creation.job_def.get_required_resource_defs(),
-            resource_configs=creation.resolved_run_config.resources,
-            log_manager=log,
-            execution_plan=self.plan,
-            dagster_run=self.run,
-            resource_keys_to_init=creation.resource_keys_to_init,
-            instance=creation.instance,
-            emit_persistent_events=True,
-            event_loop=self._loops[0],
-        )
 
-    @property
-    def job(self) -> dg.JobDefinition:
-        return self.request.job
+    def set_up(self) -> Iterator[dg.DagsterEvent]:
+        """Sets the resources up and yields the events of it. Raises what their set-up raises."""
+        return self._objects.set_up_resources(self._loops[0])
 
-    @property
-    def instance(self) -> dg.DagsterInstance:
-        return self._creation.instance
-
-    def start(self) -> None:
-        """Records that the run has started."""
-        self.record(DagsterEvent.job_start(self._run_context()))
-
-    def set_up(self) -> None:
-        """Sets the resources up. Raises what their set-up raises."""
-        for event in self._resources.generate_setup_events():
-            self.record(event)
-        self._scoped_resources = _ScopedResources(*self._resources.get_object())
-
-    def close(self) -> None:
-        """Tears the resources down."""
+    def tear_down(self) -> Iterator[dg.DagsterEvent]:
+        """Tears the resources down, yields the events of it, and closes the loops."""
         try:
-            for event in self._resources.generate_teardown_events():
-                self.record(event)
+            yield from self._objects.tear_down_resources()
         finally:
             for loop in self._loops:
                 loop.run_until_complete(loop.shutdown_asyncgens())
                 loop.close()
 
-    def record(self, event: DagsterEvent) -> None:
-        """Keeps an event that Dagster made in this run."""
-        with self._lock:
-            self.events.append(event)
-            if event.is_successful_output:
-                self.produced.add(event.step_output_data.step_output_handle)
-            elif event.is_step_success or event.is_step_skipped:
-                self.ended.add(str(event.step_key))
-        self._store(event)
-
-    def events_of(self, step: str) -> tuple[DagsterEvent, ...]:
-        """The events of a step's attempts so far in this process."""
-        with self._lock:
-            return tuple(event for event in self.events if event.step_key == step)
-
-    def learn(self, results: Iterable[Any]) -> None:
-        """What upstream steps did, where they ran in another process."""
-        for result in results:
-            if result.step in self.ended:
-                continue
-            with self._lock:
-                self.produced.update(result.produced)
-                self.ended.add(result.step)
-            for event in result.events:
-                self._store(event)
-
-    def _store(self, event: DagsterEvent) -> None:
-        """Where the instance does not have it anyway, and a later step looks it up."""
-        if not self.request.reports and event.event_type in LOOKED_UP:
-            self.instance.event_log_storage.store_event(self._entry(event))
-
-    def _entry(self, event: DagsterEvent) -> EventLogEntry:
-        return EventLogEntry(
-            error_info=None,
-            level=logging.DEBUG,
-            user_message="",
-            run_id=self.run.run_id,
-            timestamp=time.time(),
-            step_key=event.step_key,
-            job_name=event.job_name,
-            dagster_event=event,
-        )
-
-    def resolve(self, step: str, mapping_keys: Mapping[str, Any]) -> None:
-        """Makes steps of those that wait for the dynamic outputs of this step."""
-        with self._lock:
-            self._mappings[step] = mapping_keys
-            self.plan.resolve(self._mappings)
-
-    def op_config(self, key: str) -> Any:
-        """The step's configuration, resolved."""
-        return self._creation.resolved_run_config.ops[str(self.step(key).node_handle)].config
-
-    def resource_config(self, key: str) -> dict[str, Any]:
-        """The configuration, resolved, of the resources that the step uses, by their keys."""
-        keys = get_required_resource_keys_for_step(self.job, self.step(key), self.plan)
-        resources = self._creation.resolved_run_config.resources
-        return {name: resources[name].config for name in sorted(keys) if name in resources}
-
-    def step(self, key: str) -> ExecutionStep:
-        """Dagster's own description of a step that can run."""
-        step = self.plan.get_step_by_key(key)
-        assert isinstance(step, ExecutionStep)  # the flow submits no other
-        return step
-
     @contextmanager
-    def step_context(self, key: str, attempts_before: int) -> Iterator[StepExecutionContext]:
-        """Dagster's context of one attempt at a step."""
-        known = KnownExecutionState(
-            previous_retry_attempts={key: attempts_before} if attempts_before else {},
-            dynamic_mappings=dict(self._mappings),
-            ready_outputs=set(self.produced),
-        )
-        with self._loop() as loop:
-            yield self._plan_context(loop).for_step(self.step(key), known)
-
-    @contextmanager
-    def _loop(self) -> Iterator[asyncio.AbstractEventLoop]:
-        """An event loop for one thread."""
+    def loop(self) -> Iterator[asyncio.AbstractEventLoop]:
+        """An event loop for the current thread."""
         with self._lock:
             if not self._free_loops:
                 self._loops.append(asyncio.new_event_loop())
@@ -233,193 +166,133 @@ class Execution:
                 is_first = loop is self._loops[0]
                 self._free_loops.insert(0 if is_first else len(self._free_loops), loop)
 
+
+@dataclass(frozen=True)
+class EventSink:
+    """Takes Dagster's events of a run into its state and, if needed, into the instance."""
+
+    objects: DagsterRunObjects
+    state: RunState
+    reports: bool
+
+    def record(self, event: dg.DagsterEvent) -> None:
+        """Keeps an event that Dagster made in this run."""
+        self.state.add_event(event)
+        self._store(event)
+
+    def learn(self, results: Iterable[StepResult]) -> None:
+        """Takes over what upstream steps did, if they ran in another process."""
+        for result in results:
+            if self.state.add_upstream(result):
+                for event in result.events:
+                    self._store(event)
+
+    def _store(self, event: dg.DagsterEvent) -> None:
+        """Stores events that later steps look up, unless Dagster itself has stored them."""
+        if not self.reports and event.event_type in LOOKED_UP:
+            self.objects.store(event)
+
+
+class Run:
+    """An open run. Steps may be run from several threads."""
+
+    def __init__(self, request: RunRequest, objects: DagsterRunObjects) -> None:
+        self.request = request
+        self.state = RunState()
+        self.resources = ResourceScope(objects)
+        self.sink = EventSink(objects, self.state, request.reports)
+        self._objects = objects
+
     @property
-    def _plan_data(self) -> PlanData:
-        return PlanData(
-            job=self._creation.job,
-            dagster_run=self.run,
-            instance=self._creation.instance,
-            execution_plan=self.plan,
-            raise_on_error=False,
-            retry_mode=RetryMode.ENABLED,
-        )
+    def job(self) -> dg.JobDefinition:
+        return self.request.job
 
-    def _plan_context(self, loop: asyncio.AbstractEventLoop) -> PlanExecutionContext:
-        creation = self._creation
-        return PlanExecutionContext(
-            plan_data=self._plan_data,
-            execution_data=ExecutionData(
-                scoped_resources_builder=self._scoped_resources,
-                resolved_run_config=creation.resolved_run_config,
-                job_def=creation.job_def,
-                repository_def=self.request.repository,
-            ),
-            log_manager=self._log,
-            output_capture=self.outputs,
-            event_loop=loop,
-        )
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        return self._objects.instance
 
-    def _run_context(self) -> PlanOrchestrationContext:
-        """Dagster's context for events of the whole run, which needs no resources."""
-        return PlanOrchestrationContext(
-            self._plan_data,
-            self._log,
-            executor=None,  # type: ignore[arg-type]  # Prefect takes its part
-            output_capture=None,
-        )
+    @property
+    def record(self) -> dg.DagsterRun:
+        """Dagster's record of the run, with its status once it has ended."""
+        return self._objects.run
 
-    def finish(self, error: BaseException | None) -> None:
-        """Records how the run ended and keeps it in `run`; `error` is what broke it off."""
-        context = self._run_context()
-        failed = [event for event in self.events if event.is_step_failure]
-        if failed:
-            event = DagsterEvent.job_failure(
-                context,
-                f"Steps failed: {[event.step_key for event in failed]}.",
-                failure_reason=RunFailureReason.STEP_FAILURE,
-                first_step_failure_event=failed[0],
-            )
-        elif error is not None:
-            event = DagsterEvent.job_failure(
-                context,
-                "An exception was thrown during execution.",
-                failure_reason=RunFailureReason.RUN_EXCEPTION,
-                error_info=serializable_error_info_from_exc_info(
-                    (type(error), error, error.__traceback__)  # type: ignore[arg-type]  # raised
-                ),
-            )
-        else:
-            event = DagsterEvent.job_success(context)
-        self.record(event)
-        reported = self.instance.get_run_by_id(self.run.run_id) if self.request.reports else None
-        status = DagsterRunStatus.SUCCESS if event.is_job_success else DagsterRunStatus.FAILURE
-        self.run = reported or self.run.with_status(status)
+    @property
+    def run_id(self) -> str:
+        return self._objects.run.run_id
 
+    @property
+    def captured_outputs(self) -> dict[Any, Any] | None:
+        return self._objects.captured_outputs
 
-class _ScopedResources(ScopedResourcesBuilder):
-    """Dagster's way to give a step the resources that it asks for, once for each set of them:
-    Dagster defines a new class at every context of a step, of which there are eight."""
+    def is_missing_input(self, context: dg.StepExecutionContext) -> bool:
+        """True if an input of the step was not yielded upstream."""
+        return self._objects.is_missing_input(context, self.state.is_unmade)
 
-    def build(self, required_resource_keys: AbstractSet[str] | None) -> Any:
-        built = vars(self).setdefault("_built", {})
-        wanted = frozenset(required_resource_keys or ())
-        if wanted not in built:
-            built[wanted] = super().build(required_resource_keys)
-        return built[wanted]
+    def resolve(self, step: str, keys: MappingKeys) -> None:
+        """Turns the steps that wait for this step's dynamic outputs into steps that can run."""
+        self.state.add_mapping(step, keys, self._objects.resolve)
+
+    def mapped_steps(self, name: str) -> tuple[StepId, ...]:
+        """The steps that a mapped step has become, in Dagster's order."""
+        return self._objects.mapped_steps(name)
+
+    def dependencies(self, step: StepId) -> tuple[Dependency, ...]:
+        """The steps that this one waits for, all mapping keys being known."""
+        return self._objects.dependencies(step)
+
+    def op_config(self, step: StepId) -> Any:
+        """The step's resolved configuration."""
+        return self._objects.op_config(step)
+
+    def resource_config(self, step: StepId) -> dict[str, Any]:
+        """The resolved configuration of the resources that the step uses, by their keys."""
+        return self._objects.resource_config(step)
+
+    @contextmanager
+    def step_context(self, step: StepId, attempts_before: int) -> Iterator[dg.StepExecutionContext]:
+        """Dagster's context for one attempt at a step."""
+        progress = self.state.progress(attempts_before)
+        with self.resources.loop() as loop:
+            yield self._objects.step_context(step, progress, loop)
 
 
 @contextmanager
-def open_execution(request: RunRequest, instance: dg.DagsterInstance) -> Iterator[Execution]:
-    """The run, with its resources set up; after it they are torn down, and the run has ended.
+def open_run(request: RunRequest, instance: dg.DagsterInstance) -> Iterator[Run]:
+    """A new run with its resources set up. After it they are torn down and the run has ended.
 
     Raises DagsterInvalidConfigError for a run config that Dagster refuses, and whatever the
     set-up of a resource raises.
     """
-    job = InMemoryJob(request.job)
-    plan = create_execution_plan(job, run_config=request.run_config, tags=request.tags)
-    run = _run(request, plan, instance)
-    creation = create_context_creation_data(job, plan, request.run_config, run, instance)
-    execution = Execution(request, creation, _log_manager(creation, request.reports))
+    objects = DagsterRunObjects(request, instance, joins=False)
+    run = Run(request, objects)
     try:
-        execution.start()
-        broken_off: BaseException | None = None
+        run.sink.record(objects.started())
+        error: BaseException | None = None
         try:
-            execution.set_up()
-            yield execution
-        except BaseException as error:
-            broken_off = error
+            _record_all(run, run.resources.set_up())
+            yield run
+        except BaseException as raised:
+            error = raised
             raise
         finally:
-            execution.finish(broken_off)
+            ended = objects.ended(run.state.events, error)
+            run.sink.record(ended)
+            objects.close(ended)
     finally:
-        execution.close()
+        _record_all(run, run.resources.tear_down())
 
 
 @contextmanager
-def join_execution(request: RunRequest, instance: dg.DagsterInstance) -> Iterator[Execution]:
+def join_run(request: RunRequest, instance: dg.DagsterInstance) -> Iterator[Run]:
     """A run that another process has opened, with its resources set up here too."""
-    job = InMemoryJob(request.job)
-    plan = create_execution_plan(job, run_config=request.run_config, tags=request.tags)
-    run = instance.get_run_by_id(request.run_id) or _run(request, plan, instance)
-    creation = create_context_creation_data(job, plan, request.run_config, run, instance)
-    execution = Execution(request, creation, _log_manager(creation, request.reports))
+    run = Run(request, DagsterRunObjects(request, instance, joins=True))
     try:
-        execution.set_up()
-        yield execution
+        _record_all(run, run.resources.set_up())
+        yield run
     finally:
-        execution.close()
+        _record_all(run, run.resources.tear_down())
 
 
-def _run(request: RunRequest, plan: ExecutionPlan, instance: dg.DagsterInstance) -> DagsterRun:
-    """The run's record: made in the instance where the run reports to it, else for the steps'
-    contexts alone."""
-    if request.reports:
-        return instance.create_run_for_job(
-            job_def=request.job,
-            run_config=request.run_config,
-            tags={**request.job.run_tags, **request.tags},
-            run_id=request.run_id,
-            asset_selection=request.asset_selection or None,
-            execution_plan=plan,
-        )
-    return DagsterRun(
-        job_name=request.job.name,
-        run_id=request.run_id,
-        run_config=dict(request.run_config),
-        tags={**request.job.run_tags, **request.tags},
-        asset_selection=request.asset_selection or None,
-        status=DagsterRunStatus.STARTED,
-    )
-
-
-def _log_manager(creation: ContextCreationData, reports: bool) -> DagsterLogManager:
-    """What the steps log goes to Prefect, to the job's own loggers, and to the instance where
-    the run reports to it."""
-    config = creation.resolved_run_config.loggers
-    loggers = [
-        logger_def.logger_fn(
-            InitLoggerContext(
-                config[key].get("config"),
-                logger_def,
-                job_def=creation.job_def,
-                run_id=creation.dagster_run.run_id,
-            )
-        )
-        for key, logger_def in creation.job_def.loggers.items()
-        if key in config
-    ]
-    listens = reports or loggers
-    return (DagsterLogManager if listens else _LogWithoutEvents).create(
-        loggers=loggers,
-        handlers=[_ToPrefect()],
-        dagster_run=creation.dagster_run,
-        instance=creation.instance if reports else None,
-    )
-
-
-class _LogWithoutEvents(DagsterLogManager):
-    """Dagster's log of a run for which no one listens to Dagster's events: Prefect logs its own."""
-
-    def log_dagster_event(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-    def with_tags(self, **new_tags: str) -> DagsterLogManager:
-        handler = self._dagster_handler.with_tags(**new_tags)
-        return _LogWithoutEvents(handler, self.level, self._managed_loggers)
-
-
-class _ToPrefect(logging.Handler):
-    """What a step logs, as it was written, in the log of its task run."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        from prefect.exceptions import MissingContextError
-        from prefect.logging import get_run_logger
-
-        meta = getattr(record, "dagster_meta", {})
-        if meta.get("dagster_event") is not None:
-            return
-        try:
-            logger = get_run_logger()
-        except MissingContextError:
-            return  # a resource's set-up, before the first task
-        logger.log(record.levelno, meta.get("orig_message", ""), exc_info=record.exc_info)
+def _record_all(run: Run, events: Iterable[dg.DagsterEvent]) -> None:
+    for event in events:
+        run.sink.record(event)

@@ -1,4 +1,4 @@
-"""What a step made as Prefect artifacts, for a person who looks at the flow run."""
+"""Prefect artifacts that show a step's metadata to a person who looks at the flow run."""
 
 import hashlib
 import json
@@ -14,16 +14,19 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
-from prefect_compat.engine.step import Materialization, StepResult
+from prefect_compat.engine.result import Materialization, StepResult
 
 NUMBERS = (dg.IntMetadataValue, dg.FloatMetadataValue)
 ONLY_AN_IMAGE = re.compile(r"\s*!\[[^]]*\]\((\S+)\)\s*")
 
 
 def create_artifacts(result: StepResult) -> None:
-    """For each asset a table of its numbers, one row a partition; and one artifact for each entry
-    of markdown (an image, where it is nothing else), table, JSON or URL metadata: of a range of
-    partitions, that of the last one that has the entry."""
+    """Creates a table of each asset's numbers, one row a partition.
+
+    Each entry of markdown, table, JSON or URL metadata becomes an artifact of its own; markdown
+    that is nothing but an image becomes an image. For a range of partitions, the last one that has
+    the entry counts.
+    """
     figures: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     latest: dict[tuple[tuple[str, ...], str], tuple[Materialization, Any]] = {}
     for made in result.materializations:
@@ -74,7 +77,7 @@ def artifact_key(path: tuple[str, ...], name: str | None = None) -> str:
 
 
 def _short(number: int | float | None) -> int | float | None:
-    """To six digits: a person reads them; the metadata has them all."""
+    """The number to six digits, for a person to read; the metadata has them all."""
     return float(f"{number:.6g}") if isinstance(number, float) else number
 
 

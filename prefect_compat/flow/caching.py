@@ -1,15 +1,13 @@
-"""Unchanged work is not done again: a step's cache key, from what its data version depends on."""
+"""A step's cache key, from everything that its data version depends on."""
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-import dagster as dg
-
-from prefect_compat.engine.run import Execution
-from prefect_compat.engine.step import StepResult
-from prefect_compat.graph.plan import Step
+from prefect_compat.engine.result import StepResult
+from prefect_compat.engine.run import Run
+from prefect_compat.graph.ids import StepId
+from prefect_compat.graph.plan import Asset, AssetPath, Step
 
 PARTITION_TAGS = (
     "dagster/partition",
@@ -18,44 +16,44 @@ PARTITION_TAGS = (
 )
 
 
-def cache_key(execution: Execution, step: Step, upstream: Iterable[StepResult]) -> str | None:
-    """A digest of the step's code versions, partitions and configuration, of the configuration of
-    the resources that it uses, IO managers among them, of its upstream data versions and keys.
+def cache_key(
+    run: Run, step: Step, assets: tuple[Asset, ...], upstream: Iterable[StepResult]
+) -> str | None:
+    """A digest of the step's code, configuration, partitions, resources and upstream data.
 
-    None, so that the step runs, where one of these is not known: an asset without a code version,
-    or an upstream asset that this flow run has not made.
+    `assets` are those that the step makes. The configuration of its resources counts, IO managers
+    among them. None, so that the step runs, if anything of it is unknown: an asset without a code
+    version, or an upstream asset that this flow run has not made.
     """
-    graph = execution.job.asset_layer.asset_graph
-    nodes = [graph.get(dg.AssetKey(key)) for key in step.asset_keys]
-    if not nodes or step.kind != "plain" or any(node.code_version is None for node in nodes):
+    if not assets or step.kind != "plain" or any(asset.code_version is None for asset in assets):
         return None
     upstream = list(upstream)
     versions = _data_versions(upstream)
-    parents = sorted({parent for node in nodes for parent in node.parent_keys} - _own(step))
+    own = {asset.key for asset in assets}
+    parents = sorted({parent.asset_key for asset in assets for parent in asset.upstream} - own)
     if any(parent not in versions for parent in parents):
         return None
+    step_id = StepId(step.name)
     facts = {
         "step": step.name,
-        "code": [node.code_version for node in nodes],
-        "partitions": [execution.run.tags.get(tag) for tag in PARTITION_TAGS],
-        "config": execution.op_config(step.name),
-        "resources": execution.resource_config(step.name),
-        "upstream": [[parent.to_user_string(), versions[parent]] for parent in parents],
-        # A data version does not tell with which configuration it was made; a key does.
+        "code": [asset.code_version for asset in assets],
+        "partitions": [run.record.tags.get(tag) for tag in PARTITION_TAGS],
+        "config": run.op_config(step_id),
+        "resources": run.resource_config(step_id),
+        "upstream": [["/".join(parent), versions[parent]] for parent in parents],
+        # A data version does not show the configuration that it was made with; a key does.
         "upstream keys": sorted(result.cache_key or "" for result in upstream),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=repr).encode()).hexdigest()
 
 
-def _own(step: Step) -> set[dg.AssetKey]:
-    return {dg.AssetKey(key) for key in step.asset_keys}
-
-
-def _data_versions(upstream: Iterable[StepResult]) -> Mapping[dg.AssetKey, Any]:
-    """Of each asset that the upstream steps made, the data version of each partition."""
-    found: dict[dg.AssetKey, dict[str, str | None]] = {}
+def _data_versions(
+    upstream: Iterable[StepResult],
+) -> Mapping[AssetPath, Mapping[str, str | None]]:
+    """The data version of each partition of each asset that the upstream steps made."""
+    versions: dict[AssetPath, dict[str, str | None]] = {}
     for result in upstream:
         for made in result.materializations:
-            by_partition = found.setdefault(dg.AssetKey(made.output.asset_key), {})
+            by_partition = versions.setdefault(made.output.asset_key, {})
             by_partition[made.output.partition_key or ""] = made.data_version
-    return found
+    return versions

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 import dagster as dg
 import yaml
-from dagster._config import ConfigTypeKind
 from pydantic import AfterValidator, BeforeValidator, ValidationError
 
+from prefect_compat.engine.dagster_port.definitions import has_config_schema
+from prefect_compat.engine.dagster_port.graph import config_class
 from prefect_compat.errors import ConfigError
 from prefect_compat.graph.job_source import JobSource
 from prefect_compat.graph.partitions import partition_help, run_keys
-from prefect_compat.graph.plan import Plan, config_class
+from prefect_compat.graph.plan import Plan
 
 PARTITION = "partition"
 CONFIG = "config"
@@ -35,21 +36,21 @@ def read_run_config(path: str) -> dict[str, Any]:
 def flow_parameters(
     source: JobSource, plan: Plan, run_config: Mapping[str, Any]
 ) -> list[inspect.Parameter]:
-    """`partition` where the job is partitioned, and one parameter for each configurable node,
-    named after it; what `run_config` says of a node is its parameter's default. A job that maps
-    its whole configuration has the one parameter `config`.
+    """The flow's parameters: `partition` if the job is partitioned, and one per configurable node.
 
-    Their validators run before the flow run enters its first task.
+    A node's parameter is named after it, and its default is what `run_config` has for the node. A
+    job that maps its whole configuration has the one parameter `config`. Their validators run
+    before the flow run enters its first task.
     """
     job = source.job
     parameters = []
     if plan.is_partitioned:
 
-        def demand_known(text: str) -> str:
+        def validate_partition(text: str) -> str:
             run_keys(source.job, text, source.instance)
             return text
 
-        known = AfterValidator(_as_value_error(demand_known))
+        known = AfterValidator(_as_value_error(validate_partition))
         parameters.append(parameter(PARTITION, Annotated[str, known]))
     if job.config_mapping is not None:
         return [*parameters, parameter(CONFIG, Any, dict(run_config))]
@@ -59,7 +60,7 @@ def flow_parameters(
         model = config_class(node.definition)
         if model is not None:
             parameters.append(_of_model(node.name, model, given))
-        elif _has_schema(node.definition):
+        elif has_config_schema(node.definition):
             field = node.definition.config_field
             required = given is None and field is not None and field.is_required
             default = inspect.Parameter.empty if required else given
@@ -81,9 +82,11 @@ def run_config_of(
     parameters: Mapping[str, Any],
     keys: tuple[str, ...] | None,
 ) -> dict[str, Any]:
-    """The run's configuration: what the job configures for the partitions, else `base`, and the
-    flow's parameters over it. Raises ConfigError for what Dagster itself refuses, and where one
-    run cannot serve all the partitions."""
+    """The run's configuration: the job's own for the partitions, else `base`, then the parameters.
+
+    Raises ConfigError for what Dagster itself refuses, and if one run cannot serve all the
+    partitions.
+    """
     if job.partitioned_config and not base and keys:
         first, *others = (
             job.partitioned_config.get_run_config_for_partition_key(key) for key in keys
@@ -102,7 +105,7 @@ def _with_parameters(
 ) -> dict[str, Any]:
     """`run_config` with the values of the flow's parameters put in."""
     if job.config_mapping is not None:
-        return demand_valid(job, values.get(CONFIG) or run_config)
+        return validate_run_config(job, values.get(CONFIG) or run_config)
     configs = {name: value for name, value in values.items() if value is not None}
     models = {name: v for name, v in configs.items() if isinstance(v, dg.Config)}
     ops = dict(run_config.get("ops", {}))
@@ -111,10 +114,10 @@ def _with_parameters(
     for name in configs.keys() - models.keys():
         ops[name] = {**ops.get(name, {}), "config": configs[name]}
     merged = {**run_config, **({"ops": ops} if ops else {})}
-    return demand_valid(job, merged)
+    return validate_run_config(job, merged)
 
 
-def demand_valid(job: dg.JobDefinition, run_config: Mapping[str, Any]) -> dict[str, Any]:
+def validate_run_config(job: dg.JobDefinition, run_config: Mapping[str, Any]) -> dict[str, Any]:
     """The run config, if Dagster itself accepts it for this job. Raises ConfigError if not."""
     unsupported = sorted(set(run_config) - SECTIONS)
     if unsupported and job.config_mapping is None:
@@ -137,7 +140,7 @@ def parameter(
 
 
 def set_signature(function: Any, parameters: list[inspect.Parameter]) -> None:
-    """What Prefect shows, validates and records as the function's parameters."""
+    """Sets the parameters that Prefect shows, validates and records for the function."""
     function.__signature__ = inspect.Signature(parameters)
     function.__annotations__ = {entry.name: entry.annotation for entry in parameters}
 
@@ -152,14 +155,6 @@ def _of_model(name: str, model: type[dg.Config], given: Any) -> inspect.Paramete
     except ValidationError:
         # `{"env": NAME}` is no value of the model; Dagster resolves it when the run starts.
         return parameter(name, annotation | None, None)
-
-
-def _has_schema(definition: Any) -> bool:
-    """Whether an op or a graph takes configuration that is not declared by a `Config` class."""
-    if isinstance(definition, dg.GraphDefinition):
-        return bool(definition.has_config_mapping)
-    field = definition.config_field
-    return field is not None and field.config_type.kind is not ConfigTypeKind.ANY
 
 
 def _as_value_error(validate: Any) -> Any:

@@ -1,57 +1,73 @@
-"""How a task finds its run: in this process the open one, in another process one of its own."""
+"""A task's access to its run: the open run in this process, or its own in another process."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from prefect_compat.engine.run import Execution, RunRequest, join_execution, run_instance
+from prefect_compat.engine.dagster_port.run import RunRequest
+from prefect_compat.engine.result import RetryRequestedError, StepResult
+from prefect_compat.engine.run import Run, join_run, run_instance
 from prefect_compat.errors import DefinitionError
+from prefect_compat.graph.ids import StepId
 from prefect_compat.graph.job_source import JobSource
 
-_OPEN: dict[str, Execution] = {}
+_OPEN: dict[str, Run] = {}
 
 
-class ExecutionHandle:
-    """Passed to every task. Where it is pickled (process pool, Dask), it carries how to open the
-    run again: where the job comes from, its configuration and its tags."""
+class RunHandle:
+    """A run, as a parameter of each of its tasks.
 
-    def __init__(self, execution: Execution, source: JobSource | None) -> None:
-        self._request: RunRequest = execution.request
+    Pickled for a process pool or Dask, it carries what is needed to open the run again: where the
+    job comes from, its configuration and its tags.
+    """
+
+    def __init__(self, run: Run, source: JobSource | None) -> None:
+        self._request: RunRequest = run.request
         self._source = source
-        # The flow run's own folder, where Dagster's default IO manager stores without DAGSTER_HOME.
-        # One made by each process would not have the others' outputs, and would be left behind.
+        # The flow run's own folder, where Dagster's default IO manager stores without
+        # DAGSTER_HOME. A folder per process would lack the others' outputs, and would be left
+        # behind.
         reports = source is not None and source.instance is not None
-        self._folder = None if reports else execution.instance.root_directory
-        _OPEN[execution.run.run_id] = execution
+        self._folder = None if reports else run.instance.root_directory
+        self._retries: dict[StepId, tuple[int, float]] = {}
+        _OPEN[run.run_id] = run
 
     def forget(self) -> None:
-        """After the run: no task asks any more."""
+        """Releases the run after it has ended: no task needs it any more."""
         _OPEN.pop(self._request.run_id, None)
 
-    @contextmanager
-    def opened(self, upstream: Iterable[Any], mappings: Mapping[str, Any]) -> Iterator[Execution]:
-        """The run, knowing what the upstream results and the dynamic outputs say.
+    def ask_for_retry(self, step: StepId, attempts: int, error: RetryRequestedError) -> None:
+        """Keeps that Dagster has granted another attempt after `attempts`, and its wait."""
+        self._retries[step] = (attempts, error.wait_s)
 
-        In another process it is open for one task, as Dagster's executors do it: resources are
-        released with the step, since nothing tells that process when the run ends.
+    def asked_retry(self, step: StepId) -> tuple[int, float] | None:
+        """The number of attempts after which Dagster granted another, and its wait in seconds."""
+        return self._retries.get(step)
+
+    @contextmanager
+    def opened(self, upstream: Iterable[StepResult], mappings: Mapping[str, Any]) -> Iterator[Run]:
+        """The run, informed of the upstream results and of the dynamic outputs.
+
+        In another process it is opened for one task, as Dagster's executors do it. Resources are
+        released with the step, because nothing tells that process when the run ends.
         """
         known = _OPEN.get(self._request.run_id)
-        with nullcontext(known) if known else self._joined() as execution:
-            execution.learn(upstream)
+        with nullcontext(known) if known else self._joined() as run:
+            run.sink.learn(upstream)
             for step, keys in mappings.items():
-                execution.resolve(step, keys)
-            yield execution
+                run.resolve(step, keys)
+            yield run
 
     @contextmanager
-    def _joined(self) -> Iterator[Execution]:
+    def _joined(self) -> Iterator[Run]:
         assert self._source is not None  # it was pickled with one
-        instance = self._source.instance
+        reported = self._source.instance
         with (
-            nullcontext(instance) if instance else run_instance(self._folder) as found,
-            join_execution(self._request, found) as execution,
+            nullcontext(reported) if reported else run_instance(self._folder) as instance,
+            join_run(self._request, instance) as run,
         ):
-            yield execution
+            yield run
 
     def __getstate__(self) -> dict[str, Any]:
         if self._source is None:
@@ -62,4 +78,5 @@ class ExecutionHandle:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._source = source = state["source"]
         self._folder = state["folder"]
+        self._retries = {}
         self._request = replace(state["request"], job=source.job, repository=source.repository)

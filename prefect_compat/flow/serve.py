@@ -1,7 +1,6 @@
 """A deployment that this process serves until a signal ends it."""
 
 import asyncio
-import shutil
 import signal
 import threading
 import time
@@ -12,6 +11,7 @@ import psutil
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 
+from prefect_compat.flow.prefect_port import remove_folder
 from prefect_compat.signals import GRACE_S, ask_to_end
 
 
@@ -59,7 +59,4 @@ def serve_deployment(deployment: RunnerDeployment) -> None:
     try:
         asyncio.run(runner.start_until_signal())
     finally:
-        # Prefect leaves it where it is interrupted while flow runs are open.
-        shutil.rmtree(runner._tmp_dir, ignore_errors=True)
-        with suppress(OSError):  # other runners have their folders in it
-            runner._tmp_dir.parent.rmdir()
+        remove_folder(runner)

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from copy import copy
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, cast
+from typing import Any
 
-import dagster as dg
 import prefect
 from prefect.assets import Asset, AssetProperties
 from prefect.cache_policies import NO_CACHE
@@ -16,31 +14,30 @@ from prefect.context import TaskRunContext
 from prefect.states import Cancelled, Completed
 from prefect.tasks import MaterializingTask
 
-from prefect_compat.engine.step import Materialization, StepResult, TryAgain, run_step
+from prefect_compat.engine.result import Materialization, RetryRequestedError, StepResult
+from prefect_compat.engine.step import run_step
 from prefect_compat.flow.artifacts import create_artifacts
+from prefect_compat.flow.asset_uris import asset_uri
 from prefect_compat.flow.caching import cache_key
 from prefect_compat.flow.parameters import parameter, set_signature
-from prefect_compat.flow.run_handle import ExecutionHandle
+from prefect_compat.flow.run_handle import RunHandle
+from prefect_compat.graph.ids import StepId
+from prefect_compat.graph.plan import Asset as PlannedAsset
 from prefect_compat.graph.plan import Step
 
-DYNAMIC = "dynamic_outputs"
-INNER = "/"
-ASSETS = "dagster://assets/"
-
-
-def step_of(task_key: str) -> str:
-    """The step whose task has this key in Prefect: the inverse of what `step_task` gives it."""
-    return task_key.rpartition("-")[0].replace(INNER, ".")
+# Parameters of every task beside its inputs. A Dagster input can have neither name.
+RUN = "__dagster_run"
+DYNAMIC = "__dynamic_outputs"
 
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """What Prefect can do for a step beyond what Dagster does, each of it opt-in.
+    """Features of Prefect beyond Dagster's, each opt-in.
 
-    `caches_results`: a step whose code version, configuration, partitions and upstream data
-    versions are those of an earlier run is not run again. `makes_artifacts`: metadata is shown as
-    artifacts. `leaves_process`: tasks run in other processes, to
-    which the results of all that is upstream must be brought.
+    `caches_results`: a step is not run again while its code version, configuration, partitions
+    and upstream data versions are those of an earlier run. `makes_artifacts`: metadata is shown
+    as artifacts. `leaves_process`: tasks run in other processes, which need the results of
+    everything upstream.
     """
 
     caches_results: bool = False
@@ -49,23 +46,19 @@ class TaskOptions:
 
 
 class StepTask(MaterializingTask[..., StepResult]):
-    """The task of a step, or of one of the steps that a mapped step becomes (`key` tells which).
+    """The task of a step, or of one of the steps that a mapped step becomes.
 
-    It is made with the flow; each run takes a copy, which knows that run.
-
-    What it takes from upstream tasks are their results, so that Prefect records the dependency;
-    the values themselves go through the IO managers. Retries are Prefect's: how often and after
-    how long is what Dagster's policy, or the step's own code, has asked for.
+    It is made with the flow and never changes: a run passes itself as the parameter RUN. The
+    results of upstream tasks are parameters too, so that Prefect records the dependency; the
+    values go through the IO managers. Prefect does the retries, as often and after as long as
+    Dagster's policy, or the step's own code, asks for.
     """
-
-    handle: ExecutionHandle
-    cache_key: str | None = None
 
     def __init__(
         self,
-        job: dg.JobDefinition,
         step: Step,
-        key: str,
+        step_id: StepId,
+        assets: tuple[PlannedAsset, ...],
         inputs: tuple[str, ...],
         options: TaskOptions,
     ) -> None:
@@ -75,13 +68,17 @@ class StepTask(MaterializingTask[..., StepResult]):
             # Unchanged inputs do not mean unchanged data: they are references.
             else {"cache_policy": NO_CACHE}
         )
+        self.step = step
+        self.step_id = step_id
+        self.planned_assets = assets
+        self.inputs = inputs
         super().__init__(
-            _StepFunction(step, key, inputs, options),
-            assets=[_asset(job, asset_key) for asset_key in step.asset_keys],
+            _StepFunction(self.step, step_id, inputs, options),
+            assets=[_asset(asset) for asset in assets],
             materialized_by="dagster",
-            name=key,
+            name=str(step_id),
             description=step.description,
-            task_run_name=key,
+            task_run_name=str(step_id),
             tags=[f"{name}={value}" for name, value in step.tags],
             retries=len(step.retry.delays_s),
             retry_delay_seconds=list(step.retry.delays_s) or None,
@@ -89,51 +86,77 @@ class StepTask(MaterializingTask[..., StepResult]):
             log_prints=True,
             **caching,
         )
-        self.step = step
-        self.inputs = inputs
 
-    def of(self, handle: ExecutionHandle) -> "StepTask":
-        """The same task for one run."""
-        task = copy(self)
-        task.handle = handle
-        return task
+    # Prefect's engine reads both while it handles a failed attempt. What Dagster has granted to
+    # this run then counts: it may be more than the policy, or after another wait.
+
+    @property
+    def retries(self) -> int:
+        asked = self._asked_retry()
+        return max(self._retries, asked[0]) if asked else self._retries
+
+    @retries.setter
+    def retries(self, value: int) -> None:
+        self._retries = value
+
+    @property
+    def retry_delay_seconds(self) -> Any:
+        asked = self._asked_retry()
+        return (asked[1] or None) if asked else self._retry_delay_seconds
+
+    @retry_delay_seconds.setter
+    def retry_delay_seconds(self, value: Any) -> None:
+        self._retry_delay_seconds = value
+
+    def _asked_retry(self) -> tuple[int, float] | None:
+        context = TaskRunContext.get()
+        run = context.parameters.get(RUN) if context and context.task is self else None
+        return run.asked_retry(self.step_id) if isinstance(run, RunHandle) else None
 
 
 class _StepFunction:
-    """What Prefect calls for a step. No function, of which Prefect would look for the source."""
+    """The function of a step's task: a callable object.
 
-    def __init__(self, step: Step, key: str, inputs: tuple[str, ...], options: TaskOptions) -> None:
-        self.__name__ = key
-        self.__qualname__ = key.replace(".", INNER)  # Prefect cuts it at its last dot
+    Prefect would read the source of a plain function, which is the same for every step.
+    """
+
+    def __init__(
+        self, step: Step, step_id: StepId, inputs: tuple[str, ...], options: TaskOptions
+    ) -> None:
+        self.__name__ = str(step_id)
+        # Prefect's key of the task ends at the last dot, which nested ops have in their names.
+        self.__qualname__ = str(step_id).replace(".", "/")
         self.__doc__ = None
-        set_signature(self, [parameter(name, Any) for name in inputs])
-        self._key = key
+        set_signature(self, [parameter(name, Any) for name in (RUN, *inputs)])
+        self._step_id = step_id
         self._pool = step.pool
-        self._makes_artifacts = options.makes_artifacts
+        self._options = options
 
-    def __call__(self, **upstream: Any) -> Any:
+    def __call__(self, **parameters: Any) -> Any:
         context = _task_run()
-        task: Any = context.task
-        mappings = upstream.pop(DYNAMIC, {})
-        with task.handle.opened(chain.from_iterable(upstream.values()), mappings) as execution:
-            if execution.request.stops_at_failure and execution.failures:
+        handle: RunHandle = parameters.pop(RUN)
+        mappings = parameters.pop(DYNAMIC, {})
+        attempt = context.task_run.run_count
+        upstream = list(chain.from_iterable(parameters.values()))
+        with handle.opened(upstream, mappings) as run:
+            if run.request.stops_at_failure and run.state.first_failure:
                 return Cancelled(message="An earlier step failed.")
+            key = _key(context.task, run, upstream) if self._options.caches_results else None
             with _slot(self._pool):
                 try:
-                    result = run_step(execution, self._key, context.task_run.run_count - 1)
-                except TryAgain as again:
-                    _ask_for_retry(context, again)
+                    result = run_step(run, self._step_id, attempt - 1, key)
+                except RetryRequestedError as error:
+                    handle.ask_for_retry(self._step_id, attempt, error)
                     raise
-            result.cache_key = task.cache_key
-            execution.results[self._key] = result
+            run.state.add_result(result)
         if result.skipped:
             return Completed(name="Skipped", message="An input was not yielded.", data=result)
         _log_checks(result)
-        if self._makes_artifacts:
+        if self._options.makes_artifacts:
             create_artifacts(result)
-        made = result.materializations
+        task: Any = context.task
         for asset in task.assets:
-            asset.add_metadata(_summary(made, asset.key))
+            asset.add_metadata(_summary(result.materializations, asset.key))
         return result
 
 
@@ -144,31 +167,28 @@ def _task_run() -> TaskRunContext:
 
 
 def _cache_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
-    task: Any = context.task
     values = dict(parameters)
-    with task.handle.opened((), values.pop(DYNAMIC, {})) as execution:
-        task.cache_key = cache_key(execution, task.step, chain.from_iterable(values.values()))
-    return cast("str | None", task.cache_key)
+    handle: RunHandle = values.pop(RUN)
+    mappings = values.pop(DYNAMIC, {})
+    with handle.opened((), mappings) as run:
+        return _key(context.task, run, chain.from_iterable(values.values()))
+
+
+def _key(task: Any, run: Any, upstream: Iterable[StepResult]) -> str | None:
+    return cache_key(run, task.step, task.planned_assets, upstream)
 
 
 def _slot(pool: str | None) -> AbstractContextManager[None]:
-    """A slot of the Prefect concurrency limit of the pool's name, where there is one."""
+    """A slot of the Prefect concurrency limit that has the pool's name, if there is one."""
     return concurrency(pool) if pool else nullcontext()
 
 
-def _ask_for_retry(context: TaskRunContext, again: TryAgain) -> None:
-    """Dagster has settled that there is another attempt, and when: Prefect is told so."""
-    task: Any = context.task
-    task.retries = max(task.retries, context.task_run.run_count)
-    task.retry_delay_seconds = again.wait_s or None
-
-
 def _asks_for_retry(task: Any, task_run: Any, state: prefect.State[Any]) -> bool:
-    return isinstance(state.result(raise_on_failure=False), TryAgain)
+    return isinstance(state.result(raise_on_failure=False), RetryRequestedError)
 
 
 def _log_checks(result: StepResult) -> None:
-    """One line a check; of one that is recorded by partition too, the line of the whole run."""
+    """Logs one line per check; for a check with results by partition, that of the whole run."""
     of_run = {check.check for check in result.checks if check.partition_key is None}
     for check in result.checks:
         if check.partition_key is not None and check.check in of_run:
@@ -179,29 +199,19 @@ def _log_checks(result: StepResult) -> None:
         level("check %s %s: %s", check.check.name, outcome, check.description or "")
 
 
-def asset_uri(path: tuple[str, ...]) -> str:
-    """The asset's key in Prefect."""
-    return ASSETS + "/".join(path)
-
-
-def asset_of(uri: str) -> tuple[str, ...]:
-    """The inverse of `asset_uri`."""
-    return tuple(uri.removeprefix(ASSETS).split("/"))
-
-
-def _asset(job: dg.JobDefinition, path: tuple[str, ...]) -> Asset:
-    graph = job.asset_layer.asset_graph
-    node = graph.get(dg.AssetKey(path))
+def _asset(asset: PlannedAsset) -> Asset:
     return Asset(
-        key=asset_uri(path),
+        key=asset_uri(asset.key),
         properties=AssetProperties(
-            name="/".join(path), description=node.description, owners=list(node.owners) or None
+            name="/".join(asset.key),
+            description=asset.description,
+            owners=list(asset.owners) or None,
         ),
     )
 
 
 def _summary(materializations: Iterable[Materialization], uri: str) -> dict[str, Any]:
-    """Asset metadata for Prefect: how many partitions, and of a single one its plain figures."""
+    """Asset metadata for Prefect: the number of partitions and, for a single one, its figures."""
     made = [m for m in materializations if asset_uri(m.output.asset_key) == uri]
     summary: dict[str, Any] = {"partitions": len(made)}
     if len(made) == 1:

@@ -1,4 +1,4 @@
-"""Where a flow's tasks run, named as on the command line."""
+"""Prefect's task runners by their names on the command line."""
 
 from typing import Any
 

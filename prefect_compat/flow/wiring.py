@@ -1,22 +1,22 @@
-"""What every run of a flow has in common: how the steps hang together, and their tasks."""
+"""The steps' dependencies and tasks, which all runs of a flow share."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-import dagster as dg
-
 from prefect_compat.flow.task import DYNAMIC, StepTask, TaskOptions
-from prefect_compat.graph.plan import Edge, Plan, Step
+from prefect_compat.graph.ids import StepId
+from prefect_compat.graph.plan import Dependency, Edge, Plan, Step
 
 
 @dataclass(frozen=True)
 class WiredStep:
     """A step, and what its upstream decides.
 
-    `dynamic_sources` are the steps whose dynamic outputs decide how often it runs; it `waits`
-    where it, or a step that it depends on, has some. It `may_skip` where an upstream output may
-    not be yielded.
+    `dynamic_sources` are the steps whose dynamic outputs decide how often it runs. It `waits` if
+    it, or a step that it depends on, has some. It `may_skip` if an upstream output may not be
+    yielded.
     """
 
     step: Step
@@ -27,23 +27,23 @@ class WiredStep:
 
 
 class Wiring:
-    """The steps of a plan in its order, and the tasks that they run as."""
+    """The steps of a plan in its order, and the tasks that run them."""
 
     def __init__(
         self,
         plan: Plan,
-        job: dg.JobDefinition,
         options: TaskOptions = TaskOptions(),  # noqa: B008  # it is frozen
     ) -> None:
-        self._job = job
+        self._plan = plan
         self._options = options
         self._steps: dict[str, WiredStep] = {}
-        self._tasks: dict[str, StepTask] = {}
+        self._tasks: dict[StepId, StepTask] = {}
+        self._lock = threading.Lock()
         for step in plan.steps:
             self._steps[step.name] = self._wired(step, plan.upstream_of(step.name))
         for wired in self:
             if wired.step.kind != "mapped":
-                self.task(wired, wired.step.name)
+                self.task(wired, StepId(wired.step.name))
 
     def __iter__(self) -> Iterator[WiredStep]:
         return iter(self._steps.values())
@@ -72,21 +72,23 @@ class Wiring:
         if upstream.step.kind == "mapped":
             yield from upstream.dynamic_sources
 
-    def takes_result(self, wired: WiredStep, edge: Edge) -> bool:
-        """Whether the task takes the result of the upstream one, or only waits for it.
+    def takes_result(self, wired: WiredStep, edge: Edge | Dependency) -> bool:
+        """True if the task takes the result of the upstream one; False if it only waits for it.
 
-        Of an output that may not be yielded, the step must learn whether it was; a cached step is
-        known by all that is upstream of it; a data version is made from those upstream.
+        A step must learn if an optional output was yielded. The cache key and the data version of
+        a step depend on everything upstream.
         """
         options = self._options
         needs_all = wired.may_skip or options.caches_results or options.leaves_process
         return edge.kind == "value" or needs_all
 
-    def task(self, wired: WiredStep, key: str) -> StepTask:
+    def task(self, wired: WiredStep, step_id: StepId) -> StepTask:
         """The task of a step, or of one of those that a mapped step has become."""
-        if key not in self._tasks:
-            taken = (edge.input_name for edge in wired.edges if self.takes_result(wired, edge))
-            known = [DYNAMIC] if wired.dynamic_sources else []
-            inputs = tuple(dict.fromkeys([*taken, *known]))
-            self._tasks[key] = StepTask(self._job, wired.step, key, inputs, self._options)
-        return self._tasks[key]
+        with self._lock:
+            if step_id not in self._tasks:
+                taken = (edge.input_name for edge in wired.edges if self.takes_result(wired, edge))
+                dynamic = [DYNAMIC] if wired.dynamic_sources else []
+                inputs = tuple(dict.fromkeys([*taken, *dynamic]))
+                assets = tuple(self._plan.asset(key) for key in wired.step.asset_keys)
+                self._tasks[step_id] = StepTask(wired.step, step_id, assets, inputs, self._options)
+            return self._tasks[step_id]

@@ -1,13 +1,12 @@
-"""Where a job comes from: what a flow holds of it, and what other processes need to have it."""
+"""The origin of a flow's job, in this process and in others."""
 
 from functools import cached_property
 from typing import Any
 
 import dagster as dg
-from dagster._core.instance import InstanceRef
 
 from prefect_compat.errors import DefinitionError
-from prefect_compat.graph.plan import resolve_job
+from prefect_compat.graph.job import resolve_job
 from prefect_compat.graph.project import place_of
 
 SELECTED = "selected_assets"
@@ -72,5 +71,5 @@ class JobSource:
         self._definitions = getattr(import_module(module), name)
         self._job = state["job"]
         self._selection = state["selection"]
-        ref: InstanceRef | None = state["instance"]
+        ref = state["instance"]
         self.instance = dg.DagsterInstance.from_ref(ref) if ref else None

@@ -1,12 +1,10 @@
 """Partition text to keys, and keys to the upstream keys that a step reads."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
-from dagster._core.definitions.partitions.context import partition_loading_context
-from dagster._core.definitions.partitions.subset import PartitionsSubset
-from dagster._core.execution.execute_in_process import merge_run_tags
 
+from prefect_compat.engine.dagster_port.definitions import tags_of_run
 from prefect_compat.errors import PartitionError
 
 RANGE = "..."
@@ -16,10 +14,10 @@ ALL = "*"
 def run_keys(
     job: dg.JobDefinition, text: str | None, instance: dg.DagsterInstance | None = None
 ) -> tuple[str, ...] | None:
-    """The keys that a run of the job is for; None where the job has no partitions. The instance
-    knows the keys of dynamic partitions.
+    """The partition keys that a run covers; None if the job has no partitions.
 
-    Raises PartitionError where a partition is needed and none is given, and the other way round.
+    The instance knows the keys of dynamic partitions. Raises PartitionError if a partition is
+    missing, or given to a job without partitions.
     """
     if job.partitions_def is None:
         if text is not None:
@@ -34,15 +32,15 @@ def run_keys(
             f"The partitions of {job.name} are dynamic: their keys are kept in a Dagster instance."
             " Pass it as report_to."
         )
-    with partition_loading_context(dynamic_partitions_store=instance):
+    with dg.partition_loading_context(dynamic_partitions_store=instance):
         return parse_partition(text, job.partitions_def)
 
 
 def partition_help(job: dg.JobDefinition, instance: dg.DagsterInstance | None = None) -> str:
-    """What `run_keys` takes as text for this job."""
+    """The text that `run_keys` accepts for this job."""
     example = ""
     if job.partitions_def and (instance is not None or not _is_dynamic(job.partitions_def)):
-        with partition_loading_context(dynamic_partitions_store=instance):
+        with dg.partition_loading_context(dynamic_partitions_store=instance):
             first = job.partitions_def.get_first_partition_key()
         example = f" such as {first}" if first else ""
     return f"A key{example}, a range FIRST{RANGE}LAST, or {ALL} for every key."
@@ -63,7 +61,7 @@ def run_tags(
     """The run tags that Dagster's own commands set for the same partitions."""
     if keys is None or len(keys) == 1:
         key = keys[0] if keys else None
-        return dict(merge_run_tags(job, key, tags, [], instance, None))
+        return tags_of_run(job, key, tags, instance)
     return {
         **job.run_tags,
         **(tags or {}),
@@ -107,12 +105,7 @@ def parse_partition(text: str, partitions_def: dg.PartitionsDefinition) -> tuple
 
 
 def chunks(keys: tuple[str, ...], limit: int | None) -> Iterator[tuple[str, ...]]:
-    """The keys of each run, of at most `limit` keys; all in one where there is no limit."""
+    """Yields the keys of each run, at most `limit` of them; all in one run without a limit."""
     size = limit or len(keys)
     for start in range(0, len(keys), size):
         yield keys[start : start + size]
-
-
-def to_subset(partitions_def: dg.PartitionsDefinition, keys: Sequence[str]) -> PartitionsSubset:
-    """The keys as Dagster's own set of partitions."""
-    return partitions_def.empty_subset().with_partition_keys(keys)

@@ -10,12 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import dagster as dg
-from dagster._check import CheckError
-from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._core.workspace.load import location_origins_from_yaml_paths
-from yaml import YAMLError
 
+from prefect_compat.engine.dagster_port.workspace import read_workspace
 from prefect_compat.errors import DefinitionError
 
 # The environment variable that tells `prefect_compat.flow.served_flow` which job's flow to build.
@@ -26,8 +22,11 @@ SERVING_PID = "PREFECT_COMPAT_SERVING_PID"
 
 @dataclass(frozen=True)
 class Project:
-    """Where the definitions are: a module or a file, exactly one of them; the folder that it is
-    imported from, by default the working directory; and their name in it, where it has several."""
+    """The place of a project's definitions.
+
+    Either `module` or `file` is set. `folder` is the import folder, by default the working
+    directory. `attribute` is the name of the definitions, if the module has several.
+    """
 
     module: str | None = None
     file: str | None = None
@@ -38,29 +37,22 @@ class Project:
     def of_workspace(cls, path: Path, location: str | None = None) -> "Project":
         """A code location of a workspace file, as Dagster reads it.
 
-        Raises DefinitionError where the file cannot be read, has no such location, has several
-        and none is named, or has one of a kind that is not a module or a file.
+        Raises DefinitionError if the file cannot be read or lacks the location, if it has several
+        and none is named, or if the location is neither a module nor a file.
         """
-        try:
-            origins = location_origins_from_yaml_paths([str(path)])
-        except (OSError, UnicodeDecodeError, YAMLError, dg.DagsterError, CheckError) as error:
-            reason = " ".join(str(error).split())
-            raise DefinitionError(f"{path} cannot be read as a workspace file: {reason}") from error
-        named = {origin.location_name: origin for origin in origins}
-        if location is None and len(named) == 1:
-            location = next(iter(named))
-        if location not in named:
-            found = "Name one by -l" if location is None else f"It has no '{location}'"
-            raise DefinitionError(f"{path}: {found}; its code locations are {', '.join(named)}.")
-        origin = named[location]
-        is_managed = isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin)
-        target = origin.loadable_target_origin if is_managed else LoadableTargetOrigin()
-        module = target.module_name or target.package_name
-        if not (module or target.python_file):
+        locations = {entry.name: entry for entry in read_workspace(path)}
+        if location is None and len(locations) == 1:
+            location = next(iter(locations))
+        if location not in locations:
+            fault = "Name one by -l" if location is None else f"It has no '{location}'"
+            names = ", ".join(locations)
+            raise DefinitionError(f"{path}: {fault}; its code locations are {names}.")
+        chosen = locations[location]
+        if not (chosen.module or chosen.file):
             raise DefinitionError(
                 f"{path}: '{location}' is neither a Python module nor a file. Name one by -m."
             )
-        return cls(module, target.python_file, target.working_directory, target.attribute)
+        return cls(chosen.module, chosen.file, chosen.working_directory, chosen.attribute)
 
     @classmethod
     def of_definitions(cls, defs: dg.Definitions) -> "Project":

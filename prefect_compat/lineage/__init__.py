@@ -1,1 +1,1 @@
-"""The lineage of a Dagster job, drawn and written down for review: one file a format."""
+"""The lineage of a Dagster job, drawn and written for review: one module per format."""

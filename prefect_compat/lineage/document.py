@@ -4,14 +4,14 @@ from typing import Any
 
 from prefect_compat.lineage.graph import Lineage, LineageEdge, Node
 
-VERSION = 1  # raised whenever a reader of the version before could be misled
+VERSION = 1  # rises when a change could mislead a reader of the version before
 
 
 def as_document(lineage: Lineage) -> dict[str, Any]:
     """Plain values for `json.dumps`: `version`, `name`, `nodes`, `edges`.
 
-    Edges name their ends by the nodes' `id`; order is that of the lineage. What is unknown is
-    null, never left out.
+    Nodes and edges keep the order of the lineage; edges name their ends by the nodes' `id`.
+    Unknown values are null, never left out.
     """
     return {
         "version": VERSION,

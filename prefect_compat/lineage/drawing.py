@@ -1,7 +1,7 @@
-"""Where the boxes and lines of a lineage go: a layered layout, upstream left, downstream right.
+"""A layered layout of a lineage's boxes and lines: upstream left, downstream right.
 
 After Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System
-Structures", IEEE Trans. SMC 11(2), 1981: longest-path layers, placeholders where a line passes
+Structures", IEEE Trans. SMC 11(2), 1981: longest-path layers, placeholders for lines that pass
 a layer, orders within the layers by barycentres, heights by least squares.
 """
 
@@ -19,12 +19,12 @@ LINE_GAP = 14.0  # between lines that pass side by side
 LAYER_GAP = 76.0
 PART_GAP = 44.0
 SWEEPS = 16
-TALL = 1100.0  # lone boxes are put in rows once their column would be taller
+TALL = 1100.0  # lone boxes stand in rows once their column would be taller
 
 
 @dataclass(frozen=True)
 class Size:
-    """In CSS pixels."""
+    """A width and a height in CSS pixels."""
 
     width: float
     height: float
@@ -32,7 +32,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Box:
-    """A node's place: `x` and `y` are its left upper corner."""
+    """A node's place: `x` and `y` are its upper left corner."""
 
     id: NodeId
     x: float
@@ -50,8 +50,10 @@ class Box:
 
 @dataclass(frozen=True)
 class Line:
-    """An edge's way: horizontal within the layers, curved between them. Points come in pairs,
-    the left and right end of each curve; those of an edge to itself are its two ends."""
+    """An edge's path: horizontal within the layers, curved between them.
+
+    Points come in pairs, the left and right end of each curve. An edge to itself has one pair.
+    """
 
     edge: LineageEdge
     points: tuple[tuple[float, float], ...]
@@ -68,8 +70,11 @@ class Drawing:
 
 @dataclass(frozen=True, order=True)
 class _Place:
-    """A node in its layer, or where the lines from a node pass a layer (`passing` is their kind:
-    lines of one node and kind go together as far as they can)."""
+    """A node in its layer, or the place at which lines from a node pass a layer.
+
+    `passing` is the kind of those lines; lines of one node and kind share a path as far as they
+    can. It is empty for the node itself.
+    """
 
     layer: int
     id: NodeId
@@ -77,9 +82,9 @@ class _Place:
 
 
 def lay_out(lineage: Lineage, box: Size) -> Drawing:
-    """The lineage drawn with boxes of one size. The same lineage gives the same drawing.
+    """The lineage drawn with boxes of one size; equal lineages give equal drawings.
 
-    Parts that are not connected lie below each other, lone nodes together at the end.
+    Unconnected parts lie one below another, lone nodes together at the end.
     """
     parts = _parts(lineage)
     drawings = [_lay_out_part(*part, box) for part in parts if len(part[0]) > 1]
@@ -141,8 +146,10 @@ def _lay_out_part(ids: list[NodeId], edges: list[LineageEdge], box: Size) -> Dra
 
 
 def _layers(ids: Sequence[NodeId], edges: Iterable[LineageEdge]) -> dict[NodeId, int]:
-    """Each node one layer after the last that it is made from; what is made from nothing one
-    layer before the first that is made from it."""
+    """Each node's layer: one after its last upstream node.
+
+    A node without upstream stands one layer before its first downstream node.
+    """
     upstream, downstream = defaultdict(list), defaultdict(list)
     for edge in edges:
         upstream[edge.downstream].append(edge.upstream)
@@ -157,7 +164,7 @@ def _layers(ids: Sequence[NodeId], edges: Iterable[LineageEdge]) -> dict[NodeId,
 
 
 def _way(edge: LineageEdge, layer_of: Mapping[NodeId, int]) -> Iterator[_Place]:
-    """The places that the edge goes through, both ends included."""
+    """Yields the places along the edge, both ends included."""
     first, last = layer_of[edge.upstream], layer_of[edge.downstream]
     yield _Place(first, edge.upstream)
     for layer in range(first + 1, last):
@@ -173,7 +180,7 @@ def _neighbours(
     layer_of: Mapping[NodeId, int],
     ways: Iterable[tuple[_Place, ...]],
 ) -> tuple[list[list[_Place]], Neighbours]:
-    """The places layer by layer as they come first, and what each is linked to left and right."""
+    """The places layer by layer in their first order, and each place's links left and right."""
     links: dict[_Place, tuple[list[_Place], list[_Place]]] = {
         _Place(layer_of[node_id], node_id): ([], []) for node_id in ids
     }
@@ -191,7 +198,7 @@ def _neighbours(
 
 
 def _untangled(layers: list[list[_Place]], neighbours: Neighbours) -> list[list[_Place]]:
-    """The orders with the fewest crossings of those that the sweeps come through."""
+    """The orders with the fewest crossings among those that the sweeps try."""
     best, fewest = [list(layer) for layer in layers], _crossings(layers, neighbours)
     current = [list(layer) for layer in layers]
     for sweep in range(SWEEPS):
@@ -238,7 +245,7 @@ def _crossings_between(
 def _heights(
     layers: Sequence[Sequence[_Place]], neighbours: Neighbours, box: Size
 ) -> dict[_Place, float]:
-    """The vertical middle of every place: in order, apart, and near what it is linked to."""
+    """The vertical middle of every place: in order, apart, and near the places it is linked to."""
     middles: dict[_Place, float] = {}
     for layer in layers:
         middles |= _spread(layer, dict.fromkeys(layer, 0.0), box)
@@ -265,10 +272,10 @@ def _half(place: _Place, box: Size) -> float:
 def _spread(
     layer: Sequence[_Place], wanted: Mapping[_Place, float], box: Size
 ) -> dict[_Place, float]:
-    """The middles nearest to the wanted ones in least squares that keep order and distance.
+    """The middles nearest to the wanted ones, by least squares, that keep order and distance.
 
-    With the distances taken off it is an isotonic regression; solved by pooling adjacent
-    violators. Lines weigh more than boxes, so that they run straight.
+    With the distances subtracted this is an isotonic regression, solved by pooling adjacent
+    violators. Lines weigh more than boxes, so they run straight.
     """
     offsets = [0.0]
     for above, below in pairwise(layer):
@@ -289,7 +296,7 @@ def _spread(
 def _lefts(
     layers: Sequence[Sequence[_Place]], ways: Iterable[tuple[_Place, ...]], box: Size
 ) -> list[float]:
-    """The left side of each layer; the more lines run between two, the wider their distance."""
+    """The left side of each layer; the gap grows with the number of lines between two layers."""
     between: dict[int, set[tuple[_Place, _Place]]] = defaultdict(set)
     for way in ways:
         for left, right in pairwise(way):
@@ -317,7 +324,7 @@ def _loop(edge: LineageEdge, box: Box) -> Line:
 
 
 def _rows(ids: Sequence[NodeId], box: Size, width: float) -> Drawing:
-    """Lone boxes: in a column while that is short, else in rows about as wide as the rest."""
+    """Lone boxes in one column while it is short, else in rows about as wide as the rest."""
     stride = Size(box.width + BOX_GAP, box.height + BOX_GAP)
     fitting = max(1, int((width + BOX_GAP) // stride.width))
     columns = max(fitting, -(-len(ids) * int(stride.height) // int(TALL)))
@@ -335,7 +342,7 @@ def _lowest(drawing: Drawing) -> float:
 
 
 def _stacked(drawings: Iterable[Drawing]) -> Iterator[Drawing]:
-    """The drawings below each other, within the margin."""
+    """Yields the drawings one below another, within the margin."""
     top = MARGIN
     for drawing in drawings:
         yield Drawing(

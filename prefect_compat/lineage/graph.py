@@ -1,4 +1,4 @@
-"""What a job makes out of what, as plain, frozen data: the one graph that every format shows."""
+"""A job's lineage as plain, frozen data: the one graph that every format shows."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,18 +9,14 @@ from itertools import groupby
 from typing import Literal
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetNode
-from dagster._core.definitions.dependency import NodeHandle
-from dagster._core.definitions.metadata.metadata_set import TableMetadataSet
 
-from prefect_compat.graph.plan import Plan, Step, read_plan
-
-AssetPath = tuple[str, ...]
+from prefect_compat.graph.job import read_plan
+from prefect_compat.graph.plan import Column, ColumnDep, Plan, Step
 
 
 @dataclass(frozen=True, order=True)
 class NodeId:
-    """What tells a node from all others: assets and ops may have the same path."""
+    """The identity of a node: an asset and an op may have the same path."""
 
     space: Literal["asset", "op"]
     path: tuple[str, ...]
@@ -45,28 +41,10 @@ class NodeId:
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column that the definition declares (`dagster/column_schema`)."""
-
-    name: str
-    type: str
-    description: str | None
-
-
-@dataclass(frozen=True, order=True)
-class ColumnDep:
-    """A column made from another asset's column (`dagster/column_lineage`)."""
-
-    column: str
-    upstream: AssetPath
-    upstream_column: str
-
-
-@dataclass(frozen=True)
 class Node:
     """An asset that the job makes, one that it only reads ("external"), or an op without assets.
 
-    `checks` are those that the job runs. `partitions` is for people; it is not to be parsed.
+    `checks` are the names of the checks that the job runs. `partitions` is for people only.
     """
 
     key: tuple[str, ...]
@@ -87,12 +65,12 @@ class Node:
 
     @property
     def label(self) -> str:
-        """For people; not to be parsed."""
+        """The key as people read it; never parse it."""
         return ("." if self.kind == "op" else "/").join(self.key)
 
     @property
     def summary(self) -> str:
-        """'Daily · 2 checks': kind of partitions and number of checks, where there are some."""
+        """The kind of partitions and the number of checks, if any: 'Daily · 2 checks'."""
         count = len(self.checks)
         checks = f"{count} check{'s' if count > 1 else ''}" if count else None
         partitions = (self.partitions or "").partition(",")[0]
@@ -101,7 +79,7 @@ class Node:
 
 @dataclass(frozen=True)
 class LineageEdge:
-    """`downstream` is made from `upstream`: its value is loaded, or it only has to be there.
+    """A dependency: `downstream` loads the value of `upstream`, or only runs after it.
 
     An asset that reads its own earlier partitions has an edge to itself.
     """
@@ -114,14 +92,14 @@ class LineageEdge:
 
 @dataclass(frozen=True)
 class Lineage:
-    """A job's assets and ops, each after all that it is made from; edges in the same order."""
+    """A job's assets and ops, each after everything upstream of it; edges in the same order."""
 
     name: str
     nodes: tuple[Node, ...]
     edges: tuple[LineageEdge, ...]
 
     def node(self, node_id: NodeId) -> Node:
-        """The node of that id. Raises KeyError for another."""
+        """The node with this id. Raises KeyError if there is none."""
         return self._nodes_by_id[node_id]
 
     @cached_property
@@ -130,19 +108,23 @@ class Lineage:
 
 
 def read_lineage(job: dg.JobDefinition) -> Lineage:
-    """The lineage of a job's assets, and of its ops where it has no assets.
+    """The lineage of a job's assets, or of its ops if it has no assets.
 
-    A graph-backed asset is one node; what one op makes is as many nodes as assets. Of the assets
-    that the job does not make there are those that it makes others from, and those that it only
-    checks. Raises DefinitionError where Dagster itself cannot plan the job.
+    A graph-backed asset is one node; an op that makes several assets is a node for each. Assets
+    that the job does not make are included if it makes others from them or checks them. Raises
+    DefinitionError if Dagster itself cannot plan the job.
     """
-    plan = read_plan(job)
-    owners = {step.name: tuple(_owners(job, step)) for step in plan.steps}
-    edges = {*_asset_edges(job, plan, owners), *_op_edges(plan, owners)}
+    return lineage_of(read_plan(job))
+
+
+def lineage_of(plan: Plan) -> Lineage:
+    """The lineage of a plan."""
+    owners = {step.name: _owners(step) for step in plan.steps}
+    edges = {*_asset_edges(plan), *_op_edges(plan, owners)}
     checks = sorted(check for step in plan.steps for check in step.check_keys)
     checks_by_asset = {
-        NodeId("asset", path): tuple(check.name for check in found)
-        for path, found in groupby(checks, key=lambda check: check.asset_key)
+        NodeId("asset", path): tuple(check.name for check in entries)
+        for path, entries in groupby(checks, key=lambda check: check.asset_key)
     }
     ends = {end for edge in edges for end in (edge.upstream, edge.downstream)}
     made = {node_id for step_owners in owners.values() for node_id in step_owners}
@@ -154,47 +136,40 @@ def read_lineage(job: dg.JobDefinition) -> Lineage:
         nodes=tuple(
             _op_node(ops[node_id])
             if node_id.space == "op"
-            else _asset_node(job, node_id, node_id in made, checks_by_asset.get(node_id, ()))
+            else _asset_node(plan, node_id, node_id in made, checks_by_asset.get(node_id, ()))
             for node_id in order
         ),
         edges=tuple(sorted(edges, key=lambda e: (rank[e.downstream], rank[e.upstream]))),
     )
 
 
-def _owners(job: dg.JobDefinition, step: Step) -> Iterator[NodeId]:
-    """The nodes that a step works for: its own op, or its assets; a check's step has none."""
-    assets_def = job.asset_layer.get_assets_def_for_node(NodeHandle(step.node[0], None))
-    if assets_def is None:
-        yield NodeId("op", step.node)
-        return
-    for key in sorted(assets_def.keys & job.asset_layer.selected_asset_keys):
-        yield NodeId("asset", tuple(key.path))
+def _owners(step: Step) -> tuple[NodeId, ...]:
+    """The nodes that a step works for: its own op, or its assets. A check's step has none."""
+    if not step.is_of_assets:
+        return (NodeId("op", step.node),)
+    return tuple(NodeId("asset", path) for path in step.owner_keys)
 
 
-def _asset_edges(
-    job: dg.JobDefinition, plan: Plan, owners: Mapping[str, tuple[NodeId, ...]]
-) -> Iterator[LineageEdge]:
+def _asset_edges(plan: Plan) -> Iterator[LineageEdge]:
     loaded = {
-        (entry.asset_key, owner.path)
+        (entry.asset_key, owner)
         for step in plan.steps
         for entry in step.inputs
-        for owner in owners[step.name]
+        for owner in step.owner_keys
         if entry.is_value and entry.asset_key is not None
     }
-    graph = job.asset_layer.asset_graph
-    for key in job.asset_layer.selected_asset_keys:
-        for parent in graph.get(key).parent_keys:
-            upstream, downstream = tuple(parent.path), tuple(key.path)
+    for asset in plan.assets:
+        for parent in asset.upstream:
             yield LineageEdge(
-                NodeId("asset", upstream),
-                NodeId("asset", downstream),
-                "value" if (upstream, downstream) in loaded else "order",
-                _mapping_text(job, key, parent),
+                NodeId("asset", parent.asset_key),
+                NodeId("asset", asset.key),
+                "value" if (parent.asset_key, asset.key) in loaded else "order",
+                parent.partition_mapping,
             )
 
 
 def _op_edges(plan: Plan, owners: Mapping[str, tuple[NodeId, ...]]) -> Iterator[LineageEdge]:
-    """The edges between ops; two that differ in their input only are one, of the stronger kind."""
+    """Yields the edges to and from ops; edges between the same two nodes have the stronger kind."""
     values = {(e.upstream, e.downstream) for e in plan.edges if e.kind == "value"}
     for edge in plan.edges:
         for upstream in owners[edge.upstream]:
@@ -204,21 +179,8 @@ def _op_edges(plan: Plan, owners: Mapping[str, tuple[NodeId, ...]]) -> Iterator[
                     yield LineageEdge(upstream, downstream, "value" if is_value else "order")
 
 
-def _mapping_text(
-    job: dg.JobDefinition, downstream: dg.AssetKey, upstream: dg.AssetKey
-) -> str | None:
-    graph = job.asset_layer.asset_graph
-    if not graph.has(upstream) or graph.get(upstream).partitions_def is None:
-        return None
-    mapping = graph.get_partition_mapping(downstream, upstream)
-    # The default repr has an address, another one in every process.
-    if type(mapping).__repr__ is object.__repr__:
-        return type(mapping).__qualname__
-    return repr(mapping)
-
-
 def _ordered(nodes: set[NodeId], edges: set[LineageEdge]) -> list[NodeId]:
-    """Each node after all that it is made from, else alphabetical."""
+    """The nodes in topological order, alphabetical within each level."""
     sorter: TopologicalSorter[NodeId] = TopologicalSorter(dict.fromkeys(nodes, ()))
     for edge in edges:
         if edge.upstream != edge.downstream:
@@ -235,45 +197,18 @@ def _op_node(step: Step) -> Node:
     return Node(key=step.node, kind="op", description=step.description)
 
 
-def _asset_node(
-    job: dg.JobDefinition, node_id: NodeId, is_made: bool, checks: tuple[str, ...]
-) -> Node:
-    kind: Literal["asset", "external"] = "asset" if is_made else "external"
-    graph = job.asset_layer.asset_graph
-    key = dg.AssetKey(node_id.path)
-    if not graph.has(key):
-        return Node(node_id.path, kind, checks=checks)
-    found = graph.get(key)
+def _asset_node(plan: Plan, node_id: NodeId, is_made: bool, checks: tuple[str, ...]) -> Node:
+    asset = plan.asset(node_id.path)
     return Node(
-        key=node_id.path,
-        kind=kind,
-        group=found.group_name,
-        description=found.description,
-        owners=tuple(found.owners),
-        kinds=tuple(sorted(found.kinds)),
-        partitions=_partitions_text(found.partitions_def) if found.partitions_def else None,
-        code_version=found.code_version,
+        key=asset.key,
+        kind="asset" if is_made else "external",
+        group=asset.group,
+        description=asset.description,
+        owners=asset.owners,
+        kinds=asset.kinds,
+        partitions=asset.partitions,
+        code_version=asset.code_version,
         checks=checks,
-        columns=tuple(_columns(found)),
-        column_deps=tuple(_column_deps(found)),
-    )
-
-
-def _partitions_text(partitions_def: dg.PartitionsDefinition) -> str:
-    """Dagster's own words in one line: 'Daily, starting 2016-02-29 UTC'."""
-    return " ".join(str(partitions_def).split()).removesuffix(".")
-
-
-def _columns(node: BaseAssetNode) -> Iterator[Column]:
-    schema = TableMetadataSet.extract(node.metadata).column_schema
-    for column in schema.columns if schema else ():
-        yield Column(column.name, column.type, column.description)
-
-
-def _column_deps(node: BaseAssetNode) -> list[ColumnDep]:
-    lineage = TableMetadataSet.extract(node.metadata).column_lineage
-    return sorted(
-        ColumnDep(column, tuple(dep.asset_key.path), dep.column_name)
-        for column, deps in (lineage.deps_by_column if lineage else {}).items()
-        for dep in deps
+        columns=asset.columns,
+        column_deps=asset.column_deps,
     )

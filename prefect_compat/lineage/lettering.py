@@ -1,12 +1,12 @@
-"""How wide a text is drawn, and what of it fits."""
+"""Estimates of the width of text, and text cut to a width."""
 
 import unicodedata
 
 
 def shortened(text: str, width: float, font_size: float) -> str:
-    """The text in one line, cut and ended with an ellipsis where it would be wider.
+    """The text on one line, cut with an ellipsis if it would be wider.
 
-    Widths are estimates for sans-serif faces, on the safe side.
+    Widths are generous estimates for sans-serif faces.
     """
     line = " ".join(text.split())
     if text_width(line, font_size) <= width:
@@ -22,7 +22,7 @@ def shortened(text: str, width: float, font_size: float) -> str:
 
 
 def text_width(text: str, font_size: float) -> float:
-    """About how wide a sans-serif face sets the text, in the unit of `font_size`."""
+    """The estimated width in a sans-serif face, in the unit of `font_size`."""
     return font_size * sum(map(_letter_width, text))
 
 

@@ -1,4 +1,4 @@
-"""A lineage as a Mermaid flowchart, for Markdown that draws it.
+"""A lineage as a Mermaid flowchart, for Markdown viewers that draw it.
 
 Syntax: Mermaid documentation, "Flowcharts - Basic Syntax" (entity codes, shapes, links).
 """
@@ -15,7 +15,7 @@ LINKS = {"value": "-->", "order": "-.->"}
 def flowchart(lineage: Lineage) -> str:
     """A flowchart from left to right: external assets round, order edges dotted.
 
-    Nodes are numbered in the lineage's order, so no two ids collide and none is a keyword.
+    Ids are numbers in the lineage's order: names could collide or be keywords.
     """
     return "\n".join(_statements(lineage)) + "\n"
 
@@ -39,7 +39,5 @@ def _label(node: Node) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Mermaid's entity codes for all that Mermaid, Markdown or HTML could read as its own."""
-    return re.sub(
-        r"[^\w ,.:/()·-]", lambda found: f"#{ord(found.group())};", " ".join(text.split())
-    )
+    """The text with entity codes for everything that Mermaid, Markdown or HTML might interpret."""
+    return re.sub(r"[^\w ,.:/()·-]", lambda sign: f"#{ord(sign.group())};", " ".join(text.split()))

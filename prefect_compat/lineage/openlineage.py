@@ -1,4 +1,4 @@
-"""A lineage as OpenLineage events, of the design or of a run.
+"""A lineage as OpenLineage events: of the design, or of a run.
 
 Source: OpenLineage specification 2-0-2, https://openlineage.io/spec/2-0-2/OpenLineage.json, and
 its facets in the versions named below.
@@ -13,7 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from prefect_compat.errors import ConfigError, DefinitionError
-from prefect_compat.lineage.graph import AssetPath, Lineage, Node, NodeId
+from prefect_compat.graph.plan import AssetPath
+from prefect_compat.lineage.graph import Lineage, Node, NodeId
 
 SPEC = "https://openlineage.io/spec/2-0-2/OpenLineage.json"
 FACETS = {
@@ -26,14 +27,14 @@ FACETS = {
     "errorMessage": "1-0-1/ErrorMessageRunFacet",
 }
 ASSETS = "dagster"
-OP_VALUES = "dagster.ops"  # what an op without assets hands on; of no asset's namespace
+OP_VALUES = "dagster.ops"  # outputs of ops without assets, apart from the assets
 
 Event = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Who says it: the namespace of the jobs, and a URI of the program that wrote the events."""
+    """The sender: the namespace of the jobs, and a URI of the program that wrote the events."""
 
     job_namespace: str = "dagster"
     producer: str = "urn:prefect-compat"
@@ -41,8 +42,10 @@ class Origin:
 
 @dataclass(frozen=True)
 class NodeRun:
-    """One run of what makes an asset, or of an op. Times know their zone; `error` is None where
-    it succeeded."""
+    """One run of an asset's step or of an op.
+
+    Times have a time zone. `error` is None if the run succeeded.
+    """
 
     run_id: UUID
     started: datetime
@@ -51,10 +54,10 @@ class NodeRun:
 
 
 def job_events(lineage: Lineage, time: datetime, origin: Origin | None = None) -> list[Event]:
-    """The design: a JobEvent for every asset that is made and every op, as known at `time`.
+    """The design: a JobEvent for every asset that the job makes and for every op.
 
-    What is read of other jobs' assets is an input only. Raises ConfigError where the time has no
-    zone, DefinitionError where two assets' names are the same once joined.
+    `time` is the time of all events. Assets of other jobs appear as inputs only. Raises
+    ConfigError if the time has no zone, DefinitionError if two assets have one joined name.
     """
     writer = _Writer(lineage, origin or Origin())
     return [
@@ -70,10 +73,10 @@ def run_events(
     parent: UUID | None = None,
     origin: Origin | None = None,
 ) -> list[Event]:
-    """A run: for each node that ran a START and a COMPLETE or FAIL RunEvent, by time.
+    """A run: a START and a COMPLETE or FAIL RunEvent for each node that ran, by time.
 
-    `parent` is the run of the whole job. Raises KeyError for a run of a node that is not in the
-    lineage, else as `job_events`.
+    `parent` is the run of the whole job. Raises KeyError for a node that is not in the lineage,
+    and otherwise as `job_events`.
     """
     writer = _Writer(lineage, origin or Origin())
     events = [
@@ -81,6 +84,7 @@ def run_events(
         for node_id, run in runs.items()
         for event in writer.run_pair(lineage.node(node_id), run, parent)
     ]
+    # The sort is stable: a run that takes no time keeps its START before its end.
     return sorted(events, key=_when)
 
 
@@ -161,9 +165,8 @@ class _Writer:
         return {"_producer": self._origin.producer, "_schemaURL": schema, **content}
 
 
-def _when(event: Event) -> tuple[datetime, str, bool]:
-    time = datetime.fromisoformat(event["eventTime"])
-    return time, event["job"]["name"], event["eventType"] != "START"
+def _when(event: Event) -> tuple[datetime, str]:
+    return datetime.fromisoformat(event["eventTime"]), event["job"]["name"]
 
 
 def _asset_dataset(key: AssetPath) -> dict[str, str]:
@@ -192,18 +195,18 @@ def _input_fields(node: Node) -> Event:
 def _instant(time: datetime) -> str:
     if time.utcoffset() is None:
         raise ConfigError(
-            f"The event time {time.isoformat()} has no time zone; OpenLineage asks for an instant."
-            " Pass a datetime with tzinfo, for example UTC."
+            f"The event time {time.isoformat()} has no time zone; OpenLineage expects an"
+            " instant. Pass a datetime with tzinfo, such as UTC."
         )
     return time.isoformat()
 
 
 def _refuse_same_names(lineage: Lineage) -> None:
-    """`a/b` of one part and `a/b` of two are different assets, but would be one dataset."""
+    """Raises DefinitionError if two assets would be one dataset: `a/b` has one part or two."""
     names = Counter("/".join(node.key) for node in lineage.nodes if node.kind != "op")
     same = sorted(name for name, count in names.items() if count > 1)
     if same:
         raise DefinitionError(
-            f"{lineage.name}: several assets have the OpenLineage name {', '.join(same)}, expected"
-            " one each. Rename those with a slash inside a part of their key."
+            f"{lineage.name}: several assets have the OpenLineage names {', '.join(same)}; each"
+            " name must be unique. Rename the assets that have a slash inside a part of their key."
         )

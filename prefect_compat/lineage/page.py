@@ -1,4 +1,4 @@
-"""A lineage as one HTML page to read, print or send: the drawing, then all of it in tables."""
+"""A lineage as one HTML page to read, print or send: the drawing, then everything in tables."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ PLURALS = {"asset": "assets", "external": "external assets", "op": "ops", "check
 
 @dataclass(frozen=True)
 class Link:
-    """A node's name and the place of its row in the page."""
+    """A node's name and the anchor of its row."""
 
     label: str
     anchor: str
@@ -23,7 +23,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Row:
-    """A node as its row in the table shows it."""
+    """A row of the table of nodes."""
 
     node: Node
     link: Link
@@ -36,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True)
 class EdgeRow:
-    """An edge as its row in the table shows it."""
+    """A row of the table of edges."""
 
     upstream: Link
     downstream: Link
@@ -45,7 +45,7 @@ class EdgeRow:
 
 
 def lineage_page(lineage: Lineage, status: Mapping[NodeId, Status] | None = None) -> str:
-    """A whole HTML document that loads nothing and runs nothing.
+    """A complete HTML document that loads nothing and runs nothing.
 
     Raises KeyError for the status of a node that is not in the lineage.
     """
@@ -54,7 +54,7 @@ def lineage_page(lineage: Lineage, status: Mapping[NodeId, Status] | None = None
         "lineage.html.j2",
         name=lineage.name,
         counts=_counts(lineage),
-        drawing=Markup(draw(lineage, status)),  # escaped where it is made
+        drawing=Markup(draw(lineage, status)),  # `draw` escapes it
         rows=[_row(lineage, node, links, status or {}) for node in lineage.nodes],
         edges=[_edge_row(edge, links) for edge in lineage.edges],
         has_status=bool(status),
@@ -62,7 +62,7 @@ def lineage_page(lineage: Lineage, status: Mapping[NodeId, Status] | None = None
 
 
 def _counts(lineage: Lineage) -> str:
-    """'6 assets, 1 external asset, 5 checks'."""
+    """The numbers of nodes and checks, as '6 assets, 1 external asset, 5 checks'."""
     counts = {
         kind: sum(node.kind == kind for node in lineage.nodes)
         for kind in ("asset", "op", "external")
@@ -99,6 +99,6 @@ def _edge_row(edge: LineageEdge, links: Mapping[NodeId, Link]) -> EdgeRow:
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:
-    """The paragraphs of a docstring, each without the line ends of its source."""
-    found = (" ".join(part.split()) for part in re.split(r"\n\s*\n", text))
-    return tuple(part for part in found if part)
+    """The paragraphs of a docstring, each on one line."""
+    paragraphs = (" ".join(part.split()) for part in re.split(r"\n\s*\n", text))
+    return tuple(paragraph for paragraph in paragraphs if paragraph)

@@ -1,7 +1,7 @@
-"""A lineage as one SVG image: for a page, or a file of its own.
+"""A lineage as one SVG image, for a page or a file.
 
-Colours are custom properties that follow `prefers-color-scheme`; nothing is loaded and nothing
-is run.
+Colours are custom properties that follow `prefers-color-scheme`; the image loads
+nothing and runs nothing.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ Level = Literal["good", "bad", "warn", "bare", "none"]
 
 SYMBOLS: Mapping[Level, str] = {"good": "✓", "bad": "✗", "warn": "!", "bare": "∅", "none": "○"}
 KINDS = {"asset": "asset", "external": "external asset, only read", "op": "op without assets"}
-EDGES = {"value": "loads the value", "order": "depends on it, loads nothing"}
-UNNAMED_GROUP = "default"  # Dagster's group of what is in none
+EDGES = {"value": "loads the value", "order": "order only"}
+UNNAMED_GROUP = "default"  # Dagster's group for assets that name none
 
 PADDING = 14.0
 NARROWEST, WIDEST = 148.0, 248.0
@@ -54,7 +54,7 @@ background:var(--paper);color-scheme:light dark}
 
 @dataclass(frozen=True, order=True)
 class Status:
-    """What became of a node: a word ("identical", "missing") and how good that is."""
+    """A node's result: a word such as "identical", and a level that gives its colour."""
 
     word: str
     level: Level
@@ -65,17 +65,16 @@ class Status:
 
 
 def draw(lineage: Lineage, status: Mapping[NodeId, Status] | None = None) -> str:
-    """An `<svg>` element with a title and, in words, its edges.
+    """An `<svg>` element, with a title and a description of all edges in words.
 
-    A node without a status is drawn without one. Raises KeyError for the status of a node that
-    is not in the lineage.
+    Raises KeyError for the status of a node that is not in the lineage.
     """
-    stated = {lineage.node(node_id).id: found for node_id, found in (status or {}).items()}
+    stated = {lineage.node(node_id).id: entry for node_id, entry in (status or {}).items()}
     drawing = lay_out(lineage, _box_size(lineage, bool(stated)))
     legend, legend_size = _legend(lineage, stated, drawing.size)
     width = max(drawing.size.width, legend_size.width)
     height = drawing.size.height + legend_size.height
-    # Several drawings may stand in one page.
+    # A page may have several drawings, whose ids must not collide.
     content = repr((lineage, sorted(stated.items())))
     name = f"lineage-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
     return "\n".join(
@@ -96,15 +95,15 @@ def draw(lineage: Lineage, status: Mapping[NodeId, Status] | None = None) -> str
 
 
 def describe(lineage: Lineage, status: Mapping[NodeId, Status]) -> str:
-    """The drawing in words: a sentence a node, with what it is made from."""
-    return " ".join(_sentences(lineage, status)) or "Nothing is made."
+    """The drawing in words: one sentence per node, with its upstream nodes."""
+    return " ".join(_sentences(lineage, status)) or "The lineage is empty."
 
 
 def _sentences(lineage: Lineage, status: Mapping[NodeId, Status]) -> Iterator[str]:
     words = {"value": "loads {}", "order": "depends on {}"}
     for node in lineage.nodes:
         into = [edge for edge in lineage.edges if edge.downstream == node.id]
-        said = [
+        clauses = [
             words[edge.kind].format(
                 "its own earlier partitions"
                 if edge.upstream == node.id
@@ -114,11 +113,11 @@ def _sentences(lineage: Lineage, status: Mapping[NodeId, Status]) -> Iterator[st
         ]
         stated = f" ({status[node.id].word})" if node.id in status else ""
         fallback = "is only read" if node.kind == "external" else "depends on nothing"
-        yield f"{node.label}{stated} {', '.join(said) or fallback}."
+        yield f"{node.label}{stated} {', '.join(clauses) or fallback}."
 
 
 def _box_size(lineage: Lineage, has_status: bool) -> Size:
-    """Of all boxes: wide enough for the longest text within limits, high enough for the lines."""
+    """The size of all boxes: as wide as the longest text within limits, as high as the lines."""
     widths = [
         max(
             text_width(node.label, LABEL_SIZE * 1.04),
@@ -170,7 +169,7 @@ def _node(node: Node, box: Box, status: Status | None) -> str:
 
 
 def _hint(node: Node, status: Status | None) -> str:
-    """All that the box may have no room for."""
+    """The facts that may not fit into the box, one a line."""
     lines = (
         node.label,
         status.word if status else None,
@@ -220,7 +219,7 @@ def _path(line: Line) -> str:
 
 
 def _loop_path(start: tuple[float, float], end: tuple[float, float]) -> str:
-    """Out of the right side, back over the box, into the left side."""
+    """The path from the right side, back over the box, into the left side."""
     (x, y), (to_x, _) = start, end
     over = y - 30.0
     return (
@@ -238,14 +237,17 @@ def _tip(x: float, y: float) -> str:
 def _legend(
     lineage: Lineage, status: Mapping[NodeId, Status], drawing: Size
 ) -> tuple[list[str], Size]:
-    """What the shapes and lines mean, in rows below the drawing, where there are several."""
+    """The meaning of shapes, lines and statuses in rows below the drawing, and its size.
+
+    Kinds are listed if the drawing has several of them.
+    """
     kinds = [kind for kind in KINDS if any(node.kind == kind for node in lineage.nodes)]
     edges = [kind for kind in EDGES if any(edge.kind == kind for edge in lineage.edges)]
     words = sorted(set(status.values()))
     entries = [
         *((f"node {kind}", KINDS[kind]) for kind in kinds if len(kinds) > 1),
         *((f"edge {kind}", EDGES[kind]) for kind in edges if len(edges) > 1),
-        *((f"status {found.level}", found.text) for found in words if len(words) > 1),
+        *((f"status {entry.level}", entry.text) for entry in words if len(words) > 1),
     ]
     if not entries:
         return [], Size(0.0, 0.0)
@@ -281,7 +283,7 @@ def _text_at(x: float, y: float, text: str, classes: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Escaped; what XML does not allow at all is replaced."""
+    """The text escaped for XML; characters that XML forbids are replaced."""
     return escape(re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff￾￿]", "�", text))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import prefect.context
 from prefect.client.orchestration import get_client
 from prefect.settings import (
     PREFECT_API_URL,
@@ -21,6 +20,7 @@ from prefect.settings import (
 from prefect.settings.legacy import Setting
 
 from prefect_compat.errors import ServerError
+from prefect_compat.flow.prefect_port import settings_of_process
 from prefect_compat.server.temporary import (
     API_URL,
     SERVER_ENVIRONMENT,
@@ -33,7 +33,7 @@ SQLITE = "sqlite+aiosqlite:///"
 
 
 def startup_limit_s() -> float:
-    """Seconds that a start is given: ours, or the user's own setting where that is longer."""
+    """The seconds that a start may take: ours, or the user's own setting if that is longer."""
     return max(STARTUP_LIMIT_S, get_current_settings().server.ephemeral.startup_timeout_seconds)
 
 
@@ -80,9 +80,7 @@ def name_for_process(url: str) -> None:
 def _named_for_process(url: str) -> ExitStack:
     """Makes the address that of the whole process, until the result is closed."""
     named = ExitStack()
-    with temporary_settings(_settings(url)):
-        settings = prefect.context.get_settings_context()
-        named.enter_context(prefect.context._temporary_global_settings_context(settings))
+    named.enter_context(settings_of_process(_settings(url)))
     os.environ[API_URL] = url
     named.callback(os.environ.pop, API_URL, None)
     return named
@@ -90,7 +88,7 @@ def _named_for_process(url: str) -> ExitStack:
 
 @contextmanager
 def own_server() -> Iterator[None]:
-    """Makes the temporary server the API inside, whatever server the settings name."""
+    """Uses the temporary server inside the block, whatever server the settings name."""
     with temporary_settings(_settings(temporary_url())):
         yield
 
@@ -110,9 +108,9 @@ def _settings(url: str) -> dict[str | Setting, Any]:
 
 @contextmanager
 def prefect_api() -> Iterator[None]:
-    """What runs inside has an API: the one that the settings name, or else the temporary server's.
+    """Provides an API inside the block: the configured one, or else the temporary server's.
 
-    Raises ServerError where the latter does not start.
+    Raises ServerError if the temporary server does not start.
     """
     settings = get_current_settings()
     if settings.api.url or not settings.server.ephemeral.enabled:
@@ -123,10 +121,10 @@ def prefect_api() -> Iterator[None]:
 
 
 def validate_server() -> None:
-    """Asks the server that the settings name, if they do, once whether it can be used.
+    """Checks once that the configured server, if there is one, can be used.
 
-    Raises ServerError where nothing answers, or not as Prefect's API does, or where it refuses
-    the credentials. A run would say that after minutes of attempts, by a long traceback.
+    Raises ServerError if nothing answers, if the answer is not that of Prefect's API, or if the
+    credentials are refused. A run would report that only after minutes, with a long traceback.
     """
     url = get_current_settings().api.url
     if not url:

@@ -26,11 +26,12 @@ API_URL = "PREFECT_API_URL"
 SHOWN_LINES = 15
 MODULE = (sys.executable, "-m", "prefect_compat.server.process")
 # As Prefect starts its own: no UI, no services such as the scheduler.
+# Not PREFECT__SERVER_FINAL: with it, Prefect 3.6 deletes the routes that FastAPI 0.137 and later
+# still read, and each request ends in "'PrefectRouter' object has no attribute 'routes'".
 SERVER_ENVIRONMENT = MappingProxyType(
     {
         "PREFECT_UI_ENABLED": "0",
         "PREFECT__SERVER_EPHEMERAL": "1",
-        "PREFECT__SERVER_FINAL": "1",
     }
 )
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from prefect_compat.cli import main
+from prefect_compat.cli.main import main
 from tests.conftest import ROOT
 from tools.site import broken_links
 
@@ -35,7 +35,7 @@ def test_a_broken_link_is_named(tmp_path: Path) -> None:
     )
     (tmp_path / "b.html").write_text("<p></p>")
     assert list(broken_links(tmp_path)) == [
-        "a.html: b.html#there: there is no such place",
+        "a.html: b.html#there: the page has no such anchor",
         "a.html: c.html: there is no such file",
         "a.html: d.png: there is no such file",
     ]

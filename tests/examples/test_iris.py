@@ -121,7 +121,7 @@ def test_a_csv_of_one_s_own_and_one_that_lacks_a_column(tmp_path: Path) -> None:
 
 
 def test_a_target_that_is_no_column_is_named() -> None:
-    with pytest.raises(flowers.FlowerError, match=r"target_col is 'colour'; the columns are sepal"):
+    with pytest.raises(flowers.FlowerError, match=r"'colour'; expected one of the columns sepal"):
         flowers.split(flowers.load(), "colour", 0.2, 0)
 
 

@@ -29,9 +29,10 @@ from tests.ticket_assets.event_log.conftest import FileServer, Handler, whole
 from ticket_assets.days import daily_partitions, to_days
 from ticket_assets.event_log import archive, ingest, open_log, sources
 from ticket_assets.event_log.synthetic import Shape, write_sample
-from ticket_assets.store.io_manager import DailyStore, with_provenance
-from ticket_assets.store.local import DayLocks
+from ticket_assets.store.day_locks import DayLocks
+from ticket_assets.store.io_manager import DailyStore
 from ticket_assets.store.locks import lock_file, unlock
+from ticket_assets.store.provenance import with_provenance
 
 SMALL = Shape(incidents=2500)
 DAYS = "2016-03-05...2016-03-08"

@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,13 @@ from prefect.client.schemas.filters import ArtifactFilter
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
-from prefect_compat import ticket_flow
 from prefect_compat.errors import StepError
+from tests import needs
 from tests.webhook import Webhook
+
+needs.tickets()
+
+from prefect_compat import ticket_flow  # noqa: E402  # only where the tickets are
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -53,11 +56,10 @@ def test_a_flow_run_shows_the_day_s_products_and_leads_to_dagster() -> None:
     assert figures["mae_h"] > 0
 
 
-def test_a_flow_run_that_succeeds_is_told(
+def test_a_flow_run_that_succeeds_sends_a_notice(
     webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = replace(ticket_flow.SETTINGS, webhook_url=webhook.url)
-    monkeypatch.setattr(ticket_flow, "SETTINGS", settings)
+    monkeypatch.setenv("TICKET_WEBHOOK_URL", webhook.url)
     ticket_flow.flow(partition="2016-03-08")
     (body,) = webhook.bodies
     lines = body["text"].split("\n")
@@ -65,25 +67,23 @@ def test_a_flow_run_that_succeeds_is_told(
     assert re.fullmatch(r"\d+ rows scored, MAE \d+\.\d h", lines[1])
 
 
-def test_a_flow_run_that_fails_is_told_and_a_webhook_that_is_down_changes_nothing(
+def test_a_flow_run_that_fails_sends_a_notice_and_a_webhook_that_is_down_changes_nothing(
     webhook: Webhook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "raw_log").write_text("a file where the folder should be")
-    flow = ticket_flow._watched(
+    flow = ticket_flow._with_hooks(
         ticket_flow.as_flow(
             ticket_flow.defs,
             job="ticket_model_evaluation",
             run_config={"resources": {"io_manager": {"config": {"root": str(tmp_path)}}}},
         )
     )
-    settings = replace(ticket_flow.SETTINGS, webhook_url=webhook.url)
-    monkeypatch.setattr(ticket_flow, "SETTINGS", settings)
+    monkeypatch.setenv("TICKET_WEBHOOK_URL", webhook.url)
     with pytest.raises(StepError, match="raw_log failed"):
         flow(partition="2016-03-08")
     (body,) = webhook.bodies
     assert body["text"].startswith(
         "❌ *ticket_model_evaluation* 2016-03-08 failed (Prefect)\nraw_log"
     )
-    down = replace(settings, webhook_url="http://127.0.0.1:9/SECRET")
-    monkeypatch.setattr(ticket_flow, "SETTINGS", down)
+    monkeypatch.setenv("TICKET_WEBHOOK_URL", "http://127.0.0.1:9/SECRET")
     assert ticket_flow.flow(partition="2016-03-08", return_state=True).is_completed()

@@ -8,8 +8,12 @@ from prefect.exceptions import ParameterTypeError
 
 from prefect_compat import as_flow
 from prefect_compat.errors import StepError
-from tests.logs import write_log
+from tests import needs
 from tests.projects import JOB, REPORT_JOB, files, project, run_dagster
+
+needs.tickets()
+
+from tests.logs import write_log  # noqa: E402  # reads the tickets' schema
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

@@ -1,4 +1,4 @@
-"""What is shown of an address: never a secret, whatever was typed."""
+"""The shown part of an address never contains a secret, whatever a user typed."""
 
 import logging
 import threading
@@ -28,7 +28,7 @@ from ticket_assets.addresses import UNREADABLE, holds_secret, printable, request
         ("s3://bucket/some/log.csv", "s3://bucket/some/log.csv"),
         ("s3://key:hunter2@bucket/log.csv?versionId=hunter2", "s3://bucket/log.csv"),
         ("tcp://10.0.0.1:8786", "tcp://10.0.0.1:8786"),
-        # A password with characters of an address in it: where it ends cannot be told.
+        # A password with characters of an address: its end is ambiguous.
         ("https://user:hun/ter2@host/log.zip", f"https://{UNREADABLE}"),
         ("https://user:1/hunter2@host/log.zip", f"https://{UNREADABLE}"),
         ("https://user:hun@ter/2@host/log.zip", f"https://{UNREADABLE}"),

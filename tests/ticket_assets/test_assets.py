@@ -1,7 +1,6 @@
 """The job as a user runs it under Dagster: on the sample log, and on small logs with faults."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -11,19 +10,10 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.definitions.observe import observe
 
 from tests.logs import write_log
-from tests.projects import JOB, REPORT_JOB, failure, files, project, run_dagster
-from ticket_assets import checks
-from ticket_assets.checks import CHECKS
-from ticket_assets.definitions import DAYS
-from ticket_assets.store.io_manager import content_digests
+from tests.projects import JOB, REPORT_JOB, failure, files, project, run_dagster, small_project
+from ticket_assets.store.digests import content_digests
 
 DAILY = ["metrics", "predictions", "raw_log", "sampled_batch", "targets", "trial_summary"]
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as found:
-        yield found
 
 
 @pytest.fixture
@@ -32,11 +22,7 @@ def small_log(tmp_path: Path) -> str:
     return str(write_log(tmp_path / "log.csv", rows))
 
 
-def small(tmp_path: Path, rows: list[dict[str, str]]) -> dg.Definitions:
-    log = write_log(tmp_path / "log.csv", rows)
-    return project(tmp_path / "store", str(log), tmp_path / "cache")
-
-
+@pytest.mark.usefixtures("instance")  # Dagster looks at the process's last one, dead or alive
 def test_the_code_location_declares_these() -> None:
     from ticket_assets.definitions import defs
 
@@ -166,7 +152,7 @@ class TestBadInput:
     def test_a_log_with_faults_fails_the_first_step_at_once_and_writes_nothing(
         self, tmp_path: Path, instance: dg.DagsterInstance
     ) -> None:
-        defs = small(tmp_path, [{"closed_at": "31/2/2016 10:00"}])
+        defs = small_project(tmp_path, [{"closed_at": "31/2/2016 10:00"}])
         result = run_dagster(defs, "2016-03-05", instance)
         assert "row 1, column closed_at: found '31/2/2016 10:00'" in failure(result)
         assert not [event for event in result.all_events if event.is_step_up_for_retry]
@@ -183,114 +169,12 @@ class TestBadInput:
         assert "greater than or equal to 1" in failure(result)
         assert not (tmp_path / "sampled_batch").exists()
 
-    def test_an_unknown_priority_is_warned_of_and_gets_the_default(
-        self, tmp_path: Path, instance: dg.DagsterInstance
-    ) -> None:
-        defs = small(tmp_path, [{"priority": "4 - Lower"}, {}])
-        result = run_dagster(defs, "2016-03-05", instance)
-        assert result.success
-        (warned,) = (e for e in result.get_asset_check_evaluations() if not e.passed)
-        assert (warned.check_name, warned.severity) == (
-            "known_priorities",
-            dg.AssetCheckSeverity.WARN,
-        )
-        assert "priority 4 - Lower" in (warned.description or "")
-        predictions = pd.read_parquet(tmp_path / "store/predictions/2016-03-05.parquet")
-        assert predictions["predicted_s"].tolist() == [180 * 3600.0, 120 * 3600.0]
-
-    def test_of_a_range_each_day_has_its_own_check_results(
-        self, tmp_path: Path, instance: dg.DagsterInstance
-    ) -> None:
-        odd = {"priority": "4 - Lower", "closed_at": "7/3/2016 12:00"}
-        defs = small(tmp_path, [{}, odd])
-        assert run_dagster(defs, "2016-03-05...2016-03-07", instance).success
-        shown = check_states(instance)
-        days = ["2016-03-05", "2016-03-06", "2016-03-07"]
-        assert shown.pop(("known_priorities", "SUCCEEDED")) == days[:2]
-        assert shown.pop(("known_priorities", "FAILED")) == days[2:]
-        assert {status for _, status in shown} == {"SUCCEEDED"}
-        assert list(shown.values()) == [days] * 5
-
-    def test_a_ticket_closed_before_its_last_update_stops_the_evaluation(
-        self, tmp_path: Path, instance: dg.DagsterInstance
-    ) -> None:
-        defs = small(tmp_path, [{}, {"sys_updated_at": "6/3/2016 12:00"}])
-        result = run_dagster(defs, "2016-03-05", instance)
-        assert not result.success
-        (broken,) = (e for e in result.get_asset_check_evaluations() if not e.passed)
-        assert broken.check_name == "no_negative_target"
-        assert "log_row 2, target_s -86400.0" in (broken.description or "")
-        assert not (tmp_path / "store/metrics").exists()
-
     def test_a_store_that_cannot_be_written_is_named(
         self, tmp_path: Path, instance: dg.DagsterInstance
     ) -> None:
         (tmp_path / "store").write_text("a file where the folder should be")
         result = run_dagster(project(tmp_path / "store"), "2016-03-08", instance)
         assert "TICKET_STORE" in failure(result)
-
-
-def check_states(instance: dg.DagsterInstance) -> dict[tuple[str, str], list[str]]:
-    """The days of each check by status, as Dagster's UI shows them."""
-    keys = [
-        (dg.AssetCheckKey(dg.AssetKey(check.options["asset"]), check.name), DAYS)
-        for check in CHECKS
-        if check.is_daily
-    ]
-    states = instance.event_log_storage.get_asset_check_state(keys)
-    return {
-        (key.name, status.name): sorted(days)
-        for key, state in states.items()
-        for status, subset in state.subsets.items()
-        if (days := subset.value.get_partition_keys())
-    }
-
-
-CONTEXT = dg.build_asset_check_context()
-raw_log_schema = checks.raw_log_schema(DAYS)
-sample_is_of_the_log = checks.sample_is_of_the_log(DAYS)
-predictions_are_positive = checks.predictions_are_positive(DAYS)
-no_drift = checks.no_drift(DAYS)
-
-
-class TestChecksFindPlantedFaults:
-    @pytest.fixture
-    def products(self, tmp_path: Path, instance: dg.DagsterInstance) -> dict[str, pd.DataFrame]:
-        defs = project(tmp_path)
-        run_dagster(defs, "2016-03-08", instance)
-        return {
-            name: defs.load_asset_value(name, partition_key="2016-03-08", instance=instance)
-            for name in DAILY
-        }
-
-    def test_a_column_of_the_wrong_type(self, products: dict[str, pd.DataFrame]) -> None:
-        found = raw_log_schema(CONTEXT, products["raw_log"].astype({"sys_mod_count": "float64"}))
-        assert not found.passed
-        assert "column sys_mod_count, expected int64, found float64" in str(found.description)
-        assert not raw_log_schema(CONTEXT, products["raw_log"].drop(columns="vendor")).passed
-
-    def test_a_sample_of_other_rows_or_of_too_few(self, products: dict[str, pd.DataFrame]) -> None:
-        batch, log = products["sampled_batch"], products["raw_log"]
-        assert sample_is_of_the_log(CONTEXT, batch, log).passed
-        stray = batch.assign(log_row=batch["log_row"].where(batch.index > 0, 10**9))
-        for wrong in (stray, batch.iloc[1:], pd.concat([batch.iloc[1:], batch.iloc[[1]]])):
-            wrong = wrong.sort_values("log_row", ignore_index=True)
-            wrong.attrs = batch.attrs
-            assert not sample_is_of_the_log(CONTEXT, wrong, log).passed
-
-    def test_a_prediction_that_is_none(self, products: dict[str, pd.DataFrame]) -> None:
-        predictions = products["predictions"]
-        assert predictions_are_positive(CONTEXT, predictions).passed
-        broken = predictions.assign(
-            predicted_s=predictions["predicted_s"].where(lambda s: s.index > 0)
-        )
-        assert not predictions_are_positive(CONTEXT, broken).passed
-
-    @pytest.mark.parametrize(("ratio", "passes"), [(None, True), (1.2, True), (1.8, False)])
-    def test_drift(self, ratio: float | None, passes: bool) -> None:
-        found = no_drift({"drift": {"ratio": ratio}})
-        assert found.passed is passes
-        assert found.severity is dg.AssetCheckSeverity.WARN
 
 
 def test_the_report_covers_the_days_that_are_evaluated(

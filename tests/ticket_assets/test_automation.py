@@ -1,29 +1,28 @@
-"""The schedule's ticks, and what a webhook is told: by a real HTTP server on loopback."""
+"""The schedule's ticks, and the sensors' notices to a real HTTP server on loopback."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 
 from tests.logs import write_log
-from tests.projects import JOB, partition_tags, run_dagster, told
+from tests.projects import JOB, partition_tags, run_and_notify, run_dagster
+from tests.ticket_settings import DAYS, SETTINGS
 from tests.webhook import Webhook
 from ticket_assets.automation import DAYS_PER_TICK, oldest_day_first
-from ticket_assets.definitions import DAYS, SETTINGS, build_definitions
-from ticket_assets.notices import Notice, deliver, headline
+from ticket_assets.definitions import build_definitions
 from ticket_assets.settings import Settings
 
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    """On disk: a schedule's context opens its instance by reference."""
-    with dg.instance_for_test() as found:
-        yield found
+    """An instance on disk: a schedule's context opens its instance by reference."""
+    with dg.instance_for_test() as on_disk:
+        yield on_disk
 
 
 def settings(tmp_path: Path, url: str, event_log: str = "sample") -> Settings:
@@ -33,10 +32,10 @@ def settings(tmp_path: Path, url: str, event_log: str = "sample") -> Settings:
     )
 
 
-def test_a_run_that_succeeds_is_told_with_its_day_figures_and_link(
+def test_the_notice_of_success_has_day_figures_and_link(
     tmp_path: Path, instance: dg.DagsterInstance, webhook: Webhook
 ) -> None:
-    told(settings(tmp_path, webhook.url), "2016-03-08", instance)
+    run_and_notify(settings(tmp_path, webhook.url), "2016-03-08", instance)
     (body,) = webhook.bodies
     (run,) = instance.get_runs()
     first, figures, link = body["text"].split("\n")
@@ -45,79 +44,37 @@ def test_a_run_that_succeeds_is_told_with_its_day_figures_and_link(
     assert link == f"<http://127.0.0.1:3000/runs/{run.run_id}|Open the run>"
 
 
-def test_a_range_is_told_by_its_ends_and_the_median(
+def test_the_notice_of_a_range_has_its_ends_and_the_median(
     tmp_path: Path, instance: dg.DagsterInstance, webhook: Webhook
 ) -> None:
-    told(settings(tmp_path, webhook.url), "2016-03-05...2016-03-08", instance)
+    run_and_notify(settings(tmp_path, webhook.url), "2016-03-05...2016-03-08", instance)
     text = webhook.bodies[0]["text"]
     assert "2016-03-05...2016-03-08 succeeded" in text
     assert "rows scored on 4 days, median MAE" in text
 
 
-def test_a_run_that_fails_is_told_with_what_was_wrong(
+def test_the_notice_of_failure_has_the_fault(
     tmp_path: Path, instance: dg.DagsterInstance, webhook: Webhook
 ) -> None:
     log = write_log(tmp_path / "log.csv", [{"active": "<maybe>"}])
-    told(settings(tmp_path, webhook.url, str(log)), "2016-03-05", instance)
+    run_and_notify(settings(tmp_path, webhook.url, str(log)), "2016-03-05", instance)
     text = webhook.bodies[0]["text"]
     assert f"❌ *{JOB}* 2016-03-05 failed (Dagster)" in text
     assert "raw_log: " in text
     assert "column active: found '&lt;maybe&gt;'" in text
 
 
-def test_without_an_address_nothing_is_sent_and_the_sensor_says_so(
+def test_without_an_address_the_sensor_sends_nothing_and_gives_the_reason(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    skipped = told(settings(tmp_path, ""), "2016-03-08", instance)
+    skipped = run_and_notify(settings(tmp_path, ""), "2016-03-08", instance)
     assert skipped.skip_message == "TICKET_WEBHOOK_URL is not set."
     sensors = build_definitions(settings(tmp_path, "")).sensors or ()
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.STOPPED}
 
 
-NOTICE = Notice(JOB, "2016-03-08", "Prefect", True, "http://127.0.0.1:4200/runs/1")
-
-
-def test_a_webhook_that_is_busy_is_tried_again(webhook: Webhook) -> None:
-    webhook.statuses = [503, 429, 200]
-    assert deliver(NOTICE, webhook.url, pytest.fail)
-    assert len(webhook.bodies) == 3
-
-
-@pytest.mark.parametrize("status", [404, 500])
-def test_a_webhook_that_refuses_is_said_without_its_secret(webhook: Webhook, status: int) -> None:
-    webhook.statuses = [status]
-    warnings: list[str] = []
-    assert not deliver(NOTICE, webhook.url, warnings.append)
-    assert f"HTTP status {status}" in warnings[0]
-    assert "SECRET" not in warnings[0]
-    assert len(webhook.bodies) == (1 if status == 404 else 3)
-
-
-def test_a_webhook_that_is_down_is_said_without_its_secret(webhook: Webhook) -> None:
-    warnings: list[str] = []
-    assert not deliver(NOTICE, "http://127.0.0.1:9/services/SECRET", warnings.append)
-    assert "127.0.0.1:9: ConnectionError" in warnings[0]
-    assert "SECRET" not in warnings[0]
-
-
 def test_the_settings_never_show_the_webhook(tmp_path: Path) -> None:
     assert "SECRET" not in repr(settings(tmp_path, "http://host/SECRET"))
-
-
-@pytest.mark.parametrize(
-    ("of_days", "words"),
-    [
-        ({}, ""),
-        ({"2016-03-08": {"num_obs": 0}}, "no tickets were closed"),
-        ({"2016-03-08": {"num_obs": 3, "mae_h": 1.25}}, "3 rows scored, MAE 1.2 h"),
-        (
-            {"a": {"num_obs": 9, "mae_h": 1}, "b": {"num_obs": 0}, "c": {"num_obs": 3, "mae_h": 3}},
-            "12 rows scored on 3 days, median MAE 2.0 h",
-        ),
-    ],
-)  # fmt: skip
-def test_headlines(of_days: dict[str, dict[str, Any]], words: str) -> None:
-    assert headline(of_days) == words
 
 
 class TestTheSchedule:
@@ -128,11 +85,11 @@ class TestTheSchedule:
             scheduled_execution_time=now,
             repository_def=build_definitions(SETTINGS).get_repository_def(),
         )
-        found = oldest_day_first(DAYS).evaluate_tick(context)
-        self.skip_message = found.skip_message
-        return [str(request.partition_key) for request in found.run_requests or ()]
+        evaluated = oldest_day_first(DAYS).evaluate_tick(context)
+        self.skip_message = evaluated.skip_message
+        return [str(request.partition_key) for request in evaluated.run_requests or ()]
 
-    def test_a_tick_asks_for_the_oldest_days_not_yet_evaluated(
+    def test_a_tick_requests_the_oldest_days_without_an_evaluation(
         self, tmp_path: Path, instance: dg.DagsterInstance
     ) -> None:
         keys = DAYS.get_partition_keys()
@@ -140,7 +97,7 @@ class TestTheSchedule:
         run_dagster(build_definitions(settings(tmp_path, "")), "2016-02-29...2016-03-03", instance)
         assert self.tick(instance) == keys[4 : 4 + DAYS_PER_TICK]
 
-    def test_a_day_that_is_being_evaluated_is_not_asked_for_again(
+    def test_a_day_that_is_running_is_not_requested_again(
         self, tmp_path: Path, instance: dg.DagsterInstance
     ) -> None:
         job = build_definitions(settings(tmp_path, "")).resolve_job_def(JOB)
@@ -152,7 +109,9 @@ class TestTheSchedule:
         instance.report_dagster_event(started, run.run_id)
         assert self.tick(instance)[:2] == ["2016-03-01", "2016-03-02"]
 
-    def test_when_every_day_is_evaluated_it_says_so(self, instance: dg.DagsterInstance) -> None:
+    def test_when_every_day_is_evaluated_the_tick_is_skipped(
+        self, instance: dg.DagsterInstance
+    ) -> None:
         for day in DAYS.get_partition_keys():
             instance.report_runless_asset_event(
                 dg.AssetMaterialization("trial_summary", partition=day)

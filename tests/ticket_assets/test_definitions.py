@@ -1,4 +1,4 @@
-"""What the code location is built from: the settings that it is given, and nothing at import."""
+"""The code location depends on the settings that it is given, and imports do nothing else."""
 
 import os
 import subprocess
@@ -10,7 +10,8 @@ from pathlib import Path
 import dagster as dg
 
 from tests.projects import JOB
-from ticket_assets.definitions import SETTINGS, build_definitions
+from tests.ticket_settings import SETTINGS
+from ticket_assets.definitions import build_definitions
 
 RANGES = [
     ("2016-03-01", "2016-03-03"),
@@ -24,7 +25,7 @@ def days_between(first: str, last: str) -> list[str]:
 
 
 def test_two_ranges_of_days_in_one_process(tmp_path: Path) -> None:
-    """In assets, checks, jobs and schedule alike; built before either is looked at."""
+    """In assets, checks, jobs and schedule alike, though both are built before either is used."""
     both = [
         build_definitions(
             replace(
@@ -54,7 +55,7 @@ def test_two_ranges_of_days_in_one_process(tmp_path: Path) -> None:
             if spec.partitions_def
         }
         assert len(of_checks) == 6
-        assert all(found == days for found in of_checks.values())
+        assert all(keys == days for keys in of_checks.values())
         of_job = defs.resolve_job_def(JOB).partitions_def
         assert of_job is not None
         assert of_job.get_partition_keys() == days
@@ -62,15 +63,18 @@ def test_two_ranges_of_days_in_one_process(tmp_path: Path) -> None:
 
 
 def ticked(defs: dg.Definitions) -> list[str]:
-    """The days that a tick of the schedule asks for."""
+    """The days that a tick of the schedule requests."""
     (schedule,) = defs.schedules or ()
     assert isinstance(schedule, dg.ScheduleDefinition)
-    with dg.instance_for_test() as instance:
-        context = dg.build_schedule_context(
+    with (
+        dg.instance_for_test() as instance,
+        # Left open, it would leave Dagster a storage whose instance is gone.
+        dg.build_schedule_context(
             instance=instance,
             scheduled_execution_time=datetime(2026, 3, 9, 6, tzinfo=UTC),
             repository_def=defs.get_repository_def(),
-        )
+        ) as context,
+    ):
         requests = schedule.evaluate_tick(context).run_requests or ()
     return [str(request.partition_key) for request in requests]
 
@@ -105,17 +109,17 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_no_module_but_the_definitions_does_anything_when_it_is_imported(root: Path) -> None:
-    found = python(IMPORTED, TICKET_FIRST_DAY="nonsense", TICKET_STORE="ftp://nonsense")
-    assert found.returncode == 0, found.stderr
+    done = python(IMPORTED, TICKET_FIRST_DAY="nonsense", TICKET_STORE="ftp://nonsense")
+    assert done.returncode == 0, done.stderr
     files = [path for path in (root / "ticket_assets").rglob("*.py") if path.stem != "__init__"]
-    packages = 1  # event_log
-    assert int(found.stdout) == len(files) - 1 + packages
+    packages = len(list((root / "ticket_assets").glob("*/__init__.py")))
+    assert int(done.stdout) == len(files) - 1 + packages
 
 
 def test_importing_the_definitions_reads_the_settings_and_warns_of_nothing() -> None:
     code = "from ticket_assets.definitions import defs; defs.get_repository_def()"
-    found = python(code)
-    assert (found.returncode, found.stderr) == (0, "")
+    done = python(code)
+    assert (done.returncode, done.stderr) == (0, "")
     refused = python(code, TICKET_FIRST_DAY="nonsense")
     assert "SettingError: TICKET_FIRST_DAY is 'nonsense'" in refused.stderr
 
@@ -124,10 +128,10 @@ def test_the_settings_alone_read_the_environment_and_the_definitions_alone_ask_f
     root: Path,
 ) -> None:
     files = {path.stem: path.read_text() for path in (root / "ticket_assets").rglob("*.py")}
-    # Dagster tells a storage of DAGSTER_HOME in no other way.
+    # Dagster passes DAGSTER_HOME to a storage in no other way.
     assert {name for name, text in files.items() if "os.environ" in text} == {
         "settings",
-        "dagster_storage",
+        "event_log_storage",
     }
     assert [name for name, text in files.items() if ".from_environment()" in text] == [
         "definitions"

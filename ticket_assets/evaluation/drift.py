@@ -7,7 +7,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Drift:
-    """Whether the latest days are predicted worse than the days before them."""
+    """The errors of the latest days, and of the days before them."""
 
     recent_days: int
     recent_mae_s: float | None
@@ -15,14 +15,14 @@ class Drift:
 
     @property
     def ratio(self) -> float | None:
-        """Recent over earlier error; None where either is missing."""
+        """Recent over earlier error; None if either is missing."""
         if not self.recent_mae_s or not self.earlier_mae_s:
             return None
         return self.recent_mae_s / self.earlier_mae_s
 
 
 def measure_drift(metrics: pd.DataFrame, recent_days: int = 28) -> Drift:
-    """The median daily MAE of the last `recent_days` days with tickets, and of those before."""
+    """The median daily MAE of the last `recent_days` days with tickets, and of the days before."""
     daily = metrics.sort_values("day")["mae_s"].dropna()
     recent, earlier = daily.iloc[-recent_days:], daily.iloc[:-recent_days]
     medians = [None if part.empty else float(part.median()) for part in (recent, earlier)]

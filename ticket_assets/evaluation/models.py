@@ -1,4 +1,4 @@
-"""Models that predict how long a ticket takes to close."""
+"""Models that predict a ticket's time to closing."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ SECONDS_PER_HOUR = 3600.0
 
 @dataclass(frozen=True)
 class PriorityHours:
-    """Hours predicted to closing, by the log's own spelling of the priority.
+    """Hours to closing that the model predicts, by the log's own spelling of the priority.
 
     The published tutorials map `4 - Lower`, a value that the log never has.
     """

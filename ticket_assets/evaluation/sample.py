@@ -1,8 +1,7 @@
-"""The daily sample: which rows of the log are evaluated.
+"""The daily sample: the rows of the log that are evaluated.
 
 Tables have `day` (datetime64[s]) and `log_row` (int64: the row's number in the log) and may cover
-any number of days. The days are treated apart, so one day alone gives the same sample as the same
-day within a year.
+any number of days. Each day stands alone: it gives the same sample by itself as within a year.
 """
 
 from collections import Counter
@@ -20,14 +19,17 @@ from ticket_assets.store.tables import Table, map_parts
 def draw_sample(rows: Table, batch_size: int, seed: int) -> pd.DataFrame:
     """At most `batch_size` rows of each day, drawn without replacement, in the log's order.
 
-    `rows` is ordered by day and `log_row`. Which rows are drawn depends on the seed, the day
-    and the rows' positions within the day alone: every position gets a pseudo-random key and
-    the smallest keys win, so a larger batch contains the smaller one.
+    `rows` is ordered by day and `log_row`. The draw depends only on the seed, the day and the
+    rows' positions within the day. Every position gets a pseudo-random key and the smallest keys
+    win, so a larger batch contains the smaller one. Raises DataError for a `batch_size` below 1.
     """
     if batch_size < 1:
-        raise DataError(f"batch_size is {batch_size}; expected 1 or more.")
+        raise DataError(
+            f"sampled_batch: batch_size is {batch_size}; expected 1 or more. Correct it in the"
+            " run's configuration."
+        )
     before, rows_before = [], Counter[pd.Timestamp]()
-    for counts in map_parts(rows_by_day, rows[["day"]]):
+    for counts in map_parts(count_rows_by_day, rows[["day"]]):
         before.append({day: rows_before[day] for day in counts})
         rows_before.update(counts)
     candidates = partial(_candidates, batch_size=batch_size, seed=seed)
@@ -35,8 +37,8 @@ def draw_sample(rows: Table, batch_size: int, seed: int) -> pd.DataFrame:
     return drawn.drop(columns="draw").reset_index(drop=True)
 
 
-def rows_by_day(rows: pd.DataFrame) -> dict[pd.Timestamp, int]:
-    """How many rows there are of each day that has any."""
+def count_rows_by_day(rows: pd.DataFrame) -> dict[pd.Timestamp, int]:
+    """The number of rows of each day that has any."""
     counts: dict[pd.Timestamp, int] = rows["day"].value_counts(sort=False).to_dict()
     return counts
 
@@ -44,9 +46,9 @@ def rows_by_day(rows: pd.DataFrame) -> dict[pd.Timestamp, int]:
 def _candidates(
     rows: pd.DataFrame, rows_before: Mapping[pd.Timestamp, int], batch_size: int, seed: int
 ) -> pd.DataFrame:
-    """The rows of a part that the sample could have, with their keys as `draw` (uint64).
+    """The rows of a part that may be in the sample, with their keys as `draw` (uint64).
 
-    `rows_before` is how many rows each of its days has in earlier parts.
+    `rows_before` counts the rows that each of its days has in earlier parts.
     """
     before = rows["day"].map(rows_before).to_numpy(np.uint64)
     position = rows.groupby("day", sort=False).cumcount().to_numpy(np.uint64) + before

@@ -9,14 +9,14 @@ from ticket_assets.evaluation.keys import KEY_COLUMNS
 def target_seconds(batch: pd.DataFrame) -> pd.DataFrame:
     """Seconds from each row's `sys_updated_at` to `closed_at`.
 
-    Returns `day`, `log_row`, `target_s` (float64). Negative where the log says so.
+    Returns `day`, `log_row`, `target_s` (float64), negative for a row updated after its closing.
     """
-    waited = batch["closed_at"] - batch["sys_updated_at"]
-    return batch[KEY_COLUMNS].assign(target_s=waited.dt.total_seconds().astype("float64"))
+    time_left = batch["closed_at"] - batch["sys_updated_at"]
+    return batch[KEY_COLUMNS].assign(target_s=time_left.dt.total_seconds().astype("float64"))
 
 
 def score(targets: pd.DataFrame, predictions: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DataFrame:
-    """Errors of each day's predictions: one row a day of `days`, in their order.
+    """Errors of each day's predictions: one row per day of `days`, in their order.
 
     Columns: `day`, `num_obs` (int64), `mae_s`, `medae_s`, `mse_s2`, `r2` (float64). A day
     without rows has `num_obs` 0 and nulls; `r2` is null below two rows. Definitions:
@@ -53,9 +53,10 @@ def _r2(residual: pd.Series, total: pd.Series, rows: pd.Series) -> pd.Series:
 
 
 def errors_by_priority(targets: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
-    """Over all days together: `priority`, `num_obs`, `mae_s`, `medae_s`, `bias_s`.
+    """Errors over all days, one row per priority: `num_obs`, `mae_s`, `medae_s`, `bias_s`.
 
-    Bias is the mean of predicted minus actual: above 0 the guess is too long.
+    Bias is the mean of predicted minus actual; above 0 the predictions are too long. Rows without
+    a priority count as `?`.
     """
     merged = targets.merge(predictions, on=KEY_COLUMNS, validate="one_to_one")
     error = merged["predicted_s"] - merged["target_s"]
@@ -72,8 +73,10 @@ def errors_by_priority(targets: pd.DataFrame, predictions: pd.DataFrame) -> pd.D
 
 
 def errors_by_month(metrics: pd.DataFrame) -> pd.DataFrame:
-    """`month` (`2016-03`), `days` evaluated, `num_obs`, and `mae_s` weighted by tickets
-    (null in a month without any)."""
+    """Errors by `month` (`2016-03`): evaluated `days`, `num_obs`, and `mae_s`.
+
+    The error is weighted by each day's rows, and null in a month without any.
+    """
     weighted = metrics["mae_s"].fillna(0) * metrics["num_obs"]
     groups = metrics.assign(weighted=weighted).groupby(metrics["day"].dt.strftime("%Y-%m"))
     table = groups.agg(days=("day", "size"), num_obs=("num_obs", "sum"), total=("weighted", "sum"))

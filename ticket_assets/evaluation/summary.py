@@ -15,9 +15,9 @@ TRIAL_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:ticket-assets:trial")
 
 @dataclass(frozen=True)
 class Provenance:
-    """What one day's trial was made from; equal provenance means equal content.
+    """The inputs of one day's trial; equal provenance means equal content.
 
-    `log_source` is informative: where the log came from changes neither content nor id.
+    `log_source` is for information: the origin of the log changes neither content nor id.
     """
 
     day: str
@@ -30,7 +30,7 @@ class Provenance:
 
     @property
     def trial_id(self) -> str:
-        """A uuid5 of everything but `log_source`: the same trial has the same id anywhere."""
+        """A uuid5 of everything but `log_source`: the same trial has the same id everywhere."""
         facts = [
             self.day, self.log_sha256, self.batch_size, self.seed,
             *asdict(self.hours).items(), *sorted(self.versions.items()),
@@ -62,7 +62,7 @@ def summarise(
 
 
 def _named(names: Sequence[str], values: Sequence[float]) -> dict[str, float | None]:
-    """JSON has no NaN: a figure that does not exist is null."""
+    """The figures by name, with null for NaN, which JSON does not have."""
     return {
         name: None if math.isnan(value) else float(value)
         for name, value in zip(names, values, strict=True)

@@ -1,4 +1,4 @@
-"""The incident event log: found, fetched, verified, parsed once, read by day."""
+"""The incident event log: fetched, verified and parsed once, then read by day."""
 
 from ticket_assets.event_log.cache import LogIdentity, ParsedLog, open_log
 from ticket_assets.event_log.download import DownloadLimits

@@ -1,4 +1,4 @@
-"""The CSV inside a file: the file itself, or the only CSV of a zip archive."""
+"""The CSV in a file: the file itself, or the only CSV in a zip archive."""
 
 import io
 import re
@@ -12,17 +12,18 @@ from ticket_assets.event_log.schema import one_line
 
 MIB = 1 << 20
 CHUNK = MIB
-# The real archive expands 19 times; deflate ends at 1,032 times, with one byte over and over.
+# The real archive expands 19 times. Deflate's limit is 1,032 times, for one byte repeated.
 MOST_EXPANSION = 200
-# A zip's table of contents is read whole, 46 bytes or more a file: this is room for 90,000 files.
+# zipfile reads an archive's table of contents whole. Each file takes 46 bytes or more there, so
+# this is room for 90,000 files.
 CONTENTS_BYTES = 4 * MIB
-# The methods that zip programs use by default. Of others, zipfile unpacks all that it has read at
-# once and in memory, and bzip2 expands up to 45,000 times.
+# The methods that zip programs use by default. With others zipfile unpacks everything it has read
+# at once, in memory, and bzip2 expands up to 45,000 times.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 METHOD_NAMES = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 SHOWN_NAMES = 5
 
-# What users pass by mistake, by how it begins.
+# Formats that users pass by mistake, by their first bytes.
 OTHER_FORMATS = (
     (rb"\x1f\x8b", "a gzip file"),
     (rb"\xfd7zXZ\x00", "an xz file"),
@@ -44,21 +45,21 @@ OTHER_FORMATS = (
 
 
 def is_zip(path: Path) -> bool:
-    """Told by the file's content, not by its name."""
+    """True if the file's content is a zip archive, whatever its name."""
     return _head(path) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def csv_chunks(path: Path, limit_mb: int) -> Iterator[bytes]:
-    """The CSV's bytes, a MiB at a time.
+    """The CSV's bytes, one MiB at a time.
 
-    Raises SourceError for an archive that is damaged, encrypted, packed by a rare method, expands
-    more than MOST_EXPANSION times or has no CSV or several; for another format than CSV; and for
-    more than `limit_mb` MiB.
+    Raises SourceError for an archive that is damaged or encrypted, uses a rare method, expands
+    more than MOST_EXPANSION times, or does not hold exactly one CSV. Raises it too for any other
+    format, and for more than `limit_mb` MiB.
     """
     if path.suffix.lower() == ".zip" and not is_zip(path):
         raise SourceError(
-            f"{path}: is named .zip and is not a zip archive (it begins with {_head(path)!r})."
-            " Fetch it again."
+            f"{path}: is named .zip but begins with {_head(path)!r}; expected a zip archive. Fetch"
+            " it again."
         )
     left = limit_mb * MIB
     at_start = True
@@ -70,16 +71,16 @@ def csv_chunks(path: Path, limit_mb: int) -> Iterator[bytes]:
                 " TICKET_DOWNLOAD_LIMIT_MB."
             )
         if at_start:
-            _demand_csv(path, chunk)
+            _check_csv(path, chunk)
             at_start = False
         yield chunk
 
 
-def _demand_csv(path: Path, start: bytes) -> None:
-    for pattern, words in OTHER_FORMATS:
+def _check_csv(path: Path, start: bytes) -> None:
+    for pattern, name in OTHER_FORMATS:
         if re.match(pattern, start, re.DOTALL):
             raise SourceError(
-                f"{path}: is {words}, expected a CSV in UTF-8 or a zip archive of one. Unpack it,"
+                f"{path}: is {name}, expected a CSV in UTF-8 or a zip archive of one. Unpack it,"
                 " or save it as such a CSV."
             )
 
@@ -99,11 +100,11 @@ def _unzipped(path: Path) -> Iterator[bytes]:
     try:
         with _ZipBytes(path) as content, zipfile.ZipFile(content) as archive:
             entry = _only_csv(path, archive)
-            _demand_unpackable(path, entry)
+            _check_unpackable(path, entry)
             with archive.open(entry) as file:
                 while chunk := file.read(CHUNK):
                     yield chunk
-    # A damaged archive fails in any of these ways, also within zipfile's own reading of it.
+    # zipfile fails in any of these ways on a damaged archive.
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
         raise SourceError(
             f"{path}: is a damaged or truncated zip archive ({one_line(str(error))}). Fetch it"
@@ -112,7 +113,7 @@ def _unzipped(path: Path) -> Iterator[bytes]:
 
 
 class _ZipBytes(io.FileIO):
-    """A zip's bytes for zipfile, which reads as many at once as a damaged archive says."""
+    """A zip's bytes, with a limit: zipfile reads as many at once as a damaged archive claims."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > CONTENTS_BYTES:
@@ -120,17 +121,20 @@ class _ZipBytes(io.FileIO):
         return super().read(size)
 
 
-def _demand_unpackable(path: Path, entry: zipfile.ZipInfo) -> None:
+def _check_unpackable(path: Path, entry: zipfile.ZipInfo) -> None:
     """Raises SourceError for an entry that cannot be unpacked, or into far too much."""
     if entry.flag_bits & 0x1:
-        raise SourceError(f"{path}: {one_line(entry.filename)} is encrypted. Unpack it first.")
+        raise SourceError(
+            f"{path}: {one_line(entry.filename)} is encrypted, expected an archive without a"
+            " password. Unpack it first."
+        )
     if entry.compress_type not in METHODS:
         name = METHOD_NAMES.get(entry.compress_type, str(entry.compress_type))
         raise SourceError(
             f"{path}: {one_line(entry.filename)} is packed by the method {name}, expected deflate."
             " Unpack it, or pack it again as zip programs do by default."
         )
-    # The size that the archive states: zipfile unpacks no more than that.
+    # `file_size` is the archive's own claim, and zipfile unpacks no more than that.
     packed = min(entry.compress_size, path.stat().st_size)
     if entry.file_size > MOST_EXPANSION * max(packed, CHUNK):
         raise SourceError(
@@ -141,15 +145,16 @@ def _demand_unpackable(path: Path, entry: zipfile.ZipInfo) -> None:
 
 
 def _only_csv(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    found = [
+    entries = [
         entry
         for entry in archive.infolist()
         if entry.filename.lower().endswith(".csv") and not entry.filename.startswith("__MACOSX/")
     ]
-    if len(found) != 1:
-        names = [one_line(entry.filename) for entry in found[:SHOWN_NAMES]] or ["none"]
-        more = f" and {len(found) - SHOWN_NAMES:,} more" if len(found) > SHOWN_NAMES else ""
+    if len(entries) != 1:
+        names = [one_line(entry.filename) for entry in entries[:SHOWN_NAMES]] or ["none"]
+        more = f" and {len(entries) - SHOWN_NAMES:,} more" if len(entries) > SHOWN_NAMES else ""
         raise SourceError(
-            f"{path}: holds {len(found):,} CSV files ({', '.join(names)}{more}); expected one."
+            f"{path}: holds {len(entries):,} CSV files ({', '.join(names)}{more}); expected one."
+            " Pack the log alone, or unpack it and set TICKET_EVENT_LOG to the CSV."
         )
-    return found[0]
+    return entries[0]

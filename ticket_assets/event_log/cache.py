@@ -25,9 +25,9 @@ KEYS = ("day", "log_row")
 
 @dataclass(frozen=True)
 class LogIdentity:
-    """Which log this is: the source as it was asked for, where it lies, the CSV's sha256.
+    """The identity of a log: the requested source, its location, the CSV's sha256, its rows.
 
-    Neither source nor location holds a secret of an address.
+    Neither `source` nor `location` contains a secret of an address.
     """
 
     source: str
@@ -38,9 +38,9 @@ class LogIdentity:
 
 @dataclass(frozen=True)
 class ParsedLog:
-    """The log in the cache. Days are calendar dates of `closed_at`.
+    """The parsed log in the cache. Days are calendar dates of `closed_at`.
 
-    `rows_without_day` counts rows whose `closed_at` is missing: kept, in no day.
+    `rows_without_day` counts rows without `closed_at`: they are stored, but belong to no day.
     """
 
     identity: LogIdentity
@@ -56,14 +56,14 @@ class ParsedLog:
     ) -> pa.Table:
         """The rows of these days, both included, ordered by day and `log_row`.
 
-        Columns: `day` (date32), `log_row` (int64), then the log's, or those of `columns`. Only
-        parts and row groups that hold such days are read.
+        Columns: `day` (date32), `log_row` (int64), then the log's, or only those of `columns`.
+        Reads only parts and row groups that have such days.
         """
         wanted = [*KEYS, *(NAMES + self.extra_columns if columns is None else columns)]
         return _read(self._files_of(first_day, last_day), first_day, last_day, wanted)
 
     def read_large(self, first_day: date, last_day: date, dask: str) -> LargeTable:
-        """The same rows as a Dask DataFrame, a partition for each part that holds such days."""
+        """The same rows as a Dask DataFrame, one partition for each part that has such days."""
         wanted = [*KEYS, *NAMES, *self.extra_columns]
         files = self._files_of(first_day, last_day)
         empty = to_frame(_read(files[:1], first_day, last_day, wanted).slice(0, 0))
@@ -71,10 +71,10 @@ class ParsedLog:
         return LargeTable.of(read, files, empty, dask)
 
     def _files_of(self, first_day: date, last_day: date) -> list[Path]:
-        """At least one, so that no rows still have their columns and types."""
+        """The files with such days, or one file: an empty table needs its columns and types."""
         first, last = first_day.isoformat(), last_day.isoformat()
-        found = [part for part in self.parts if part.has_days_between(first, last)]
-        return [self.path / part.file for part in found or self.parts[:1]]
+        parts = [part for part in self.parts if part.has_days_between(first, last)]
+        return [self.path / part.file for part in parts or self.parts[:1]]
 
 
 def _read(
@@ -100,13 +100,13 @@ def open_log(
     log: Callable[[str], None] = lambda line: None,
     dask: str = "",
 ) -> ParsedLog:
-    """The log of a source, fetched and parsed at the first call, read from `cache` after it.
+    """The log of a source. The first call fetches and parses it; later calls read `cache`.
 
-    It is parsed in bounded memory, however large it is; on the workers of `dask`, the setting
-    TICKET_DASK, where it names any. The space for twice the CSV is needed meanwhile.
+    Parsing takes bounded memory, however large the log is, and disk space of twice the CSV. It
+    runs on the workers of `dask` (see TICKET_DASK) if that is set.
 
-    Raises SourceError where it cannot be had or is not what it should be, DataError where its
-    content is at fault, StoreError where the cache cannot be written.
+    Raises SourceError if the log cannot be fetched or is not the log, DataError if its content has
+    faults, and StoreError if the cache cannot be written.
     """
     limits = limits or DownloadLimits()
     folder = cache / "event_log"
@@ -114,28 +114,29 @@ def open_log(
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
         file = locate(source, folder, limits, log)
-        # Told by content, never by name or time: a file that was replaced is parsed anew.
+        # The content decides, never name or time: a replaced file is parsed again.
         file_sha256 = sha256_of(file.path)
         index = folder / "files" / f"{file_sha256}.json"
-        found = _from_cache(file, folder, index)
-        if found is None:
-            # Of one log one process at a time. Not on Dask: a step that waits on a worker would
-            # keep it from the blocks that it waits for. There both parse, and one result is kept.
-            sole = None if dask else file_sha256
+        parsed = _from_cache(file, folder, index)
+        if parsed is None:
+            # One process parses a log at a time. Not on Dask: a step that waits on a worker would
+            # block the very parsing that it waits for. There both parse, and one result stays.
+            stage_name = None if dask else file_sha256
             waiting = f"waiting for another process that parses {file.location}"
-            with stage(folder, sole, lambda: log(waiting)) as work:
-                found = _from_cache(file, folder, index)
-                if found is None:
+            with stage(folder, stage_name, lambda: log(waiting)) as work:
+                parsed = _from_cache(file, folder, index)
+                if parsed is None:
                     path = parse_log(file, file_sha256, folder, limits.limit_mb, dask)
-                    found = _opened(file, path)
-                    write_json({"csv_sha256": found.identity.sha256}, work / index.name)
+                    parsed = _opened(file, path)
+                    write_json({"csv_sha256": parsed.identity.sha256}, work / index.name)
                     index.parent.mkdir(exist_ok=True)
                     (work / index.name).replace(index)
-                    log(f"parsed {found.identity.rows:,} rows of {file.location} into {found.path}")
-                    if found.extra_columns:
-                        columns = list(found.extra_columns)
+                    rows = parsed.identity.rows
+                    log(f"parsed {rows:,} rows of {file.location} into {parsed.path}")
+                    if parsed.extra_columns:
+                        columns = list(parsed.extra_columns)
                         log(f"columns that the log usually does not have, kept: {columns}")
-        return found
+        return parsed
     except OSError as error:
         raise StoreError(
             f"{folder}: {error.strerror or error}. Make room or correct TICKET_CACHE, then run"
@@ -144,7 +145,7 @@ def open_log(
 
 
 def _from_cache(file: LocalFile, folder: Path, index: Path) -> ParsedLog | None:
-    """The parsed log, if this very file was parsed before; damaged cache files count as none."""
+    """The parsed log if this very file was parsed before, else None; so too for damaged files."""
     try:
         csv_sha256: str = json.loads(index.read_bytes())["csv_sha256"]
         return _opened(file, parsed_path(folder, csv_sha256))

@@ -1,4 +1,4 @@
-"""A file fetched once from an http(s):// or s3:// address, resumed where it was cut off."""
+"""Downloads from http(s):// and s3:// addresses: each file once, resumed after a cut."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from ticket_assets.errors import SourceError
 from ticket_assets.store.staging import stage, sweep
 
 MIB = 1 << 20
-# What a broken connection can lose of what it had sent.
+# A broken connection loses at most this many bytes.
 CHUNK = 1 << 16
 RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
 LONGEST_WAIT_S = 60.0
@@ -25,9 +25,9 @@ LONGEST_WAIT_S = 60.0
 
 @dataclass(frozen=True)
 class DownloadLimits:
-    """How long and how often to try, and how much to accept.
+    """Limits of a download: the time and number of attempts, and the size.
 
-    `wait_s` is the pause after the first failed attempt; it doubles with each.
+    `wait_s` is the pause after the first failed attempt; it doubles after each.
     """
 
     timeout_s: float = 30.0
@@ -36,7 +36,7 @@ class DownloadLimits:
     wait_s: float = 1.0
 
 
-class _Passing(Exception):
+class _PassingFault(Exception):
     """A fault that another attempt may not meet."""
 
     def __init__(self, reason: str, wait_s: float | None = None) -> None:
@@ -45,10 +45,10 @@ class _Passing(Exception):
 
 
 def fetch(url: str, folder: Path, limits: DownloadLimits, log: Callable[[str], None]) -> Path:
-    """The file behind the address, from `folder` where it was fetched before and is whole.
+    """The address's file in `folder`, fetched unless it is already there and whole.
 
-    A JSON file beside it keeps its address, sha256, size, ETag and time of fetching. Raises
-    SourceError saying what was tried; a part that was fetched stays for the next attempt.
+    A JSON file beside it records its address, sha256, size, ETag and time of fetching. Raises
+    SourceError naming the attempts; a partial download stays for the next call.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
@@ -57,7 +57,7 @@ def fetch(url: str, folder: Path, limits: DownloadLimits, log: Callable[[str], N
     if _is_whole(path):
         return path
     waiting = f"waiting for another process that fetches {printable(url)}"
-    # Of one address one process at a time: two that write to one part would mix their bytes.
+    # One process fetches an address at a time: two would mix their bytes in one partial file.
     with stage(folder, name, lambda: log(waiting)) as work:
         return path if _is_whole(path) else _fetched(url, path, work, limits, log)
 
@@ -65,14 +65,14 @@ def fetch(url: str, folder: Path, limits: DownloadLimits, log: Callable[[str], N
 def _fetched(
     url: str, path: Path, work: Path, limits: DownloadLimits, log: Callable[[str], None]
 ) -> Path:
-    """The file, fetched into the part beside it, which stays when this fails or is killed."""
+    """Fetches the file into a part beside it, which stays after a failure or a kill."""
     shown, part = printable(url), path.with_suffix(".part")
     for attempt in range(1, limits.attempts + 1):
         try:
             log(f"fetching {shown} (attempt {attempt} of {limits.attempts})")
             etag = (_fetch_s3 if url.startswith("s3://") else _fetch_http)(url, part, limits)
             return _keep(part, path, work, {"url": shown, "etag": etag})
-        except _Passing as fault:
+        except _PassingFault as fault:
             reason = str(fault)
             if attempt < limits.attempts:
                 time.sleep(_pause(fault, attempt, limits))
@@ -83,9 +83,9 @@ def _fetched(
 
 
 def sha256_of(path: Path) -> str:
-    """The file's sha256; in a process, read again only where its size or a time has changed."""
-    found = path.stat()
-    return _sha256(path, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    """The file's sha256. A process reads it again only if its size or a time has changed."""
+    facts = path.stat()
+    return _sha256(path, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
 @lru_cache(maxsize=16)
@@ -94,7 +94,7 @@ def _sha256(path: Path, *_facts: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _pause(fault: _Passing, attempt: int, limits: DownloadLimits) -> float:
+def _pause(fault: _PassingFault, attempt: int, limits: DownloadLimits) -> float:
     own = limits.wait_s * 2 ** (attempt - 1)
     return min(fault.wait_s if fault.wait_s is not None else own, LONGEST_WAIT_S)
 
@@ -132,8 +132,8 @@ def _etag_path(part: Path) -> Path:
 
 
 def _fetch_http(url: str, part: Path, limits: DownloadLimits) -> str | None:
-    """Adds to `part` until it is whole; returns the ETag."""
-    import requests  # 0.2 s, and only downloads need it
+    """Appends to `part` until it is whole; returns the ETag."""
+    import requests  # takes 0.2 s, and only downloads need it
     from urllib3.exceptions import HTTPError
 
     start, headers = _where_to_resume(part)
@@ -144,53 +144,57 @@ def _fetch_http(url: str, part: Path, limits: DownloadLimits) -> str | None:
             requests.get(url, stream=True, timeout=limits.timeout_s, headers=headers) as response,
         ):
             if response.status_code == 416:
-                # Nothing follows the part: it is whole, of a process that was killed before it
-                # could say so, or of another file. Kept, it would be refused for ever.
+                # The server has nothing after the part. Either the part is whole and its process
+                # was killed too early, or it is of another file. If it stayed, the server would
+                # refuse it for ever.
                 part.unlink(missing_ok=True)
-            _demand_data(url, response)
+            _check_response(url, response)
             if response.status_code != 206:
-                # Before the new ETag is written: killed in between, the next process would add
-                # to the old file's part what belongs to the new one.
+                # Before the new ETag is written: after a kill in between, the next process would
+                # append the new file's bytes to the old file's part.
                 part.unlink(missing_ok=True)
                 start = 0
             etag = response.headers.get("ETag")
             _etag_path(part).write_text(etag or "", encoding="utf-8")
             expected = _announced_size(response, start)
-            _demand_size(url, expected or 0, limits)
+            _check_size(url, expected or 0, limits)
             _append(part, start, response.iter_content(CHUNK), url, limits)
     except (requests.ConnectionError, requests.Timeout) as error:
-        fault = _Passing(_reason(error))
+        fault = _PassingFault(_reason(error))
     except requests.exceptions.ChunkedEncodingError as error:
-        fault = _Passing(f"the connection broke: {_reason(error)}")
+        fault = _PassingFault(f"the connection broke: {_reason(error)}")
     except (requests.RequestException, HTTPError, ValueError) as error:
         fault = SourceError(
             f"{printable(url)}: cannot be fetched: {_reason(error)}. Check the address in"
-            " TICKET_EVENT_LOG, and where the server redirects it to."
+            " TICKET_EVENT_LOG, and the redirects of its server."
         )
     if fault:
-        raise fault  # here, so that its traceback has no text of the libraries
-    found = part.stat().st_size
-    if expected is not None and found != expected:
-        raise _Passing(f"the connection ended after {found:,} of {expected:,} bytes")
+        raise fault  # raised here, so that its traceback has no text of the libraries
+    size = part.stat().st_size
+    if expected is not None and size != expected:
+        raise _PassingFault(f"the connection ended after {size:,} of {expected:,} bytes")
     return etag
 
 
 def _reason(error: BaseException) -> str:
-    """The error's kind and what the operating system says of it.
+    """The error's class and the operating system's message.
 
-    Not its text: requests, urllib3 and s3fs repeat the address with password and query in theirs,
-    also that of a redirect, which nobody here has seen before.
+    The error's own text is left out: requests, urllib3 and s3fs repeat the address there with
+    password and query, even the unknown address of a redirect.
     """
-    kind, said = type(error).__name__, ""
+    kind, root = type(error).__name__, ""
     inner: BaseException | None = error
     while inner is not None:
-        said = (isinstance(inner, OSError) and inner.strerror) or type(inner).__name__
+        root = (isinstance(inner, OSError) and inner.strerror) or type(inner).__name__
         inner = inner.__cause__ or inner.__context__
-    return kind if said == kind else f"{kind} ({said})"
+    return kind if root == kind else f"{kind} ({root})"
 
 
 def _where_to_resume(part: Path) -> tuple[int, dict[str, str]]:
-    """A part is continued only where the server can tell that it is of the same file."""
+    """The bytes already in the part, and the headers that ask for the rest.
+
+    A download resumes only with a strong ETag: it lets the server tell whether the file changed.
+    """
     try:
         etag = _etag_path(part).read_text(encoding="utf-8")
         start = part.stat().st_size
@@ -201,13 +205,13 @@ def _where_to_resume(part: Path) -> tuple[int, dict[str, str]]:
     return start, {"Range": f"bytes={start}-", "If-Range": etag}
 
 
-def _demand_data(url: str, response: Any) -> None:
+def _check_response(url: str, response: Any) -> None:
     shown, status = printable(url), response.status_code
     if status in RETRIED_STATUS:
         wait = response.headers.get("Retry-After", "")
-        raise _Passing(f"HTTP status {status}", float(wait) if wait.isdigit() else None)
+        raise _PassingFault(f"HTTP status {status}", float(wait) if wait.isdigit() else None)
     if status == 416:
-        raise _Passing("the server refused to resume")
+        raise _PassingFault("the server refused to resume")
     if status not in (200, 206):
         raise SourceError(
             f"{shown}: HTTP status {status}{_phrase(status)}. Check the address in"
@@ -218,7 +222,7 @@ def _demand_data(url: str, response: Any) -> None:
 
 
 def _phrase(status: int) -> str:
-    """The status in the standard's words: those of the server may repeat the request."""
+    """The standard's words for the status: the server's own words may repeat the request."""
     try:
         return f" {HTTPStatus(status).phrase}"
     except ValueError:
@@ -234,12 +238,12 @@ def _html(shown: str) -> str:
 
 def _announced_size(response: Any, start: int) -> int | None:
     if response.headers.get("Content-Encoding"):
-        return None  # the announced length is that of the packed body
+        return None  # the announced length is that of the compressed body
     length = response.headers.get("Content-Length", "")
     return start + int(length) if length.isdigit() else None
 
 
-def _demand_size(url: str, size: int, limits: DownloadLimits) -> None:
+def _check_size(url: str, size: int, limits: DownloadLimits) -> None:
     if size > limits.limit_mb * MIB:
         raise SourceError(
             f"{printable(url)}: is larger than {limits.limit_mb} MiB. If that is right,"
@@ -258,7 +262,7 @@ def _append(
                 raise SourceError(_html(printable(url)))
             size += len(piece)
             try:
-                _demand_size(url, size, limits)
+                _check_size(url, size, limits)
             except SourceError:
                 part.unlink()
                 raise
@@ -267,7 +271,7 @@ def _append(
 
 
 def _fetch_s3(url: str, part: Path, limits: DownloadLimits) -> str | None:
-    """The object, with the usual chain of credentials (environment, profile, role)."""
+    """Fetches the object with AWS's usual credentials (environment, profile, role)."""
     shown = printable(url)
     if "@" in url.removeprefix("s3://").partition("/")[0]:
         raise SourceError(
@@ -288,7 +292,7 @@ def _fetch_s3(url: str, part: Path, limits: DownloadLimits) -> str | None:
     fault: Exception
     try:
         facts = files.info(url)
-        _demand_size(url, int(facts["size"]), limits)
+        _check_size(url, int(facts["size"]), limits)
         with files.open(url, "rb") as source:
             _append(part, 0, iter(lambda: source.read(CHUNK), b""), url, limits)
         return str(facts.get("ETag", ""))
@@ -298,12 +302,12 @@ def _fetch_s3(url: str, part: Path, limits: DownloadLimits) -> str | None:
             " TICKET_EVENT_LOG, and the credentials."
         )
     except (OSError, BotoCoreError, ResponseParserError, ClientError) as error:
-        fault = _Passing(_s3_reason(error))
-    raise fault  # here, so that its traceback has no text of the libraries
+        fault = _PassingFault(_s3_reason(error))
+    raise fault  # raised here, so that its traceback has no text of the libraries
 
 
 def _s3_reason(error: Exception) -> str:
-    """The error's kind and S3's own word for it, such as `NoSuchBucket`."""
+    """The error's class and S3's code for it, such as `NoSuchBucket`."""
     answer = getattr(error.__cause__, "response", {})
     code = str(answer.get("Error", {}).get("Code", ""))
     return f"{type(error).__name__} ({code})" if code else _reason(error)

@@ -1,4 +1,4 @@
-"""From a log's file to its parsed parts: in bounded memory, whole or not at all."""
+"""Parses a log's file into parts: in bounded memory, whole or not at all."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from ticket_assets.errors import DataError, SourceError
 from ticket_assets.event_log.archive import csv_chunks, is_zip
 from ticket_assets.event_log.blocks import BLOCK_BYTES, cut
-from ticket_assets.event_log.parsing import demand_rows, read_header
+from ticket_assets.event_log.parsing import check_rows, read_header
 from ticket_assets.event_log.parts import (
     MOST_DAYS,
     NOTHING,
@@ -31,18 +31,18 @@ from ticket_assets.store.staging import stage
 from ticket_assets.store.tables import ROWS_PER_PART
 from ticket_assets.store.workers import run_all
 
-# To be raised when the parsed columns, their types or the files change.
+# Raise it when the parsed columns, their types or the files change.
 FORMAT = 3
 FACTS = "log.json"
 
 
 def parsed_path(folder: Path, csv_sha256: str) -> Path:
-    """Where the parsed log of this CSV lies."""
+    """The folder of this CSV's parsed log."""
     return folder / f"{csv_sha256}-v{FORMAT}"
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """What is known of a parsed log. Raises OSError or ValueError unless its files are whole."""
+    """The facts of a parsed log. Raises OSError or ValueError unless its files are whole."""
     facts: dict[str, Any] = json.loads((path / FACTS).read_bytes())
     for part in facts["parts"]:
         if (path / part["file"]).stat().st_size != part["bytes"]:
@@ -51,20 +51,20 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 
 def parse_log(file: LocalFile, file_sha256: str, folder: Path, limit_mb: int, dask: str) -> Path:
-    """Parses the CSV into a folder of Parquet files, and returns it.
+    """Parses the CSV into a folder of Parquet files, and returns the folder.
 
-    Raises SourceError or DataError where it is not what it should be.
+    Raises SourceError for a CSV with an unexpected sha256, DataError for faults in its content.
     """
     with stage(folder) as work:
         reading = _Reading(file, file_sha256, work, limit_mb)
         blocks: list[ParsedBlock] = []
         for block in run_all(parse_block, reading.calls(), dask):
             blocks.append(block)
-            if block.parsed.stopped:  # so many faults that reading the rest tells nothing more
-                demand_rows(file.location, [block.parsed for block in blocks])
-        _demand_sha256(reading.sha256, file)
-        demand_rows(file.location, [block.parsed for block in blocks])
-        _demand_days(file.location, blocks)
+            if block.parsed.stopped:  # it has so many faults that the rest tells nothing more
+                check_rows(file.location, [block.parsed for block in blocks])
+        _check_sha256(reading.sha256, file)
+        check_rows(file.location, [block.parsed for block in blocks])
+        _check_days(file.location, blocks)
         done = work / "parts"
         done.mkdir()
         facts: dict[str, Any] = {
@@ -72,21 +72,21 @@ def parse_log(file: LocalFile, file_sha256: str, folder: Path, limit_mb: int, da
             "extra_columns": [name for name in reading.header if name not in NAMES],
         }
         facts |= _write_parts(blocks, done, dask)
-        _demand_all_rows(file.location, reading.rows, done, facts["parts"])
+        _check_all_rows(file.location, reading.rows, done, facts["parts"])
         write_json(facts, done / FACTS)
         return _published(done, parsed_path(folder, reading.sha256), work / "damaged")
 
 
 class _Reading:
-    """One pass over the CSV: where its blocks of rows lie.
+    """One pass over the CSV that yields the positions of its blocks.
 
-    After it: the header, the sha256, and how many rows were counted between line ends.
+    After the pass it knows the header, the sha256, and the number of rows between line ends.
     """
 
     def __init__(self, file: LocalFile, file_sha256: str, work: Path, limit_mb: int) -> None:
         self._file, self._limit_mb = file, limit_mb
         self._blocks = work
-        # Workers read the blocks from a file, so a zip is unpacked into one.
+        # Workers read the blocks from a plain file, so a zip archive is unpacked first.
         self._unpacked = work / "log.csv" if is_zip(file.path) else None
         self.sha256 = file_sha256
         self.header: list[str] = []
@@ -104,7 +104,7 @@ class _Reading:
             path = self._blocks / f"block-{number:05}.arrow"
             yield place, name, self.header, path
         if not self.header:
-            read_header(b"", name)  # raises: there was not a byte
+            read_header(b"", name)  # raises the error of an empty file
 
     def _chunks(self) -> Iterator[bytes]:
         chunks = csv_chunks(self._file.path, self._limit_mb)
@@ -121,39 +121,38 @@ class _Reading:
         self.sha256 = digest.hexdigest()
 
 
-def _demand_sha256(found: str, file: LocalFile) -> None:
+def _check_sha256(found: str, file: LocalFile) -> None:
     if file.csv_sha256 not in (None, found):
         raise SourceError(
             f"{file.location}: the CSV's sha256 is {found}, expected {file.csv_sha256}. The"
-            f" published log has changed or the download is damaged: remove {file.path} and try"
+            f" published log has changed, or the download is damaged. Remove {file.path} and try"
             " again."
         )
 
 
-def _demand_days(name: str, blocks: Sequence[ParsedBlock]) -> None:
+def _check_days(name: str, blocks: Sequence[ParsedBlock]) -> None:
     days = [day for day in days_of(blocks) if day is not None]
     if not days:
         raise DataError(
             f"{name}: no row has a closed_at, expected one at least: without it there is no day to"
-            " evaluate. Take a log of closed incidents; nothing was kept of it."
+            " evaluate. Take a log of closed incidents; nothing was stored."
         )
     if len(days) > MOST_DAYS:
         raise DataError(
             f"{name}: closed_at has {len(days):,} different days from {days[0]} to {days[-1]},"
-            f" expected at most {MOST_DAYS:,}. Correct the dates in the source; nothing was kept of"
-            " it."
+            f" expected at most {MOST_DAYS:,}. Correct the dates in the source; nothing was stored."
         )
 
 
-def _demand_all_rows(
+def _check_all_rows(
     name: str, expected: int, folder: Path, parts: Sequence[dict[str, Any]]
 ) -> None:
-    """Raises DataError unless the files that were written hold the rows that the CSV has."""
+    """Raises DataError unless the written files have as many rows as the CSV."""
     kept = sum(pq.read_metadata(folder / part["file"]).num_rows for part in parts)
     if kept != expected:
         raise DataError(
-            f"{name}: has {expected:,} rows, of which {kept:,} were kept. That is a fault of this"
-            " program: report it with the log; nothing was published."
+            f"{name}: stored {kept:,} rows, expected the CSV's {expected:,}. This is a fault of"
+            " this program: report it with the log; nothing was published."
         )
 
 
@@ -176,8 +175,11 @@ def _write_parts(blocks: Sequence[ParsedBlock], folder: Path, dask: str) -> dict
 
 
 def _published(done: Path, path: Path, away: Path) -> Path:
-    """Another process may have made the same folder meanwhile: it is as good. A damaged one gives
-    way, to `away`."""
+    """Renames the finished folder to `path`, and returns `path`.
+
+    If another process made the same folder meanwhile, that one stays: it is as good. A damaged
+    folder at `path` is moved to `away`.
+    """
     try:
         done.rename(path)
     except OSError:

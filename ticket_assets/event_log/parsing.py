@@ -1,4 +1,4 @@
-"""The log's CSV as typed Arrow tables, or one error that lists its faults."""
+"""Parses the log's CSV into typed Arrow tables, or raises one error that lists its faults."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
@@ -27,7 +27,7 @@ from ticket_assets.event_log.schema import (
 
 SHOWN_FAULTS = 5
 SHOWN_HEADER_FAULTS = 10
-# Arrow calls us for each row of another length, and a block has room for 8 million of them.
+# Arrow calls back for each row of the wrong length, and a block has room for 8 million of them.
 MOST_WRONG_ROWS = 1000
 ARROW_TYPES = {
     "text": pa.string(),
@@ -46,10 +46,10 @@ DATE = r"^(?P<day>\d{1,2})/\d{1,2}/\d{4} \d{1,2}:\d{2}$"
 
 @dataclass(frozen=True)
 class ParsedRows:
-    """Rows of a log in their types, `None` where some are at fault.
+    """Typed rows of a log; `table` is None if some have faults.
 
-    `rows` counts all, those at fault too; of the `faults` the first few are kept, as (row from 1,
-    words). `stopped` says that reading ended before the last row, so that there may be more.
+    `rows` counts all rows, faulty ones too. `first_faults` has the first few of the `faults`, as
+    (row from 1, message). `stopped` means that reading ended early, so there may be more.
     """
 
     rows: int
@@ -61,33 +61,34 @@ class ParsedRows:
 
 @dataclass
 class _Faults:
-    """All faults counted, a few of each column kept."""
+    """The count of all faults, and the first few of each column."""
 
     count: int = 0
     kept: list[tuple[int, str]] = field(default_factory=list)
 
-    def add(self, rows: Sequence[int] | Numbers, words: Iterable[str]) -> None:
-        """`rows` from 1, ascending; `words` of the first SHOWN_FAULTS of them."""
+    def add(self, rows: Sequence[int] | Numbers, messages: Iterable[str]) -> None:
+        """`rows` from 1, ascending; `messages` for the first SHOWN_FAULTS of them."""
         self.count += len(rows)
-        self.kept += zip(map(int, rows[:SHOWN_FAULTS]), words, strict=False)
+        self.kept += zip(map(int, rows[:SHOWN_FAULTS]), messages, strict=False)
 
     def first(self) -> tuple[tuple[int, str], ...]:
         return tuple(sorted(self.kept)[:SHOWN_FAULTS])
 
 
 def parse_csv(content: bytes, name: str) -> pa.Table:
-    """A whole log at once; `parse_rows` says with which columns.
+    """The table of a whole log, with the columns of `parse_rows`.
 
-    `name` is the file's, for the errors. Raises DataError listing all faults, the first few shown.
+    `name` is the file's name for errors. Raises DataError that counts all faults and shows the
+    first few.
     """
     header, size = read_header(content, name)
     parsed = parse_rows(content[size:], name, header)
-    demand_rows(name, [parsed])
+    check_rows(name, [parsed])
     return parsed.table
 
 
 def read_header(content: bytes, name: str) -> tuple[list[str], int]:
-    """The columns' names, and how many bytes the header has.
+    """The columns' names, and the size of the header in bytes.
 
     Raises DataError for a header that is not the log's.
     """
@@ -110,14 +111,14 @@ def read_header(content: bytes, name: str) -> tuple[list[str], int]:
         hidden = len(faults) - SHOWN_HEADER_FAULTS
         more = f" and {hidden} more" if hidden > 0 else ""
         raise DataError(
-            f"{name}, header: {len(faults)} faults: {shown}{more}. Expected the 36"
-            " columns of the incident event log. Nothing was kept of it."
+            f"{name}, header: {_counted(len(faults))}: {shown}{more}. Expected the 36"
+            " columns of the incident event log. Nothing was stored."
         )
     return header, size
 
 
 def _fields(line: bytes, name: str) -> list[str]:
-    """The header's fields. Raises DataError where it is no line of a CSV in UTF-8."""
+    """The header's fields. Raises DataError if it is no line of a CSV in UTF-8."""
     if b"\0" in line:
         raise DataError(
             f"{name}, header: found a NUL byte, expected the log's 36 columns as UTF-8 text. The"
@@ -135,15 +136,15 @@ def _fields(line: bytes, name: str) -> list[str]:
     if delimiter := other_delimiter(text):
         raise DataError(
             f"{name}, header: found columns divided by {delimiter!r}, expected commas. Save the"
-            " file with commas; nothing was kept of it."
+            " file with commas; nothing was stored."
         )
     try:
         return next(csv.reader([text], strict=True))
     except csv.Error as error:
         raise DataError(
             f"{name}, header: found '{one_line(text)}', which cannot be read as CSV ({error});"
-            " expected the log's 36 columns on the first line. Correct that line; nothing was kept"
-            " of it."
+            " expected the log's 36 columns on the first line. Correct that line; nothing was"
+            " stored."
         ) from error
 
 
@@ -153,12 +154,13 @@ def parse_rows(
     header: list[str],
     first_line: Callable[[], int] = lambda: 2,
 ) -> ParsedRows:
-    """Rows without their header, in their order: `log_row` (int64, from 1), `day` (date32: the
-    date of `closed_at`, null without one), the 36 columns, then any others as text. `?` is null.
+    """The rows below the header, in their order.
 
-    Raises DataError for bytes that cannot be read as rows; `first_line` tells where they begin.
+    Columns: `log_row` (int64, from 1), `day` (date32: the date of `closed_at`, null without one),
+    the log's 36 columns, then any others as text. `?` is null. Raises DataError for bytes that
+    cannot be read as rows; `first_line` gives the line at which they begin.
     """
-    _demand_text(content, name, first_line)
+    _check_text(content, name, first_line)
     raw, wrong = _read_rows(content, name, header)
     faults = _Faults()
     faults.add(
@@ -187,42 +189,51 @@ def parse_rows(
     return ParsedRows(rows, table)
 
 
-def demand_rows(name: str, blocks: Iterable[ParsedRows]) -> None:
-    """Raises DataError where the log, given as its consecutive blocks, has faults or no rows: with
-    how many faults there are, and the first few."""
+def check_rows(name: str, blocks: Iterable[ParsedRows]) -> None:
+    """Raises DataError if the log, given as its consecutive blocks, has faults or no rows.
+
+    The error counts all faults and shows the first few.
+    """
     before = count = 0
     shown: list[str] = []
     for block in blocks:
         count += block.faults
-        for row, words in block.first_faults[: SHOWN_FAULTS - len(shown)]:
-            shown.append(f"row {before + row}, {words}")
+        for row, message in block.first_faults[: SHOWN_FAULTS - len(shown)]:
+            shown.append(f"row {before + row}, {message}")
         before += block.rows
         if block.stopped:
-            counted = f"{count:,} faults or more"
+            counted = f"{_counted(count)} or more"
             break
     else:
-        counted = f"{count:,} faults"
+        counted = _counted(count)
     if count:
         more = f" and {count - len(shown):,} more" if count > len(shown) else ""
         raise DataError(
             f"{name}: {counted}: {'; '.join(shown)}{more}. Correct the rows in the source;"
-            " nothing was kept of it."
+            " nothing was stored."
         )
     if before == 0:
-        raise DataError(f"{name}: has a header and no rows. Nothing was kept of it.")
+        raise DataError(
+            f"{name}: has a header and no rows, expected one row at least. Take a log with rows;"
+            " nothing was stored."
+        )
 
 
-def _demand_text(content: bytes, name: str, first_line: Callable[[], int]) -> None:
+def _counted(faults: int) -> str:
+    return f"{faults:,} fault{'' if faults == 1 else 's'}"
+
+
+def _check_text(content: bytes, name: str, first_line: Callable[[], int]) -> None:
     """Raises DataError for bytes that are no UTF-8 text, naming their line.
 
-    Arrow would find most of them too, but prints a traceback for those in a row that has another
-    number of fields (seen with 26.0.1).
+    Arrow finds most of them too, but prints a traceback for one in a row with the wrong number of
+    fields (seen with 26.0.1).
     """
     if (place := content.find(b"\0")) >= 0:
         line = content.count(b"\n", 0, place) + first_line()
         raise DataError(
             f"{name}, line {line}: found a NUL byte, expected text. The file is binary or was not"
-            " written to its end: fetch it again; nothing was kept of it."
+            " written to its end: fetch it again; nothing was stored."
         )
     if content.isascii():
         return
@@ -256,8 +267,8 @@ def _read_rows(
         quoted_strings_can_be_null=False,
     )
     quoted = b'"' in content
-    # Arrow loses the LF of a quoted line break, and may end a row there, where a block of its own
-    # ends between the CR and that LF (seen with 26.0.1). So rows with quotes are read as one block.
+    # If one of Arrow's own blocks ends between the CR and the LF of a quoted line break, Arrow
+    # loses the LF and may end the row there (seen with 26.0.1). So quoted rows are one block.
     block_size = max(ROW_BYTES, len(content)) if quoted else ROW_BYTES
     wrong: list[tuple[int, int]] = []
 
@@ -285,12 +296,12 @@ def _read_rows(
             if not wrong:
                 raise
         if wrong:
-            table = read(use_threads=False)  # only then does Arrow number the rows
+            table = read(use_threads=False)  # Arrow numbers the rows only without threads
     except pa.ArrowException as error:
         if len(wrong) > MOST_WRONG_ROWS:
             return none, wrong
         raise DataError(
-            f"{name}: cannot be read as CSV: {one_line(str(error))}. Nothing was kept of it."
+            f"{name}: cannot be read as CSV: {one_line(str(error))}. Nothing was stored."
         ) from error
     return table, wrong
 
@@ -298,23 +309,23 @@ def _read_rows(
 def _not_utf8(error: UnicodeDecodeError, place: str) -> str:
     return (
         f"{place}: found the bytes {error.object[error.start : error.start + 4]!r}, expected UTF-8"
-        " text. Convert the file to UTF-8; nothing was kept of it."
+        " text. Convert the file to UTF-8; nothing was stored."
     )
 
 
 def _add_swallowed_rows(
     raw: pa.Table, header: list[str], numbers: Numbers, faults: _Faults
 ) -> None:
-    """Adds the values that hold whole rows.
+    """Adds a fault for each value that contains whole rows.
 
-    Two stray quotes in one column make such a value of all rows between them, and leave one row
-    that has as many fields as any: without this, rows would be lost in silence.
+    Two stray quotes in one column turn all rows between them into such a value. One row with the
+    right number of fields is left: without this check, rows would be lost in silence.
     """
     line, ends = r"[^,\r\n]*", r"[\r\n]+"
     for place, column in enumerate(header):
         texts = raw[column]
         if pa.types.is_dictionary(texts.type):
-            continue  # its values have one line, or are at fault
+            continue  # a value of several lines is a fault of its type already
         rows = pc.indices_nonzero(pc.match_substring_regex(texts, ends)).to_numpy()
         if not len(rows):
             continue
@@ -325,22 +336,22 @@ def _add_swallowed_rows(
             rf"{line}(,{line}){{{place}}}$"  # the last row's begin
         )
         held = pc.match_substring_regex(texts.take(rows), pattern).to_numpy(zero_copy_only=False)
-        words = (
+        message = (
             f"column {one_line(column)}: found a quoted value that holds whole rows, expected its"
             " closing quote in the row that it begins in"
         )
-        faults.add(numbers[rows[held.astype(bool)]], repeat(words))
+        faults.add(numbers[rows[held.astype(bool)]], repeat(message))
 
 
 def _typed(raw: pa.ChunkedArray, column: Column, numbers: Numbers, faults: _Faults) -> pa.Array:
-    """The column in its type; what does not fit is added to `faults`.
+    """The column in its type; values that do not fit are added to `faults`.
 
-    `numbers` are the rows' in the log, as some may be left out of `raw`.
+    `numbers` are the rows' numbers in the log: `raw` may lack some rows.
     """
     if column.required and raw.null_count:
         rows = pc.indices_nonzero(pc.is_null(raw)).to_numpy()
-        words = f"column {column.name}: found '{MISSING}', expected a value"
-        faults.add(numbers[rows], repeat(words))
+        message = f"column {column.name}: found '{MISSING}', expected a value"
+        faults.add(numbers[rows], repeat(message))
     if column.kind == "text":
         return raw
     coded = raw.unify_dictionaries().combine_chunks()
@@ -356,7 +367,7 @@ def _typed(raw: pa.ChunkedArray, column: Column, numbers: Numbers, faults: _Faul
 
 
 def _converted(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.Array]:
-    """The distinct values converted (null where they do not fit), and which fit."""
+    """The distinct values in the column's type (null if they do not fit), and a mask of fits."""
     if column.kind == "flag":
         fits = pc.is_in(texts, pa.array(["true", "false"]))
         return pc.equal(texts, "true"), fits
@@ -366,8 +377,8 @@ def _converted(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.Array]:
     shaped = pc.match_substring_regex(texts, DATE)
     texts = pc.if_else(shaped, texts, None)
     times = pc.strptime(texts, "%d/%m/%Y %H:%M", "s", error_is_null=True)
-    # Arrow reads 31/2/2016 as 2/3/2016: the day of the month must come out as it went in.
+    # Arrow reads 31/2/2016 as 2/3/2016, so the day of the month must survive the round trip.
     written = pc.struct_field(pc.extract_regex(texts, DATE), "day").cast(pa.int64())
     fits = pc.fill_null(pc.equal(pc.day(times), written), False)
-    # It also reads a year 0000, which is none in Python's calendar.
+    # Arrow also reads a year 0000, which Python's calendar does not have.
     return times, pc.and_(fits, pc.fill_null(pc.greater(pc.year(times), 0), False))

@@ -1,8 +1,8 @@
 """The parsed log as Parquet files of bounded size, ordered by day, made in bounded memory.
 
-A log's rows are in the order of its incidents; a run wants days. Each block of the CSV is parsed
-and ordered by day (a run of an external merge sort, Knuth, TAOCP volume 3, 5.4), kept in a
-temporary file, and each part then collects its days from the blocks.
+A log's rows are in the order of its incidents, but a run reads days. Each block of the CSV is
+parsed, ordered by day and stored in a temporary file. Then each part collects its days from the
+blocks. This is an external merge sort (Knuth, TAOCP volume 3, 5.4).
 """
 
 import os
@@ -21,10 +21,10 @@ from ticket_assets.event_log.parsing import ParsedRows, parse_rows
 
 ROWS_PER_GROUP = 1 << 13
 IN_ORDER = [("day", "ascending"), ("log_row", "ascending")]
-# A part is put together in memory; ROWS_PER_PART rows of the real log have 40 MB. The limit counts
-# for logs with long rows.
+# A part is assembled in memory. ROWS_PER_PART rows of the real log take 40 MB; this limit matters
+# for logs with longer rows.
 PART_BYTES = 256 << 20
-# Over a century. Each day costs a little memory for every block that has it.
+# More than a century. Each day costs a little memory in every block that has it.
 MOST_DAYS = 40_000
 
 # A day as YYYY-MM-DD; None for rows without `closed_at`, which come last.
@@ -33,9 +33,9 @@ Day = str | None
 
 @dataclass(frozen=True)
 class LogPart:
-    """One of the log's Parquet files: the days that it has rows of, its size in bytes.
+    """One of the log's Parquet files: its first and last day, and its size in bytes.
 
-    The days are None where none of its rows has a day.
+    The days are None if none of its rows has a day.
     """
 
     file: str
@@ -44,7 +44,7 @@ class LogPart:
     bytes: int
 
     def has_days_between(self, first: str, last: str) -> bool:
-        """Whether it may have rows of such days, both included."""
+        """True if it may have rows of these days, both included."""
         if self.first_day is None or self.last_day is None:
             return False
         return self.first_day <= last and self.last_day >= first
@@ -52,7 +52,7 @@ class LogPart:
 
 @dataclass(frozen=True)
 class CsvRange:
-    """Rows of a CSV file, by where their bytes lie, and how many there were when it was cut."""
+    """Rows of a CSV file: the position of their bytes, and their number when the file was cut."""
 
     path: Path
     offset: int
@@ -65,7 +65,7 @@ class CsvRange:
             return file.read(self.size)
 
     def first_line(self) -> int:
-        """At which line of the file, from 1, they begin."""
+        """The line of the file, from 1, at which they begin."""
         line, left = 1, self.offset
         with self.path.open("rb") as file:
             while chunk := file.read(min(left, 1 << 20)):
@@ -75,7 +75,7 @@ class CsvRange:
 
 @dataclass(frozen=True)
 class Amount:
-    """How many rows, and about how many bytes they have in memory."""
+    """A number of rows, and their approximate bytes in memory."""
 
     rows: int = 0
     bytes: int = 0
@@ -84,7 +84,7 @@ class Amount:
         return Amount(self.rows + other.rows, self.bytes + other.bytes)
 
     def fits(self, rows: int) -> bool:
-        """Whether a part of at most `rows` rows has room for it."""
+        """True if a part of at most `rows` rows has room for it."""
         return self.rows <= rows and self.bytes <= PART_BYTES
 
 
@@ -93,7 +93,7 @@ NOTHING = Amount()
 
 @dataclass(frozen=True)
 class ParsedBlock:
-    """A parsed block: its file, ordered by day, with how much each day has; or its faults."""
+    """A parsed block: its file, ordered by day, and the amount of each day; or its faults."""
 
     path: Path
     parsed: ParsedRows
@@ -113,9 +113,9 @@ class Slice:
 
 @dataclass(frozen=True)
 class PartPlan:
-    """Which rows a part collects: all of some days, or some of one day that is larger than a part.
+    """The rows that a part collects: all rows of some days, or some rows of one large day.
 
-    The days are None where none of the rows has one.
+    The days are None if none of the rows has one.
     """
 
     first_day: Day
@@ -128,20 +128,20 @@ class PartPlan:
 
 
 def parse_block(place: CsvRange, name: str, header: list[str], path: Path) -> ParsedBlock:
-    """Parses the rows and leaves them ordered by day in an Arrow file at `path`.
+    """Parses the rows and stores them, ordered by day, in an Arrow file at `path`.
 
-    Raises DataError where there are not as many as were counted when the CSV was cut.
+    Raises DataError if their number differs from the count when the CSV was cut.
     """
     parsed = parse_rows(place.read(), name, header, place.first_line)
     if parsed.rows != place.rows and not parsed.stopped:
         raise DataError(
             f"{name}, rows from line {place.first_line()}: read {parsed.rows:,}, expected"
             f" {place.rows:,}. The file changed meanwhile, or two readers of CSV see different rows"
-            " in it: look for stray quotes. Nothing was kept of it."
+            " in it: look for stray quotes. Nothing was stored."
         )
     if parsed.table is None:
         return ParsedBlock(path, parsed, {})
-    # In one chunk, so that each batch but the last has ROWS_PER_GROUP rows.
+    # One chunk: otherwise batches end at chunk borders, and `_rows_of` reads the wrong rows.
     table = parsed.table.sort_by(IN_ORDER).combine_chunks()
     with pa.ipc.new_file(
         path, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
@@ -151,29 +151,29 @@ def parse_block(place: CsvRange, name: str, header: list[str], path: Path) -> Pa
 
 
 def _amounts(table: pa.Table) -> dict[Day, Amount]:
-    """What each day of a parsed block has, the days in their order."""
+    """The amount of each day of a parsed block, in the order of the days."""
     sizes = pa.array(np.full(table.num_rows, 8 * table.num_columns, np.int64))
     for column in table.columns:
         if pa.types.is_string(column.type):
             sizes = pc.add(sizes, pc.fill_null(pc.binary_length(column), 0))
     by_day = pa.table({"day": table["day"], "bytes": sizes}).group_by("day")
-    found = by_day.aggregate([("bytes", "sum"), ([], "count_all")]).sort_by("day").to_pylist()
+    days = by_day.aggregate([("bytes", "sum"), ([], "count_all")]).sort_by("day").to_pylist()
     return {
         entry["day"] and entry["day"].isoformat(): Amount(entry["count_all"], entry["bytes_sum"])
-        for entry in found
+        for entry in days
     }
 
 
 def days_of(blocks: Sequence[ParsedBlock]) -> list[Day]:
-    """The days in their order, None last if there are rows without a day."""
+    """All days in order, with None last if there are rows without a day."""
     days = {day for block in blocks for day in block.days}
     return sorted(days, key=lambda day: (day is None, day or ""))
 
 
 def plan_parts(blocks: Sequence[ParsedBlock], rows: int) -> Iterator[PartPlan]:
-    """The parts in the order of their days, none of more than `rows` rows or PART_BYTES bytes.
+    """Plans of parts in the order of their days, each of at most `rows` rows and PART_BYTES.
 
-    A single row, or what one block has of a day, may be larger than PART_BYTES.
+    A single row, or one block's rows of a day, may be larger than PART_BYTES.
     """
     starts = [0] * len(blocks)
     rows_before = list(accumulate((block.parsed.rows for block in blocks), initial=0))
@@ -212,7 +212,7 @@ def _plan(days: Sequence[Day], slices: tuple[Slice, ...]) -> PartPlan:
 
 
 def _portions(slices: Sequence[Slice], rows: int) -> Iterator[tuple[Slice, ...]]:
-    """The slices in their order, cut up into portions of `rows` rows or PART_BYTES bytes."""
+    """The slices in order, cut into portions of at most `rows` rows and PART_BYTES."""
     portion: list[Slice] = []
     left, held = rows, 0
     for whole in slices:

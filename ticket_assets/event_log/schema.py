@@ -1,4 +1,4 @@
-"""The event log's columns, and what is wrong with a header."""
+"""The event log's columns, and the faults of a header."""
 
 import difflib
 from collections import Counter
@@ -10,20 +10,20 @@ Kind = Literal["text", "count", "flag", "time"]
 
 PRIORITIES = ("1 - Critical", "2 - High", "3 - Moderate", "4 - Low")
 MISSING = "?"
-# The columns that parsing adds, and those that Arrow adds to every file that it reads: a second
-# column of such a name cannot be told from it.
+# Parsing adds the first two columns, and Arrow adds the others to every file that it reads. A
+# second column of such a name could not be distinguished.
 RESERVED = (
     *("day", "log_row"),
     *("__fragment_index", "__batch_index", "__last_in_fragment", "__filename"),
 )
-# ServiceNow's own incident table has fewer than 200; each costs time in every block of the log.
+# ServiceNow's own incident table has fewer than 200. Each costs time in every block of the log.
 MOST_COLUMNS = 1000
 SHOWN_LETTERS = 60
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `required` ones are never `?`."""
+    """One column of the log; a `required` one is never `?`."""
 
     name: str
     kind: Kind
@@ -78,20 +78,20 @@ NAMES = tuple(column.name for column in COLUMNS)
 
 
 def one_line(text: str) -> str:
-    """The text for an error: its first SHOWN_LETTERS letters, what is not printable escaped."""
+    """The text on one line for an error: cut to SHOWN_LETTERS, unprintable characters escaped."""
     cut = text if len(text) <= SHOWN_LETTERS else text[:SHOWN_LETTERS] + "..."
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in cut)
 
 
 def header_faults(header: Sequence[str]) -> list[str]:
-    """Every fault of a header, in words; none for one that can be read.
+    """A message for each fault of a header; empty for a header that can be read.
 
-    Columns that the log does not have are no fault, but for the RESERVED names.
+    Columns that the log does not have are no fault, except for the RESERVED names.
     """
     if len(header) > MOST_COLUMNS:
         return [f"{len(header):,} columns, more than {MOST_COLUMNS:,}"]
     faults = [
-        f"column '{one_line(name)}' stands {count} times"
+        f"column '{one_line(name)}' occurs {count} times"
         for name, count in Counter(header).items()
         if count > 1
     ]
@@ -106,7 +106,7 @@ def header_faults(header: Sequence[str]) -> list[str]:
 
 
 def other_delimiter(line: str) -> str | None:
-    """The delimiter of a header that has the log's columns, and no comma between them."""
+    """The delimiter of a header that has the log's columns but no commas; else None."""
     for delimiter in (",", ";", "\t", "|"):
         if any(name.strip(' "') in NAMES for name in line.split(delimiter)):
             return None if delimiter == "," else delimiter
@@ -114,5 +114,5 @@ def other_delimiter(line: str) -> str | None:
 
 
 def is_damaged_copy(header: Sequence[str]) -> bool:
-    """The copy of the UCI log that circulates with its prefixes searched and replaced away."""
+    """True for the damaged copy of the UCI log, which lost its prefixes to a search-and-replace."""
     return "ident_state" in header and header.count("category") > 1

@@ -1,4 +1,4 @@
-"""Where the event log comes from: each kind of source as a local file."""
+"""The sources of the event log, each as a local file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,15 +13,17 @@ UCI_URL = (
     "https://archive.ics.uci.edu/static/public/498/"
     "incident+management+process+enriched+event+log.zip"
 )
-# Of the CSV: the archive around it is packed anew now and then.
+# The sha256 of the CSV and not of the archive, which UCI packs anew now and then.
 UCI_CSV_SHA256 = "fd184bbfd62329cfe093e99da2ea7071905f2ead91900b448eb2635870821bef"
 ACCEPTED = "sample, uci, an http(s):// or s3:// address, or the path of a .zip or .csv file"
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A source's file: where it lies, the source as it may be shown, what to call the file, and the
-    CSV's sha256 where it is known."""
+    """A source's file and, if known, the CSV's sha256.
+
+    `source` and `location` name it in messages, so they contain no secrets.
+    """
 
     path: Path
     source: str
@@ -32,10 +34,10 @@ class LocalFile:
 def locate(
     source: str, folder: Path, limits: DownloadLimits, log: Callable[[str], None]
 ) -> LocalFile:
-    """The source's file, generated or fetched into `folder` where need be.
+    """The source's file, generated or fetched into `folder` if needed.
 
-    Raises SourceError for a source of no known form, or one that cannot be had; there is no
-    falling back from one source to another.
+    Raises SourceError for an unknown kind of source, and for one that cannot be fetched. It never
+    falls back from one source to another.
     """
     if source == "sample":
         path = folder / SAMPLE_NAME
@@ -55,12 +57,15 @@ def locate(
 def _local(source: str) -> LocalFile:
     path, shown = Path(source).expanduser(), printable(source)
     if "://" in source or path.suffix.lower() not in (".zip", ".csv"):
-        raise SourceError(f"TICKET_EVENT_LOG is '{shown}'; expected {ACCEPTED}.")
+        raise SourceError(
+            f"TICKET_EVENT_LOG is '{shown}'; expected {ACCEPTED}. Correct it, or unset it for the"
+            " sample."
+        )
     if not path.is_file():
-        # It may be an address without its scheme, so its folder is shown as carefully.
+        # The text may be an address without its scheme: its folder must show no secret either.
         folder = Path(shown).expanduser().absolute().parent
         raise SourceError(
-            f"TICKET_EVENT_LOG is '{shown}', where there is no file (looked in {folder}). Expected"
-            f" {ACCEPTED}."
+            f"TICKET_EVENT_LOG is '{shown}', but there is no such file (looked in {folder})."
+            f" Expected {ACCEPTED}. Correct the path."
         )
     return LocalFile(path, source, str(path.absolute()))

@@ -1,10 +1,10 @@
-"""The sample log: synthetic, seeded, with the real log's columns, spellings, quirks and shape.
+"""The sample log: synthetic and seeded, with the real log's columns, spellings, quirks and shape.
 
-It lets everything run with no network. It says nothing about real tickets: days, durations and
-names are drawn at random to shares like those of the UCI log.
+With it everything runs without a network. It says nothing about real tickets: days, durations and
+names are random, in shares like those of the UCI log.
 
-Only uniform numbers of NumPy's PCG64 and exact arithmetic are used, so that the file has the same
-bytes on every machine.
+The generator uses only uniform numbers of NumPy's PCG64 and exact arithmetic, so the file has the
+same bytes on every machine.
 """
 
 import os
@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Shape:
-    """How large the log is and which days it spans; the default is the UCI log's."""
+    """The size of the log and its days; the default is that of the UCI log."""
 
     seed: int = 20160229
     incidents: int = 24_000
@@ -72,8 +72,8 @@ def write_sample(path: Path, shape: Shape | None = None) -> None:
 def _closing_days(shape: Shape) -> Ints:
     """The day (from 0) on which each incident closes, ascending.
 
-    Busy months with quiet weekends first, then a thin tail in which the empty days lie; one day
-    has a seventh of all.
+    First come busy months with quiet weekends, then a thin tail with the empty days. One day has a
+    seventh of all incidents.
     """
     rng = np.random.default_rng([shape.seed, 2**31])
     day = np.arange(shape.days)
@@ -128,7 +128,7 @@ def _incidents(rng: np.random.Generator, closing_day: Ints) -> _Incidents:
 
 
 def _skewed(rng: np.random.Generator, size: int, most: int | Ints) -> Ints:
-    """Minutes from 0 to `most`, mostly few."""
+    """Minutes from 0 to `most`, with small values most often."""
     return _whole(most * _cubed(rng.random(size)))
 
 
@@ -198,7 +198,7 @@ def _rows(shape: Shape, rng: np.random.Generator, closing_day: Ints, first_numbe
 
 
 def _states(rng: np.random.Generator, step: Ints, last: Ints) -> pa.Array:
-    """New first, Resolved and Closed last, work and waiting between."""
+    """The state of each row: New first, Resolved and Closed last, work and waiting between."""
     names = ("New", "Active", "Awaiting User Info", "Awaiting Vendor", "Awaiting Problem",
              "Awaiting Evidence", "Resolved", "Closed")  # fmt: skip
     drawn = 1 + np.searchsorted([0.72, 0.97, 0.985, 0.999], rng.random(len(step)), side="right")
@@ -211,7 +211,7 @@ def _states(rng: np.random.Generator, step: Ints, last: Ints) -> pa.Array:
 def _creation(
     texts: "_Texts", rng: np.random.Generator, opened: Ints, of: Ints
 ) -> dict[str, pa.Array]:
-    """Who registered it and when: both missing together on 37 % of the incidents."""
+    """The person and time of registration; both are missing on 37 % of the incidents."""
     missing = pa.array(rng.random(len(opened))[of] < 0.375)
     registered = texts.times((opened + _whole(15 * rng.random(len(opened))))[of])
     named = texts.named("Created by ", 186, per_row=False)
@@ -232,7 +232,7 @@ class _Texts:
         self._rng = rng
         self._of = of
         self._incidents = incidents
-        # Opening lies up to a good month before the first closing.
+        # An incident opens up to a good month before the first closing.
         self._first_day = shape.first_day - timedelta(days=60)
         days = (self._first_day + timedelta(days=n) for n in range(shape.days + 61))
         self._days = pa.array([f"{day.day}/{day.month}/{day.year}" for day in days])
@@ -251,18 +251,18 @@ class _Texts:
     def named(
         self, prefix: str, count: int, missing: float = 0.0, *, per_row: bool = True
     ) -> pa.Array:
-        """`prefix` and a number up to `count`, small numbers more often; `?` for a share."""
+        """`prefix` and a number up to `count`, small ones more often; `?` with share `missing`."""
         draw, gap = self._draw(per_row), self._draw(per_row)
         number = pa.array(1 + _whole(count * draw * draw)).cast(pa.string())
         named = pc.binary_join_element_wise(prefix, number, "")
         return pc.if_else(pa.array(gap < missing), MISSING, named)
 
     def chosen(self, names: tuple[str, ...], bounds: tuple[float, ...]) -> pa.Array:
-        """One of the names an incident, by cumulative shares."""
+        """One of the names for each incident, by cumulative shares."""
         return _picked(names, np.searchsorted(bounds, self._draw(False), side="right"))
 
     def counting(self, step: Ints, upto: float) -> pa.Array:
-        """A count that grows with the updates, at most `upto` an update, a rate an incident."""
+        """A count that grows with the updates, at each incident's own rate of at most `upto`."""
         return pa.array(_whole(step * upto * self._draw(False))).cast(pa.string())
 
     def sometimes(self, texts: pa.Array, missing: float) -> pa.Array:

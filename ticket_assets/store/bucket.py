@@ -6,27 +6,29 @@ from contextlib import contextmanager
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
-from ticket_assets.errors import StoreError, partly_written
+from ticket_assets.errors import StoreError
+from ticket_assets.store.durable import Write
+from ticket_assets.store.failures import partly_written
 
 Result = TypeVar("Result")
 
-# Most of a request is waiting; beyond this the signing of requests, in Python, is the limit.
-AT_ONCE = 16
+# Most of a request is waiting. Beyond 16 at a time, signing them in Python is the limit.
+REQUESTS_AT_A_TIME = 16
 
 
 class Bucket:
-    """Objects below an address, by names such as `metrics/2016-03-01.parquet`.
+    """Objects below an address; `place.py` says what each method promises.
 
-    Credentials, region and endpoint come by AWS's usual chain: environment (AWS_PROFILE,
+    Credentials, region and endpoint come from AWS's usual chain: environment (AWS_PROFILE,
     AWS_ENDPOINT_URL, ...), ~/.aws, the machine's role. An object appears whole or not at all, but
-    several do not appear together, and no one can hold a day: see `publish` and `lock_folder`.
-    What the store refuses is raised as StoreError.
+    several do not appear together, and no run can lock a day. Every refusal of the object store
+    is raised as StoreError.
     """
 
-    # S3 has no locks. An object written on condition (If-None-Match) would stay when its run is
-    # killed, and s3fs knows only AWS to heed the condition: half a lock is worse than none.
+    # S3 has no locks. A lock object written on condition (If-None-Match) would stay when its run
+    # is killed, and s3fs trusts only AWS to heed the condition. Half a lock is worse than none.
     lock_folder: Path | None = None
 
     def __init__(self, address: str) -> None:
@@ -36,36 +38,36 @@ class Bucket:
         return f"{self._root}/{name}"
 
     def names(self, folder: str, start: str = "") -> set[str]:
-        """One request for a thousand names: `start` is what they begin with."""
+        """Takes one request for a thousand names."""
         below = f"{self.address(folder)}/"
-        with self._faults_said():
-            found = self._files.find(below, prefix=start)
+        with self._store_errors():
+            paths = self._files.find(below, prefix=start)
         within = below.removeprefix("s3://")
-        return {path.removeprefix(within) for path in found if path.startswith(within)}
+        return {path.removeprefix(within) for path in paths if path.startswith(within)}
 
     def open(self, name: str) -> BytesIO:
         return BytesIO(self.read(name))
 
     def read(self, name: str) -> bytes:
-        """In one request, without asking for the size first."""
-        with self._faults_said():
+        """Takes one request: with a single stream, s3fs does not ask for the size first."""
+        with self._store_errors():
             content: bytes = self._files.cat_file(self.address(name), max_concurrency=1)
         return content
 
     def each(self, function: Callable[[str], Result], names: Iterable[str]) -> list[Result]:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_A_TIME) as pool:
             return list(pool.map(function, names))
 
     def publish(
-        self,
-        files: Mapping[str, Callable[[IO[bytes]], object]],
-        ready: Callable[[], object] = lambda: None,
+        self, files: Mapping[str, Write], last_check: Callable[[], object] = lambda: None
     ) -> None:
-        """All are made in memory before the first is sent. Where one cannot be sent no more are,
-        and the StoreError says which have been."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        """Makes all files in memory before it sends the first.
+
+        After a failure it sends no more, and the StoreError names the files that were sent.
+        """
+        with ThreadPoolExecutor(REQUESTS_AT_A_TIME) as pool:
             contents = list(pool.map(_in_memory, files.values()))
-            ready()
+            last_check()
             sent: dict[str, Future[None]] = {}
             try:
                 for name, content in zip(files, contents, strict=True):
@@ -79,24 +81,24 @@ class Bucket:
             return
         if not isinstance(fault, StoreError):
             raise fault
-        written = [name for name, found in faults.items() if found is None]
-        unconfirmed = [name for name, found in faults.items() if found]
+        written = [name for name, error in faults.items() if error is None]
+        unconfirmed = [name for name, error in faults.items() if error]
         raise partly_written(str(fault), files, written, unconfirmed) from None
 
     def _send(self, name: str, content: bytes) -> None:
-        with self._faults_said():
+        with self._store_errors():
             self._files.pipe_file(self.address(name), content)
 
     @cached_property
     def _files(self) -> Any:
         try:
-            import fsspec  # with s3fs a second, and only with such a store
+            import fsspec  # takes a second with s3fs, and only a store in a bucket needs it
 
-            # Neither cache: another process may have written meanwhile, and the environment is
-            # read when a run begins.
+            # Without either cache: another process may have written meanwhile, and each run
+            # reads the environment anew.
             return fsspec.filesystem(
                 "s3",
-                config_kwargs={"max_pool_connections": AT_ONCE},
+                config_kwargs={"max_pool_connections": REQUESTS_AT_A_TIME},
                 use_listings_cache=False,
                 skip_instance_cache=True,
             )
@@ -106,11 +108,11 @@ class Bucket:
             ) from error
 
     @contextmanager
-    def _faults_said(self) -> Iterator[None]:
-        """Raises what went wrong as StoreError, but for an object that is not there.
+    def _store_errors(self) -> Iterator[None]:
+        """Turns errors into StoreError, but for the FileNotFoundError of a missing object.
 
-        The cause is left out: botocore's texts repeat the address of the endpoint, which may
-        hold a password.
+        The StoreError has no cause: botocore's texts repeat the address of the endpoint, which
+        may hold a password.
         """
         try:
             yield
@@ -121,17 +123,17 @@ class Bucket:
             if _code(error) != "NoSuchBucket":
                 raise
             name = self._root.removeprefix("s3://").partition("/")[0]
-            found, remedy = f"there is no bucket '{name}'", "Create it, or correct TICKET_STORE"
+            problem, remedy = f"there is no bucket '{name}'", "Create it, or correct TICKET_STORE"
         except PermissionError as error:
-            found = f"the store refuses these credentials ({_code(error)}: {_sentence(error)})"
+            problem = f"the store refuses these credentials ({_code(error)}: {_sentence(error)})"
             remedy = "Use credentials that may list, read and write there"
-        except _others() as error:
-            found, remedy = _found(error)
-        raise StoreError(f"TICKET_STORE {self._root}: {found}. {remedy}.") from None
+        except _library_errors() as error:
+            problem, remedy = _explain(error)
+        raise StoreError(f"TICKET_STORE {self._root}: {problem}. {remedy}.") from None
 
 
-def _others() -> tuple[type[Exception], ...]:
-    """What s3fs lets through of those that it stands on: a ValueError is a wrong endpoint."""
+def _library_errors() -> tuple[type[Exception], ...]:
+    """Errors that s3fs passes on from its libraries; a ValueError is a wrong endpoint."""
     from aiohttp import ClientError
     from botocore.exceptions import BotoCoreError
     from botocore.parsers import ResponseParserError
@@ -139,18 +141,18 @@ def _others() -> tuple[type[Exception], ...]:
     return (OSError, BotoCoreError, ResponseParserError, ClientError, ValueError)
 
 
-def _found(error: Exception) -> tuple[str, str]:
-    """What went wrong without an answer of the store that says so, and what to do."""
+def _explain(error: Exception) -> tuple[str, str]:
+    """The problem and its remedy, for an error without an explanation by the object store."""
     from botocore import exceptions as botocore
 
-    own = (
+    credential_errors = (
         botocore.NoCredentialsError,
         botocore.PartialCredentialsError,
         botocore.CredentialRetrievalError,
         botocore.ProfileNotFound,
     )
     kind = type(error).__name__
-    if isinstance(error, own):
+    if isinstance(error, credential_errors):
         return (
             f"no credentials were found ({kind})",
             "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine"
@@ -173,7 +175,7 @@ def _found(error: Exception) -> tuple[str, str]:
 
 
 def _code(error: BaseException) -> str:
-    """S3's word for it, such as `NoSuchBucket`."""
+    """S3's code for the error, such as `NoSuchBucket`."""
     answer = getattr(error.__cause__, "response", {})
     return str(answer.get("Error", {}).get("Code") or type(error).__name__)
 
@@ -182,7 +184,7 @@ def _sentence(error: OSError) -> str:
     return (error.strerror or str(error)).rstrip(".")
 
 
-def _in_memory(write: Callable[[IO[bytes]], object]) -> bytes:
+def _in_memory(write: Write) -> bytes:
     file = BytesIO()
     write(file)
     return file.getvalue()

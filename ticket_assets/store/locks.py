@@ -1,7 +1,6 @@
-"""Advisory locks on files. The operating system lets one go when its process ends, however it ends.
-
-A lock holds a file, not its path: whoever deletes the path lets a second process lock a new file
-there. So a lock counts only while its path still leads to the locked file.
+"""Advisory locks on files, which the operating system releases when their process ends.
+A lock holds a file, not its path. If someone deletes the path, a second process can lock a new
+file there. So a lock counts only while its path still leads to the locked file.
 """
 
 import errno
@@ -11,15 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-# Enough for paths that others delete meanwhile; some network file systems number a file anew at
-# each look, and there it would never end.
+# Retries help when another process deletes the path meanwhile. Some network file systems give a
+# file a new number at each look; without a limit, locking there would never end.
 TRIES = 100
 
 
 def lock_file(path: Path, on_wait: Callable[[], object] | None = None) -> BinaryIO:
-    """Locks the file, making it and its folder where they are missing.
+    """Locks the file, after making it and its folder if they are missing.
 
-    Calls `on_wait` and waits while another holds it; without `on_wait` raises BlockingIOError.
+    If another process holds the lock, calls `on_wait` and waits; without `on_wait`, raises
+    BlockingIOError.
     """
     fault = OSError(errno.ESTALE, f"{path} was replaced {TRIES} times while it was being locked")
     for _ in range(TRIES):
@@ -27,8 +27,8 @@ def lock_file(path: Path, on_wait: Callable[[], object] | None = None) -> Binary
             path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("ab")
         except (FileNotFoundError, FileExistsError) as error:
-            # Its folder may have been removed at this moment, by the last who needed it: `mkdir`
-            # then finds it there, and no folder a moment later.
+            # The last process that needed the folder may remove it at this moment: `mkdir` still
+            # sees it, and `open` no longer does. The next try makes it again.
             fault = error
             continue
         try:
@@ -61,9 +61,10 @@ def is_at(file: BinaryIO, path: Path) -> bool:
 
 
 def unlock(file: BinaryIO) -> None:
-    """Lets the lock go and closes the file.
+    """Releases the lock and closes the file.
 
-    Closing alone would leave it locked for as long as a process lives that was forked meanwhile.
+    Closing alone is not enough: a process forked meanwhile has the file open too, and would keep
+    the lock until it ends.
     """
     fcntl.flock(file, fcntl.LOCK_UN)
     file.close()

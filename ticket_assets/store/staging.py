@@ -1,9 +1,9 @@
-"""Folders for files that are not finished. What a killed process left in one goes with the next.
+"""Folders for unfinished files; the next stage removes what a killed process left in its own.
 
-A stage is `<folder>/.staging/<name>/`, held by a lock on `<name>.lock` beside it. The lock is taken
-before the stage is made and let go after it is removed. So a stage whose lock can be taken has no
-living writer: its process was killed. Dask's workers write into the stage of a process that waits
-for them.
+A stage is `<folder>/.staging/<name>/`, held by a lock on `<name>.lock` beside it. A process takes
+the lock before it makes the stage, and releases it after it removed the stage. So a stage whose
+lock is free has no living writer: its process was killed. Dask's workers write into the stage of
+a process that waits for them.
 """
 
 import shutil
@@ -22,10 +22,10 @@ LOCK = ".lock"
 def stage(
     folder: Path, name: str | None = None, on_wait: Callable[[], object] = lambda: None
 ) -> Iterator[Path]:
-    """Yields an empty folder below `folder`, so that its files can be renamed into it.
+    """Yields an empty folder on the same file system as `folder`, so that files can be renamed.
 
-    One of this name exists once: `on_wait` is called, and the call waits, while another process
-    or thread has it. Stages of processes that were killed are removed first.
+    A named stage exists once: if another process or thread has it, calls `on_wait` and waits.
+    Stages of killed processes are removed first.
     """
     sweep(folder)
     staging = folder / STAGING
@@ -33,7 +33,7 @@ def stage(
     own, lock_path = staging / name, staging / (name + LOCK)
     lock = lock_file(lock_path, on_wait)
     try:
-        shutil.rmtree(own, ignore_errors=True)  # of one that was killed while this one waited
+        shutil.rmtree(own, ignore_errors=True)  # its writer may have been killed during the wait
         own.mkdir()
         yield own
     finally:
@@ -43,16 +43,15 @@ def stage(
 
 
 def sweep(folder: Path) -> None:
-    """Removes the stages of processes that were killed. Those of others' that may not be touched
-    stay."""
+    """Removes the stages of killed processes, but for those that this user may not remove."""
     staging = folder / STAGING
     try:
-        found = {path.name.removesuffix(LOCK) for path in staging.iterdir()}
+        names = {path.name.removesuffix(LOCK) for path in staging.iterdir()}
     except OSError:
-        return  # there is none, the usual case
-    for name in sorted(found):
+        return  # the usual case: there are no stages
+    for name in sorted(names):
         lock_path = staging / (name + LOCK)
-        with suppress(OSError):  # BlockingIOError: its writer lives
+        with suppress(OSError):  # BlockingIOError: its writer is alive
             lock = lock_file(lock_path)
             _remove(staging / name, lock_path)
             unlock(lock)
@@ -60,7 +59,7 @@ def sweep(folder: Path) -> None:
 
 
 def _remove(own: Path, lock_path: Path) -> None:
-    """The lock goes last: without it, no one would know that the rest is to be removed."""
+    """Removes the stage, then its lock: only the lock tells others that a stage needs removal."""
     shutil.rmtree(own, ignore_errors=True)
     with suppress(OSError):
         lock_path.unlink()

@@ -1,7 +1,7 @@
-"""Tables that are worked on whole, and tables that need not fit in memory.
+"""Tables in memory, and tables larger than memory.
 
-What is done with either is written once, as a function of a part and a way to put its results
-together (`map_parts`): a pandas DataFrame is one part, a Dask DataFrame has one a partition.
+Code for either is written once, as a function of one part, and runs through `map_parts`: a pandas
+DataFrame is one part, a Dask DataFrame is one part per partition.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from ticket_assets.store.workers import dask_client, in_order
 if TYPE_CHECKING:
     import dask.dataframe as dd
 
-# In each part of a log, each row group of a file, each partition of a large table.
+# The most rows in a part of a log, in a row group of a file, in a partition of a large table.
 ROWS_PER_PART = 1 << 17
 
 Result = TypeVar("Result")
@@ -24,9 +24,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class LargeTable:
-    """A Dask DataFrame ordered by `day` and `log_row`, and which Dask computes it (TICKET_DASK).
+    """A Dask DataFrame ordered by `day` and `log_row`.
 
-    A day may go on from one partition to the next. `attrs` is the table's, as pandas has it.
+    `dask` names the cluster that computes it, as in TICKET_DASK. A day may span partitions.
+    `attrs` is the same as a pandas DataFrame's.
     """
 
     frame: "dd.DataFrame"
@@ -42,11 +43,11 @@ class LargeTable:
         dask: str,
     ) -> "LargeTable":
         """The table whose partitions are `read(source, columns=names)`; `empty` has its columns."""
-        import dask.dataframe as dd  # a second, and only with Dask
+        import dask.dataframe as dd  # takes a second, and only runs with Dask need it
         from dask import config
 
         names = list(empty.columns)
-        # Dask would turn `str` into `string`, another dtype.
+        # By default Dask turns `str` into `string`, another dtype: digests would differ.
         with config.set({"dataframe.convert-string": False}):
             frame = dd.from_map(  # type: ignore[no-untyped-call]
                 _Narrowed(read, names), sources, meta=empty
@@ -59,7 +60,7 @@ class LargeTable:
 
 @dataclass(frozen=True)
 class _Narrowed:
-    """Lets Dask read only the columns that are asked for."""
+    """A reader that lets Dask name the columns it needs."""
 
     read: Callable[..., pd.DataFrame]
     names: list[str]
@@ -73,7 +74,7 @@ SomeTable = TypeVar("SomeTable", pd.DataFrame, LargeTable)
 
 
 def with_attrs(table: SomeTable, attrs: Mapping[str, Any]) -> SomeTable:
-    """The table with these `attrs` in place of its own."""
+    """A copy of the table with these `attrs` in place of its own."""
     if isinstance(table, LargeTable):
         return replace(table, attrs=dict(attrs))
     table = table.copy(deep=False)
@@ -82,17 +83,17 @@ def with_attrs(table: SomeTable, attrs: Mapping[str, Any]) -> SomeTable:
 
 
 def no_rows_of(table: Table) -> pd.DataFrame:
-    """No rows, with the table's columns and types."""
-    found: pd.DataFrame = (table.frame._meta if isinstance(table, LargeTable) else table).head(0)
-    return found
+    """An empty table with the columns and types of this one."""
+    empty: pd.DataFrame = (table.frame._meta if isinstance(table, LargeTable) else table).head(0)
+    return empty
 
 
 def map_parts(
     function: Callable[..., Result], table: Table, *arguments: Sequence[Any]
 ) -> Iterator[Result]:
-    """What `function` returns for each part of the table, in their order.
+    """Results of `function` for each part of the table, in order.
 
-    It is called with the part and with the part's own of each of `arguments`.
+    Each of `arguments` has one item per part; the function gets the part and its items.
     """
     if isinstance(table, pd.DataFrame):
         yield function(table, *(of_parts[0] for of_parts in arguments))
@@ -109,7 +110,7 @@ def map_parts(
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """The Arrow table in pandas, times in whole seconds: Parquet keeps them as milliseconds."""
+    """The Arrow table as pandas, with times in whole seconds (Parquet keeps milliseconds)."""
     frame = table.to_pandas(date_as_object=False)
     times = [name for name, dtype in frame.dtypes.items() if dtype.kind == "M"]
     return frame.astype(dict.fromkeys(times, "datetime64[s]"))

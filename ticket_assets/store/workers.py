@@ -1,4 +1,4 @@
-"""Work on Dask's workers, or in this process where no Dask is named."""
+"""Function calls on Dask's workers, or in this process without Dask."""
 
 import threading
 from collections import deque
@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-# The workers' profile of themselves takes a tenth of their time, and can block a worker for ever in
-# Python 3.11.0 to 3.11.8 (`sys._current_frames`, CPython issue 106883; seen here).
+# Workers profile themselves. That takes a tenth of their time, and in Python 3.11.0 to 3.11.8 it
+# can block a worker for ever (`sys._current_frames`, CPython issue 106883; seen here).
 NO_PROFILE = {"distributed.worker.profile.enabled": False}
 
 Result = TypeVar("Result")
@@ -19,10 +19,10 @@ _guard = threading.Lock()
 def run_all(
     function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], dask: str
 ) -> Iterator[Result]:
-    """What `function` returns for the arguments of each call, in their order.
+    """Results of `function` for the arguments of each call, in order.
 
-    `dask` is as in the setting TICKET_DASK; where it is empty, each call is made in this process
-    when its result is asked for.
+    `dask` names the cluster, as in the setting TICKET_DASK. If it is empty, each call runs in this
+    process when its result is requested.
     """
     if not dask:
         yield from (function(*call) for call in calls)
@@ -32,10 +32,13 @@ def run_all(
 
 
 def in_order(client: Any, futures: Iterable[Any]) -> Iterator[Any]:
-    """The results of the client's futures, each let go of by its worker when it was taken; what is
-    not asked for any more is cancelled."""
+    """Results of the client's futures, in order.
+
+    A worker frees each result as soon as it was taken. When the caller stops early, the remaining
+    calls are cancelled.
+    """
     waiting = deque(futures)
-    del futures
+    del futures  # a second reference would keep every result on its worker until the end
     try:
         while waiting:
             yield waiting.popleft().result()
@@ -45,12 +48,12 @@ def in_order(client: Any, futures: Iterable[Any]) -> Iterator[Any]:
 
 @contextmanager
 def dask_client(dask: str) -> Iterator[Any]:
-    """A client of the scheduler at this address, or of a cluster of this process's own (`local`,
-    `local:4` for four workers), which then lasts as long as the process.
+    """A client of the scheduler at this address, or of a local cluster (`local`, `local:4`).
 
-    On a Dask worker it is the worker's own cluster whatever is named: workers start no clusters.
+    This process starts the local cluster once and keeps it until it ends. On a Dask worker the
+    client is that of the worker's own cluster, whatever `dask` says: workers start no clusters.
     """
-    from distributed import get_worker, worker_client  # 0.5 s, and only with Dask
+    from distributed import get_worker, worker_client  # takes 0.5 s, and only Dask needs it
 
     try:
         get_worker()

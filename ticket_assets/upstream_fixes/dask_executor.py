@@ -1,17 +1,19 @@
-"""`dagster_dask`'s executor, mended where 0.29.27 does not run partitioned jobs or runs them wrong.
+"""`dagster_dask`'s executor, with five faults of 0.29.27 (Dagster 1.13.27) repaired.
 
-- Dask walks the arguments of `Client.submit` and fails on Dagster's records
-  (`Iteration is not allowed on @record TimeWindowPartitionsDefinition`): they go inside a partial.
-- A task's key has no run id, so that two runs on one scheduler get each other's results (issue
-  21418): the run's id is put before it.
-- A step runs even where one before it failed, and would read what an earlier run had stored: it
-  does not.
-- A step's retry policy is not honoured: it is, on the worker.
-- Dask cannot tell the size of the events and warns at each step (issue 33771): they come as bytes.
+- It fails on every partitioned job: Dask walks the arguments of `Client.submit` and stops at
+  Dagster's records (`Iteration is not allowed on @record TimeWindowPartitionsDefinition`; no issue
+  is known). Here the arguments are inside a partial, which Dask does not walk.
+- Two runs on one scheduler get each other's results, because a task's key has no run id (dagster
+  issue 21418). Here the key begins with the run id.
+- A step runs even after an upstream step failed, and reads what an earlier run stored. Here it
+  does not run.
+- It ignores a step's retry policy. Here the worker retries.
+- Dask cannot measure the size of the events and warns at each step (dagster issue 33771). Here
+  they are bytes.
 
-All of it is in what upstream calls `dask.distributed`, which `dask_executor` replaces.
-`tests/ticket_assets/test_dask.py` has a test that fails once upstream runs a partitioned job
-itself: then this module can go.
+Upstream calls all of this through its module global `dask`, which `dask_executor` replaces.
+`tests/ticket_assets/upstream_fixes/test_dask_executor.py` has tests of the first, second and
+fourth fault that fail once upstream repairs it: look then which parts of this module can go.
 """
 
 import pickle
@@ -32,7 +34,7 @@ from dagster._core.instance.ref import InstanceRef
 
 from ticket_assets.store.workers import NO_PROFILE
 
-Outcome = tuple[bool, bytes]  # whether the step succeeded, and its events
+Outcome = tuple[bool, bytes]  # True if the step succeeded; its events, pickled
 
 
 def run_step(
@@ -45,7 +47,7 @@ def run_step(
     *,
     before: Iterable[Outcome],
 ) -> Outcome:
-    """Runs one step on a worker, unless one that it depends on did not succeed."""
+    """Runs one step on a worker, unless a step before it did not succeed."""
     if not all(succeeded for succeeded, _ in before):
         return False, pickle.dumps([])
     with dg.DagsterInstance.from_ref(instance_ref) as instance:
@@ -68,12 +70,12 @@ def run_step(
 
 
 class _Client(dask.distributed.Client):
-    """Submits what upstream submits, as `run_step`, under a key of the run's own."""
+    """A client that submits `run_step` in place of upstream's function, under a key of the run."""
 
     def submit(self, *arguments: Any, key: str, **options: Any) -> Any:  # type: ignore[override]
-        _, before, *about_the_step = arguments
-        run: dg.DagsterRun = about_the_step[1]
-        step = partial(run_step, *about_the_step)
+        _, before, *step_arguments = arguments
+        run: dg.DagsterRun = step_arguments[1]
+        step = partial(run_step, *step_arguments)
         return super().submit(step, before=before, key=f"{run.run_id}.{key}", **options)
 
 

@@ -1,7 +1,13 @@
 """Dagster's event log in SQLite, without a new engine and connection for every event.
 
-Named in `dagster.yaml`. Tables, files and their place are Dagster's own, so that the entry can be
-taken out again at any time.
+Answers dagster issue 19618 (many events of one run are slow to store; closed as stale), for the
+`SqliteEventLogStorage` of Dagster 1.13. Upstream makes an engine for each transaction, opens the
+database anew and compiles each SQL statement again: three quarters of the cost of an event. The
+reentrant lock also answers issue 32217 (a log record written during a transaction deadlocks).
+
+`dagster.yaml` names this class. Tables, files and their place are Dagster's own, so the entry can
+be removed at any time. `tests/ticket_assets/upstream_fixes/test_event_log_storage.py` fails once
+upstream keeps its engines: look then whether this module can go.
 """
 
 import os
@@ -18,21 +24,23 @@ from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 
-KEPT = 20  # databases: one for each run, and one for all
+KEPT_ENGINES = 20  # each run has one database, and all runs share the index
 
 
 class KeptConnectionsEventLogStorage(SqliteEventLogStorage):
-    """`SqliteEventLogStorage` of Dagster 1.13 makes an engine for each transaction, opens the
-    database and compiles each SQL statement again: three quarters of what an event costs. Here the
-    engines and connections of the latest databases are kept, and what one event changes in the
-    index is one transaction. When it is committed is as it was."""
+    """`SqliteEventLogStorage` that keeps the engines of the databases used last.
+
+    All changes of one event in the index are one transaction. Each event is committed at the same
+    moment as upstream: before the call returns.
+    """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        self._kept: OrderedDict[str, Any] = OrderedDict()
+        self._engines: OrderedDict[str, Any] = OrderedDict()
         self._tables: set[str] = set()
-        self._open: dict[str, Any] = {}  # connections within a transaction; guarded by the lock
+        # Connections of open transactions by database; guarded by the lock.
+        self._open: dict[str, Any] = {}
         super().__init__(base_dir, inst_data)
-        lock: Any = threading.RLock()  # so that a transaction can hold another
+        lock: Any = threading.RLock()  # reentrant: one transaction may open within another
         self._db_lock = lock
 
     @classmethod
@@ -43,7 +51,7 @@ class KeptConnectionsEventLogStorage(SqliteEventLogStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "KeptConnectionsEventLogStorage":
-        """Where Dagster's own default lies: below DAGSTER_HOME."""
+        """The storage at Dagster's own default place below DAGSTER_HOME."""
         return cls(str(Path(os.environ["DAGSTER_HOME"], "history", "runs")), inst_data)
 
     @contextmanager
@@ -60,42 +68,45 @@ class KeptConnectionsEventLogStorage(SqliteEventLogStorage):
                     del self._open[shard]
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Dagster commits a check's result in the index twice: as an event, and as a result."""
+        """Stores the event in one transaction of the index.
+
+        Upstream commits a check's result there twice: as an event and as a result.
+        """
         with self.index_connection():
             super().store_event(event)
 
     def _engine(self, shard: str) -> Any:
-        """That of a database, made and its tables set up where it is not kept."""
-        if shard not in self._kept:
-            self._kept[shard] = create_engine(
+        """Returns the database's kept engine, creating it and its tables if needed."""
+        if shard not in self._engines:
+            self._engines[shard] = create_engine(
                 self.conn_string_for_shard(shard),
                 connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
             )
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)[1].dispose()
-        self._kept.move_to_end(shard)
+            while len(self._engines) > KEPT_ENGINES:
+                self._engines.popitem(last=False)[1].dispose()
+        self._engines.move_to_end(shard)
         if shard not in self._initialized_dbs:
-            self._initdb(self._kept[shard])
+            self._initdb(self._engines[shard])
             self._initialized_dbs.add(shard)
-        return self._kept[shard]
+        return self._engines[shard]
 
     def has_table(self, table_name: str) -> bool:
-        """Asked for with each event. A table that is there stays, so that is asked once."""
+        """Remembers existing tables, because Dagster asks with each event and a table stays."""
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
 
     def wipe(self) -> None:
-        self._let_go()
+        self._dispose_engines()
         super().wipe()
 
     def dispose(self) -> None:
         super().dispose()
-        self._let_go()
+        self._dispose_engines()
 
-    def _let_go(self) -> None:
+    def _dispose_engines(self) -> None:
         with self._db_lock:
-            for engine in self._kept.values():
+            for engine in self._engines.values():
                 engine.dispose()
-            self._kept.clear()
+            self._engines.clear()
             self._tables.clear()

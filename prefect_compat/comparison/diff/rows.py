@@ -1,6 +1,6 @@
 """The rows in which two stored values differ, side by side.
 
-Each side's store is read by a process in that side's environment:
+A process in each side's environment reads that side's store:
 
 python -m prefect_compat.comparison.diff.rows '{"module": ..., "outputs": [...], ...}'
 """
@@ -13,23 +13,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import dagster as dg
-import pandas as pd
+from pydantic import TypeAdapter
 
-from prefect_compat.comparison.diff.text_rows import text_rows
+from prefect_compat.comparison.diff.text_rows import DOCUMENT, NOTHING, TextTable, text_rows
 from prefect_compat.comparison.record.contents import open_store
 from prefect_compat.flow.parameters import read_run_config
-from prefect_compat.graph.plan import ValueId, parse_value_id, resolve_job
+from prefect_compat.graph.ids import ValueId, parse_value_id
+from prefect_compat.graph.job import resolve_job
 from prefect_compat.graph.project import Project
 
 SHOWN_ROWS = 5
-ABSENT = "nothing"
 NOT_READ = "cannot be read"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One place at which the sides differ: the row (its position from 0, or the place in a
-    document), the column, both texts."""
+    """One place at which the sides differ, with both texts.
+
+    `row` is a position from 0, or a place in a document.
+    """
 
     row: str
     column: str
@@ -39,9 +41,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class RowDifference:
-    """How two values differ: rows on either side, cells that differ in each column, the first of
-    them in the order of the rows. `counts` is empty where the texts are the same: the difference
-    is one of type or structure."""
+    """The difference of two values: rows on each side, differing cells per column, first cells.
+
+    `counts` is empty if the texts are equal: then only types or structure differ.
+    """
 
     output: ValueId
     rows: tuple[int, int]
@@ -51,7 +54,7 @@ class RowDifference:
 
 @dataclass(frozen=True)
 class RowsTask:
-    """Which outputs of a side are to be written as text, and where to."""
+    """The outputs of one side to write as text, and the folder for them."""
 
     project: Project
     job: str
@@ -71,7 +74,7 @@ class RowsTask:
 
 
 def write_rows(task: RowsTask) -> None:
-    """Writes each output as a table of text, numbered as in the task."""
+    """Writes each output as a table of text, numbered in the order of the task."""
     job = resolve_job(task.project.load(), task.job)
     config = read_run_config(task.run_config) if task.run_config else {}
     folder = Path(task.folder)
@@ -84,56 +87,74 @@ def write_rows(task: RowsTask) -> None:
             try:
                 rows = text_rows(load(parse_value_id(text)))
             except Exception as error:  # whatever a user's IO manager raises
-                rows = pd.DataFrame({NOT_READ: [str(error)]})
-            rows.to_parquet(folder / f"{number}.parquet")
+                rows = TextTable((NOT_READ,), ((str(error),),))
+            (folder / f"{number}.json").write_text(json.dumps(asdict(rows)), encoding="utf-8")
 
 
 def read_differences(
     outputs: Iterable[ValueId], dagster: Path, prefect: Path
 ) -> tuple[RowDifference, ...]:
-    """The differences between the tables that both sides wrote into their folders."""
+    """The differences between the tables that both sides wrote to their folders."""
+    tables = TypeAdapter(TextTable)
     return tuple(
         differing_rows(
-            output, *(pd.read_parquet(side / f"{number}.parquet") for side in (dagster, prefect))
+            output,
+            *(
+                tables.validate_json((side / f"{number}.json").read_bytes())
+                for side in (dagster, prefect)
+            ),
         )
         for number, output in enumerate(outputs)
     )
 
 
-def differing_rows(output: ValueId, left: pd.DataFrame, right: pd.DataFrame) -> RowDifference:
-    """Two tables of text compared cell by cell; rows by their position, those of a document by
-    their place in it."""
-    tables = [_by_row(side) for side in (left, right)]
-    rows = list(dict.fromkeys([*tables[0].index, *tables[1].index]))
-    columns = list(dict.fromkeys([*tables[0].columns, *tables[1].columns]))
-    mine, other = (
-        table.reindex(index=rows, columns=columns, fill_value=ABSENT) for table in tables
-    )
-    differs = mine.ne(other)
-    first = differs.index[differs.any(axis="columns")][:SHOWN_ROWS]
-    cells = (
-        Cell(str(row), column, str(mine.at[row, column]), str(other.at[row, column]))
-        for row in first
-        for column in columns
-        if differs.at[row, column]
-    )
-    return RowDifference(
-        output,
-        (len(left), len(right)),
-        tuple((str(name), int(count)) for name, count in differs.sum().items() if count),
-        tuple(cells),
-    )
+def differing_rows(output: ValueId, left: TextTable, right: TextTable) -> RowDifference:
+    """Compares two tables of text cell by cell.
+
+    Rows are matched by their position, those of a document by their place in it.
+    """
+    mine, other = _by_row(left), _by_row(right)
+    columns = list(dict.fromkeys([*_names(left), *_names(right)]))
+    counts: Counter[str] = Counter()
+    cells: list[Cell] = []
+    shown: set[str] = set()
+    for row in dict.fromkeys([*mine, *other]):
+        pairs = (
+            (
+                column,
+                mine.get(row, {}).get(column, NOTHING),
+                other.get(row, {}).get(column, NOTHING),
+            )
+            for column in columns
+        )
+        differing = [Cell(str(row), *pair) for pair in pairs if pair[1] != pair[2]]
+        counts.update(cell.column for cell in differing)
+        if differing and len(shown) < SHOWN_ROWS:
+            shown.add(str(row))
+            cells += differing
+    ordered = tuple((column, counts[column]) for column in columns if counts[column])
+    return RowDifference(output, (left.rows, right.rows), ordered, tuple(cells))
 
 
-def _by_row(table: pd.DataFrame) -> pd.DataFrame:
-    if list(table.columns) == ["place", "value"]:
-        return table.set_index("place")
+def _names(table: TextTable) -> list[str]:
+    """The names of the columns that are compared; the second of one name is `name (2)`."""
+    if table.names == DOCUMENT:
+        return ["value"]
     counted = Counter[str]()
     names = []
-    for name in table.columns:
+    for name in table.names:
         counted[name] += 1
         names.append(name if counted[name] == 1 else f"{name} ({counted[name]})")
-    return table.set_axis(names, axis="columns").reset_index(drop=True)
+    return names
+
+
+def _by_row(table: TextTable) -> dict[str | int, dict[str, str]]:
+    """The cells of each row by column. A row is named by its position, or by its place."""
+    names = _names(table)
+    if table.names == DOCUMENT:
+        return {place: {"value": value} for place, value in zip(*table.columns, strict=True)}
+    rows = zip(*table.columns, strict=True)
+    return {number: dict(zip(names, row, strict=True)) for number, row in enumerate(rows)}
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
-"""Values as rows of exact text, in which two can be laid side by side."""
+"""Values as rows of exact text, to lay two of them side by side."""
 
 import re
+import sys
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from itertools import chain, count
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, count, product
+from operator import attrgetter
 from pathlib import Path
 from types import NoneType
 from typing import Any
-
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from prefect_compat.comparison.fingerprint.fingerprint import DEEPEST
 from prefect_compat.comparison.fingerprint.known_types import Known, known
@@ -20,75 +18,109 @@ from prefect_compat.comparison.fingerprint.parts import NotComparable, Part, Par
 HEX_LINE = 32  # bytes
 LONGEST = 1000  # bits of an int in decimal; Python refuses to write the very long ones
 RESERVED = frozenset({"NA", "NaN", "NaT", "None", "<NA>"})
-NOTHING = "nothing"  # what stands for a cell that there is not, here and in `rows`
+NOTHING = "nothing"  # stands for a missing cell, here and in `rows`
 CELLS = (NoneType, str, bytes, bool, int, float)
 AXES = ("index", "columns", "schema")
 LISTS = (list, tuple, deque)
-TABLES = (pd.DataFrame, pa.Table, pa.RecordBatch)
-COLUMNS = (
-    pd.Series,
-    pd.Index,
-    pd.api.extensions.ExtensionArray,
-    np.ndarray,
-    pa.Array,
-    pa.ChunkedArray,
-)
+# Classes of optional libraries, by library. None is imported to find out: a value of a library
+# cannot exist without it.
+TABLES = {"pandas": ("DataFrame",), "pyarrow": ("Table", "RecordBatch")}
+COLUMNS = {
+    "pandas": ("Series", "Index", "api.extensions.ExtensionArray"),
+    "numpy": ("ndarray",),
+    "pyarrow": ("Array", "ChunkedArray"),
+}
+SERIES = {"pandas": ("Series",)}
+FRAME = {"pandas": ("DataFrame",)}
+ARROW = {"pyarrow": ("Array", "ChunkedArray")}
+ARROW_DTYPE = {"pandas": ("ArrowDtype",)}
+SHOWN_WHOLE = {"pandas": ("Timestamp", "Timedelta", "Period", "Interval")}
+DOCUMENT = ("place", "value")
 
 
-def text_rows(value: Any) -> pd.DataFrame:
-    """The value as a table of text (`str` columns, none of it missing).
+@dataclass(frozen=True)
+class TextTable:
+    """A table of text: the names of its columns, and each column's cells.
 
-    Tables: index levels as `index 0`, ..., then each column, one row per row. Anything else:
-    `place` and `value`; of records, containers and arrays a row for each leaf, keys sorted; of
-    bytes and files a row for each 32 bytes, in hexadecimal by offset; else one row. Floats read
-    as `repr`, missing values as NA, NaN, NaT or None; text is quoted where it could be mistaken
-    for another cell.
-
-    A class that is not one of those known by their kind has a row ` type`, and what a value
-    carries beside (`attrs`, names of an index, attributes) one by its place; with a table these
-    are columns with a text in the first row.
+    All columns have the same number of cells. Names can repeat. The table of a document has the
+    columns `place` and `value`.
     """
-    if isinstance(value, (pd.Series, *TABLES)):
+
+    names: tuple[str, ...]
+    columns: tuple[tuple[str, ...], ...]
+
+    @property
+    def rows(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
+
+
+def _is_a(value: Any, classes: Mapping[str, tuple[str, ...]]) -> bool:
+    return isinstance(value, tuple(_loaded(classes)))
+
+
+def _loaded(classes: Mapping[str, tuple[str, ...]]) -> Iterator[type]:
+    for library, names in classes.items():
+        module = sys.modules.get(library)
+        for name in names if module is not None else ():
+            yield attrgetter(name)(module)
+
+
+def text_rows(value: Any) -> TextTable:
+    """The value as a table of text.
+
+    A table keeps its rows. Its index levels come first, as `index 0` and so on, then its columns.
+    Anything else has the columns `place` and `value`. Records, containers and arrays have a row
+    per leaf, with sorted keys. Bytes and files have a row per 32 bytes, in hexadecimal, by
+    offset. All other values have one row.
+
+    Floats read as their `repr`, missing values as NA, NaN, NaT or None. Text is quoted if it could
+    be mistaken for another cell.
+
+    A class that is not known by its kind adds a row ` type`. Attributes, `attrs` and names of an
+    index add a row each. In a table, each of these is a column with its text in the first row.
+    """
+    if _is_a(value, SERIES) or _is_a(value, TABLES):
         return _table_rows(value)
-    rows = _told_apart((_root(place), text) for place, text in _leaves(value, "", ()))
-    return pd.DataFrame(rows, columns=["place", "value"], dtype="str")
+    rows = _numbered((_root(place), text) for place, text in _leaves(value, "", ()))
+    return TextTable(DOCUMENT, tuple(zip(*rows, strict=True)) if rows else ((), ()))
 
 
-def _table_rows(value: Any) -> pd.DataFrame:
+def _table_rows(value: Any) -> TextTable:
     beside = [leaf for step, entry in _beside(value) for leaf in _leaves(entry, step, ())]
-    if isinstance(value, pd.Series):
-        beside = [leaf for leaf in beside if leaf[0] != ".name"]  # which names the column
+    if _is_a(value, SERIES):
+        beside = [leaf for leaf in beside if leaf[0] != ".name"]  # it names the column already
         value = value.to_frame(value.name)
     columns = [*_levels(value), *_columns(value)]
     rows = len(columns[0][1]) if columns else 0
     for place, text in beside:
         columns.append((_root(place), [text, *[NOTHING] * (rows - 1)][:rows]))
-    table = pd.concat([pd.Series(column, dtype="str") for _, column in columns], axis=1)
-    return table.set_axis(pd.Index([name for name, _ in columns], dtype="str"), axis=1)
+    return TextTable(
+        tuple(name for name, _ in columns), tuple(tuple(cells) for _, cells in columns)
+    )
 
 
 def _root(place: str) -> str:
     return place.removeprefix(" ")
 
 
-def _told_apart(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Each place once: two bases of a value can show the same one."""
+def _numbered(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The rows with repeated places numbered: two bases of a value can have the same place."""
     counted = Counter[str]()
-    found = []
+    numbered = []
     for place, text in rows:
         counted[place] += 1
-        found.append((place if counted[place] == 1 else f"{place} ({counted[place]})", text))
-    return found
+        numbered.append((place if counted[place] == 1 else f"{place} ({counted[place]})", text))
+    return numbered
 
 
 def _levels(table: Any) -> Iterator[tuple[str, list[str]]]:
-    if isinstance(table, pd.DataFrame):
+    if _is_a(table, FRAME):
         for level in range(table.index.nlevels):
             yield f"index {level}", _cells(table.index.get_level_values(level))
 
 
 def _columns(table: Any) -> Iterator[tuple[str, list[str]]]:
-    if isinstance(table, pd.DataFrame):
+    if _is_a(table, FRAME):
         for position, name in enumerate(table.columns):
             yield _escaped(str(name)), _cells(table.iloc[:, position])
     else:
@@ -101,37 +133,44 @@ def _escaped(text: str) -> str:
 
 
 def _cells(column: Any) -> list[str]:
-    """A column's cells, in one dimension."""
-    if isinstance(getattr(column, "dtype", None), pd.ArrowDtype):
-        column = pa.array(column)
-    if isinstance(column, (pa.Array, pa.ChunkedArray)):
-        if pa.types.is_time(column.type):  # Python's own time of day ends at microseconds
-            column = pc.cast(column, pa.string())
-        return [_typed(pd.NA if cell is None else cell) for cell in column.to_pylist()]
+    """The cells of a one-dimensional column."""
+    if _is_a(getattr(column, "dtype", None), ARROW_DTYPE) or _is_a(column, ARROW):
+        return _arrow_cells(column)
     is_typed = column.dtype != object
     return [_typed(cell) if is_typed else _cell(cell) for cell in column.tolist()]
 
 
+def _arrow_cells(column: Any) -> list[str]:
+    import pyarrow as pa  # the column is an Arrow one, or has its storage
+    import pyarrow.compute as pc
+
+    if not isinstance(column, (pa.Array, pa.ChunkedArray)):
+        column = pa.array(column)
+    if pa.types.is_time(column.type):  # Python's time of day has no nanoseconds
+        column = pc.cast(column, pa.string())
+    return ["NA" if cell is None else _typed(cell) for cell in column.to_pylist()]
+
+
 def _typed(cell: Any) -> str:
-    """A cell whose type the column says: text stands unquoted unless it reads as missing."""
+    """A cell of a typed column: its text is quoted only if it could be read as missing."""
     if isinstance(cell, str):
         is_clear = cell.isprintable() and cell not in RESERVED and cell[:1] not in ("'", '"')
         return str(cell) if is_clear or not cell else repr(str(cell))
-    if isinstance(cell, (pd.Timestamp, pd.Timedelta, pd.Period, pd.Interval)):
+    if _is_a(cell, SHOWN_WHOLE):
         return str(cell)
     return _cell(cell)
 
 
 def _cell(cell: Any) -> str:
-    """One text for a whole value; a container's leaves behind one another."""
+    """One text for a whole value; the leaves of a container are joined."""
     if type(cell) is float:
         return "NaN" if cell != cell else repr(cell)
     if type(cell) is int and cell.bit_length() > LONGEST:
         return hex(cell)
     if type(cell) in CELLS:
         return repr(cell)
-    if cell is pd.NA or cell is pd.NaT:
-        return "NA" if cell is pd.NA else "NaT"
+    if _is_missing(cell):
+        return "NA" if type(cell).__name__ == "NAType" else "NaT"
     leaves = list(_leaves(cell, "", ()))
     if len(leaves) == 1 and leaves[0][0] == "":
         return leaves[0][1]
@@ -163,22 +202,29 @@ def _leaves(value: Any, place: str, above: tuple[int, ...]) -> Iterator[tuple[st
 
 
 def _is_cell(value: Any) -> bool:
-    return value is pd.NA or type(value) in CELLS
+    return type(value) in CELLS or (_is_missing(value) and type(value).__name__ == "NAType")
+
+
+def _is_missing(value: Any) -> bool:
+    """True for `pandas.NA` and `pandas.NaT`."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and (value is pandas.NA or value is pandas.NaT)
 
 
 def _whole(value: Any) -> str:
-    """Its `repr`, without the address in memory, which no two processes share."""
+    """The `repr` without the memory address, which differs in every process."""
     return value.text if type(value) is _Shown else re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def _entries(value: Any) -> Iterable[tuple[str, Any]] | None:
-    """What lies one step below, and the step; None for what is shown whole."""
-    if isinstance(value, np.ndarray) and value.ndim != 1:
-        flat = zip(np.ndindex(value.shape), _cells(value.ravel()), strict=True)
+    """The values one step below, each with its step; None for a value shown whole."""
+    if _is_a(value, {"numpy": ("ndarray",)}) and value.ndim != 1:
+        places = product(*map(range, value.shape))
+        flat = zip(places, _cells(value.ravel()), strict=True)
         cells = ((f"[{', '.join(map(str, at))}]", _Shown(text)) for at, text in flat)
-    elif isinstance(value, COLUMNS):
+    elif _is_a(value, COLUMNS):
         cells = ((f"[{row}]", _Shown(text)) for row, text in enumerate(_cells(value)))
-    elif isinstance(value, TABLES):
+    elif _is_a(value, TABLES):
         cells = (
             (f"[{name!r}][{row}]", _Shown(text))
             for name, column in [*_levels(value), *_columns(value)]
@@ -198,7 +244,7 @@ def _beside(value: Any) -> Iterator[tuple[str, Any]]:
         return
     if rules is not None:
         yield from _type(rules, value)
-    if isinstance(value, (*TABLES, *COLUMNS)):
+    if _is_a(value, TABLES) or _is_a(value, COLUMNS):
         yield from _axes(value)
         bases = [content, *(part.value for part in added if part.is_itself)]
         for plain in bases:
@@ -211,7 +257,7 @@ def _beside(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _axes(value: Any) -> Iterator[tuple[str, Any]]:
-    """The names of the axes of a pandas object, if there are any."""
+    """Yields the names of the axes of a pandas object, if it has any."""
     for axis in ("index", "columns"):
         names = list(getattr(getattr(value, axis, None), "names", []))
         if any(name is not None for name in names):
@@ -219,7 +265,7 @@ def _axes(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _labels(plain: Any) -> Iterator[tuple[str, Any]]:
-    """Keeps the parts that have a place, without the cells and the defaults."""
+    """Yields the parts that have a place, without the cells and the defaults."""
     for part in plain.entries if type(plain) is Parts else ():
         is_cells = part.name in AXES or not part.place.startswith(".")
         is_usual = part.value is None or (part.name == "attrs" and not part.value)
@@ -268,7 +314,7 @@ def _place(entry: tuple[str, Any]) -> str:
 
 
 class _Shown:
-    """Text that is already as it is to be shown."""
+    """Text to show as it is."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -3,13 +3,12 @@
 import hashlib
 import math
 import struct
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any
-
-import pyarrow as pa
 
 from prefect_compat.comparison.fingerprint.known_types import PLAIN, SETS, known, set_rule
 from prefect_compat.comparison.fingerprint.parts import (
@@ -28,11 +27,11 @@ DEEPEST = 100  # levels; a deeper value would exhaust Python's stack before it i
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a value is, its size, and a sha256 of its content.
+    """A value's kind, its size, and a sha256 of its content.
 
     `parts`: the digests (16 hex digits) of a record's fields, a dict's keys, or a table's
-    columns with their dtypes, so that a difference can be named. A value of unknown kind has
-    no digest but the reason, and equals nothing: not comparable is not the same.
+    columns with their dtypes, so that a difference can be named. A value of unknown kind has the
+    reason instead of a digest, and equals nothing: not comparable is not the same.
     """
 
     kind: str
@@ -198,7 +197,9 @@ def _shown_kind(value: Any) -> str:
 
 
 def _shape(value: Any) -> tuple[int, ...]:
-    if isinstance(value, (bytes, bytearray, pa.Array, pa.ChunkedArray)):
+    arrow = sys.modules.get("pyarrow")
+    sized = (bytes, bytearray, *((arrow.Array, arrow.ChunkedArray) if arrow else ()))
+    if isinstance(value, sized):
         return (len(value),)
     shape = getattr(value, "shape", ())
     is_shape = isinstance(shape, tuple) and all(isinstance(size, int) for size in shape)

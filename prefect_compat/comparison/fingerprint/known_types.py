@@ -4,10 +4,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from importlib import import_module
 from types import NoneType
 from typing import Any
 
-from prefect_compat.comparison.fingerprint import columns, objects, state
+from prefect_compat.comparison.fingerprint import objects, state
 from prefect_compat.comparison.fingerprint.parts import (
     Buffer,
     NotComparable,
@@ -38,7 +39,15 @@ _EXACT: dict[type, Callable[[Any], Any]] = {
     frozenset: lambda value: frozenset(frozenset.__iter__(value)),
     dict: lambda value: dict(dict.items(value)),
 }
-_RULES: dict[type, Rule] = {**columns.RULES, **objects.RULES}
+_RULES: dict[type, Rule] = dict(objects.RULES)
+# Rules of optional libraries are read when a value of the library appears, so none is imported
+# without need. The remedy is for a value that needs another library too.
+_LIBRARIES = {
+    "numpy": ("numpy_values", "arrow"),
+    "pandas": ("pandas_values", "pandas"),
+    "pyarrow": ("arrow_values", "arrow"),
+}
+_read: set[str] = set()
 
 
 MOST = 1000  # classes that are remembered
@@ -59,10 +68,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Known:
-    """How the values of one class are taken apart.
+    """The rules that take the values of one class apart.
 
-    `claims`: the nearest base's first. `layout`: where the state beside them lies, None if there
-    can be none. `ignored`: the attributes in it that a rule has read or that are no content.
+    `claims`: the nearest base's first. `layout`: the place of the state beside them, None if
+    there can be none. `ignored`: attributes of that state that a rule reads, or that are not
+    content.
     """
 
     kind: str
@@ -75,7 +85,7 @@ class Known:
         return self.claims[0].rule.is_whole
 
     def taken_apart(self, value: Any) -> Any:
-        """What stands for a value. Raises NotComparable."""
+        """The plain parts of a value. Raises NotComparable."""
         content, added = self.content_and_added(value)
         if not added:
             return content
@@ -83,7 +93,7 @@ class Known:
         return Parts((*own, *added))
 
     def content_and_added(self, value: Any) -> tuple[Any, list[Part]]:
-        """By the nearest base's rule, and all else that the value holds."""
+        """The content by the nearest base's rule, and everything else that the value holds."""
         content = _by_rule(self.claims[0].rule, value)
         if self.layout is None:
             return content, []
@@ -114,14 +124,14 @@ def set_rule(kind: type, rule: Rule) -> None:
 
 
 def forget() -> None:
-    """Forgets which rules were found for which class."""
+    """Forgets the rules that were looked up for each class."""
     _KNOWN.clear()
 
 
 def known(kind: type) -> Known | None:
-    """How the values of a class are taken apart; None for a plain type.
+    """The rules that take the values of a class apart; None for a plain type.
 
-    Raises NotComparable if no rule stands for the class or any of its bases.
+    Raises NotComparable if there is no rule for the class or any of its bases.
     """
     if kind in _KNOWN:
         return _KNOWN[kind]
@@ -175,7 +185,23 @@ def _claims(kind: type) -> Iterator[Claim]:
             yield Claim(base, rule, nearest)
 
 
+def _read_library(library: str) -> None:
+    """Adds the rules of an optional library. Rules that a user has set stay."""
+    if library not in _LIBRARIES or library in _read:
+        return
+    module, extra = _LIBRARIES[library]
+    try:
+        rules = import_module(f"{__package__}.{module}").RULES
+    except ImportError as error:
+        raise NotComparable(
+            f"a value of {library} needs {error.name}: pip install 'prefect-compat[{extra}]'"
+        ) from error
+    _RULES.update({kind: rule for kind, rule in rules.items() if kind not in _RULES})
+    _read.add(library)
+
+
 def _rule(base: type) -> Rule | None:
+    _read_library(package(base))
     rule = _RULES.get(base) or objects.RULES_BY_NAME.get(qualified(base))
     return Rule(_extended(base)) if rule is None and base in _EXACT else rule
 
@@ -197,7 +223,7 @@ def _itself(name: str, value: Any) -> Part:
 
 
 def _is_its_value(member: Enum, base: type) -> bool:
-    """Whether an enum's member is, as the number or text it derives from, its value anyway."""
+    """True if an enum's member equals its value as the number or text that it derives from."""
     value = vars(member)["_value_"]
     return type(value) is base in LEAVES and repr(value) == repr(_EXACT[base](member))
 

@@ -1,4 +1,4 @@
-"""What stands for Python's own values, for records, files, and fitted models."""
+"""Python's own values, records, files and fitted models as plain parts."""
 
 import datetime as dt
 import gc
@@ -25,9 +25,6 @@ from types import (
 from typing import Any, get_args, get_origin
 from uuid import UUID, SafeUUID
 from zoneinfo import ZoneInfo
-
-import numpy as np
-import pandas as pd
 
 from prefect_compat.comparison.fingerprint.parts import (
     NotComparable,
@@ -70,7 +67,7 @@ MADE_AT_RUN_TIME = 1 << 9  # of `__flags__`: by a `class` statement, say, so a n
 
 
 def _moment(value: Any) -> tuple[Any, ...]:
-    """By `datetime`'s own methods: a subclass may have overridden them."""
+    """The moment, read by `datetime`'s own methods: a subclass may have overridden them."""
     zone = dt.datetime.tzinfo.__get__(value)
     return dt.datetime.isoformat(value), dt.datetime.fold.__get__(value), zone_name(zone)
 
@@ -85,11 +82,6 @@ def _time(value: Any) -> tuple[Any, ...]:
 def _span(value: Any) -> tuple[int, int, int]:
     span = dt.timedelta.__pos__(value)
     return span.days, span.seconds, span.microseconds
-
-
-def _timestamp(value: pd.Timestamp) -> Parts:
-    moment = value.to_datetime64().view("i8").item()
-    return inner(moment=moment, unit=value.unit, fold=value.fold, zone=zone_name(value.tzinfo))
 
 
 def _class(kind: type) -> str:
@@ -111,14 +103,6 @@ def _function(function: Any) -> str:
     return f"{module}.{function.__qualname__}"
 
 
-def _ufunc(function: Any) -> str:
-    for module in ("numpy", "scipy.special"):
-        name = str(function.__name__)
-        if getattr(sys.modules.get(module), name, None) is function:
-            return f"{module}.{name}"
-    raise NotComparable(f"{function!r} cannot be imported by its name")
-
-
 def _is_importable(thing: Any, module: str) -> bool:
     found: Any = sys.modules.get(module)
     for name in str(thing.__qualname__).split("."):
@@ -127,7 +111,7 @@ def _is_importable(thing: Any, module: str) -> bool:
 
 
 def _file_or_tree(path: Path) -> Any:
-    """The bytes of the file, or of all files below by relative name; never where it lies."""
+    """The bytes of the file, or of all files below by relative name; not its location."""
     if path.is_file():
         return _sha256(path)
     if not path.is_dir():
@@ -219,12 +203,6 @@ def _tree(tree: Any) -> Parts:
     return attributes([*sorted(learned.items()), *made.items()])
 
 
-def _generator(generator: np.random.Generator) -> Any:
-    """Its state, and that of the seeds from which `spawn` draws."""
-    seeds = getattr(generator.bit_generator, "seed_seq", None)
-    return inner(state=generator.bit_generator.state, seeds=getattr(seeds, "state", None))
-
-
 def _ordered(value: Any) -> Parts:
     """Two OrderedDicts of another order are unequal, unlike two dicts."""
     entries = dict(OrderedDict.items(value))
@@ -238,7 +216,7 @@ def _with_factory(value: Any) -> Parts:
 
 
 def _proxied(value: Any) -> Parts:
-    """What lies behind the proxy, of which only the garbage collector knows the type."""
+    """The mapping behind the proxy. Only the garbage collector knows its type."""
     (mapping,) = gc.get_referents(value)
     return Parts((Part("value", mapping, is_itself=True),))
 
@@ -257,7 +235,7 @@ def _alias(alias: Any) -> tuple[Any, ...]:
 
 
 def _uuid(value: UUID) -> Any:
-    """Who made it is content where it is known."""
+    """The UUID and, if it is known, how it was generated."""
     content = UUID.bytes.fget(value)  # type: ignore[attr-defined]  # a property's own getter
     return content if value.is_safe is SafeUUID.unknown else (content, value.is_safe.name)
 
@@ -286,7 +264,6 @@ RULES: dict[type, Rule] = {
     type: Rule(_class, "class", ("*",), is_whole=True, is_final=True),
     FunctionType: Rule(_function, "function", is_whole=True),
     BuiltinFunctionType: Rule(_function, "function", is_whole=True),
-    np.ufunc: Rule(_ufunc, "function", is_whole=True),
     partial: Rule(_partial, covers=frozenset()),
     GenericAlias: Rule(_alias, "type hint", is_whole=True),
     UnionType: Rule(_alias, "type hint", is_whole=True),
@@ -296,26 +273,6 @@ RULES: dict[type, Rule] = {
     defaultdict: Rule(_with_factory),
     MappingProxyType: Rule(_proxied),
     **dict.fromkeys((SimpleNamespace, ChainMap, UserDict, UserList, UserString), STATE),
-    type(pd.NA): Rule(lambda _: "NA", "NA", is_whole=True),
-    type(pd.NaT): Rule(lambda _: "NaT", "NaT", is_whole=True),
-    pd.Timestamp: Rule(_timestamp, "timestamp", is_whole=True, covers=frozenset()),
-    pd.Timedelta: Rule(
-        lambda value: (value.to_timedelta64().view("i8").item(), value.unit),
-        "duration",
-        is_whole=True,
-        covers=frozenset(),
-    ),
-    pd.Period: Rule(
-        lambda value: (value.ordinal, value.freqstr),
-        "period",
-        is_whole=True,
-        covers=frozenset(),
-    ),
-    pd.Interval: Rule(
-        lambda value: (value.left, value.right, value.closed), "interval", is_whole=True
-    ),
-    np.random.RandomState: Rule(lambda value: value.get_state(legacy=False)),
-    np.random.Generator: Rule(_generator),
     Path: Rule(_file_or_tree, "file", ("pathlib",)),
 }
 
@@ -372,7 +329,9 @@ def rule_of_form(kind: type) -> Rule | None:
 
 
 def is_namedtuple(kind: type) -> bool:
-    """Also of a class made by `typing.NamedTuple`, but not of what derives from either."""
+    """True for a namedtuple class, made by either function, but not for a class derived from
+    one.
+    """
     return "_fields" in vars(kind) and issubclass(kind, tuple)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class NotComparable(Exception):
-    """A value that cannot be digested: why, and where it lies in the value asked for."""
+    """A value that cannot be digested: the reason, and its place in the value asked for."""
 
     def __init__(self, why: str, place: str = "") -> None:
         super().__init__(f"{place}: {why}" if place else why)
@@ -33,7 +33,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Parts:
-    """What stands for a value: its parts; their names and order are content, places are not."""
+    """Plain parts that replace a value. Names and order are content, places are not."""
 
     entries: tuple[Part, ...]
 

@@ -1,4 +1,4 @@
-"""What an instance carries beside the content of a known base: its attributes and its slots.
+"""Attributes and slots that an instance has beside the content of a known base.
 
 Read past the user's own code: a `__getstate__`, a property or a `__getattribute__` may leave
 something out.
@@ -18,7 +18,7 @@ POINTER = struct.calcsize("P")
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a class's instances keep their state: slots by name, and a dict or none.
+    """The slots by name, and the dict if there is one, in which a class's instances keep state.
 
     `fault` says why the state cannot be read to the end.
     """

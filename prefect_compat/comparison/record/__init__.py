@@ -1,1 +1,1 @@
-"""What one side recorded of its run, and what then lay in its store."""
+"""Records of one side's run: what it recorded, and what was then in its store."""

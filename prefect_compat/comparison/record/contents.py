@@ -1,4 +1,4 @@
-"""What lies in the store, read back output by output through the assets' own IO managers."""
+"""Reads outputs back from the store through the assets' own IO managers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -6,14 +6,15 @@ from functools import cache
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.dependency import NodeHandle
-from dagster._core.log_manager import DagsterLogManager
 
 from prefect_compat.comparison.fingerprint.fingerprint import UNKNOWN, Fingerprint, fingerprint
 from prefect_compat.comparison.record.events import Made
-from prefect_compat.comparison.record.record import NO_CONTENT, RecordedOutput, unmapped
-from prefect_compat.graph.partitions import to_subset
-from prefect_compat.graph.plan import OutputId, Step, StepOutputId, ValueId, read_plan
+from prefect_compat.comparison.record.record import NO_CONTENT, RecordedOutput
+from prefect_compat.engine.dagster_port.definitions import output_context, partitions_subset
+from prefect_compat.engine.dagster_port.graph import op_definition
+from prefect_compat.graph.ids import OutputId, StepOutputId, ValueId
+from prefect_compat.graph.job import read_plan
+from prefect_compat.graph.plan import Step
 
 Load = Callable[[ValueId], Any]
 
@@ -66,7 +67,7 @@ def open_store(
 
         def load(output: ValueId) -> Any:
             if isinstance(output, StepOutputId):
-                step = steps[unmapped(output.step)]
+                step = steps[output.step.name]
                 key, context = _op_context(job, instance, resources, step, output, run_ids)
             else:
                 key, context = _asset_context(job, instance, resources, output)
@@ -96,7 +97,7 @@ def _asset_context(
     partitions_def = node.partitions_def
     partition = output.partition_key
     subset = (
-        to_subset(partitions_def, [partition])
+        partitions_subset(partitions_def, [partition])
         if partitions_def is not None and partition is not None
         else None
     )
@@ -128,14 +129,14 @@ def _op_context(
     output: StepOutputId,
     run_ids: Sequence[str],
 ) -> tuple[str, dg.InputContext]:
-    """The same for an output that is no asset. It is stored by run, step and output."""
-    op_def: Any = job.get_op(NodeHandle.from_path(list(step.node))).definition
+    """The key and context for an output that is not an asset, stored by run, step and output."""
+    op_def: Any = op_definition(job, step.node)
     written = _written(
         job,
         resources,
         op_def,
         output.output,
-        step_key=output.step,
+        step_key=str(output.step),
         run_id=run_ids[output.run],
         mapping_key=output.mapping_key,
     )
@@ -146,7 +147,7 @@ def _op_context(
 @cache
 def _silent_log() -> Any:
     """A log for IO managers, which write a line for each output that they read."""
-    return DagsterLogManager.create(loggers=[])
+    return dg.DagsterLogManager.create(loggers=[])
 
 
 def _written(
@@ -158,7 +159,7 @@ def _written(
     their own each time (80 ms), and hand the IO manager no resources.
     """
     output_def = op_def.output_def_named(name)
-    return dg.OutputContext(
+    return output_context(
         name=name,
         job_name=job.name,
         definition_metadata=dict(output_def.metadata),

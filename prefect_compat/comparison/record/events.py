@@ -1,29 +1,34 @@
-"""What Dagster's events say of a run: its outputs and its checks, without what is of that run
-alone. Both orchestrators run Dagster's own step code, which makes these events under each."""
+"""Reads Dagster's events of a run: outputs, checks and observations.
+
+Whatever belongs to that one run, such as its id, is left out. Both orchestrators run Dagster's
+own step code, so both produce these events.
+"""
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.data_version import (
-    DATA_VERSION_IS_USER_PROVIDED_TAG,
-    DATA_VERSION_TAG,
-)
-from dagster._core.execution.plan.outputs import StepOutputHandle
-from dagster_shared.serdes import serialize_value
 
 from prefect_compat.comparison.record.record import (
     Pairs,
     RecordedCheck,
     RecordedObservation,
-    unmapped,
 )
-from prefect_compat.graph.plan import CheckId, OutputId, Plan, StepOutputId, ValueId, read_plan
+from prefect_compat.engine.dagster_port.events import (
+    StoredOutput,
+    data_version,
+    stored_metadata,
+    stored_outputs,
+    user_data_version,
+)
+from prefect_compat.engine.dagster_port.graph import parse_step_key
+from prefect_compat.graph.ids import CheckId, OutputId, StepOutputId, ValueId
+from prefect_compat.graph.plan import AssetPath, Plan
 
 # They say where and when a run was, not what it made.
 OF_THE_RUN = (
@@ -40,7 +45,7 @@ ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 
 @dataclass(frozen=True)
 class Made:
-    """An output as the events tell of it; `is_stored` if it was handed to an IO manager."""
+    """An output in the events; `is_stored` if it was handed to an IO manager."""
 
     output: ValueId
     is_stored: bool
@@ -62,44 +67,38 @@ class EventReader:
     metadata that are not compared.
     """
 
-    def __init__(
-        self, job: dg.JobDefinition, own: Iterable[str], ignored: Iterable[str] = ()
-    ) -> None:
-        self._graph = job.asset_layer.asset_graph
-        self._executable = set(job.asset_layer.selected_asset_keys)
+    def __init__(self, plan: Plan, own: Iterable[str], ignored: Iterable[str] = ()) -> None:
+        self._plan = plan
         self._declared = {
-            (step.name, output.name): output
-            for step in read_plan(job).steps
-            for output in step.outputs
+            (step.name, output.name): output for step in plan.steps for output in step.outputs
         }
         self._own = sorted(own, key=len, reverse=True)
         self._ignored = frozenset(ignored)
 
     def outputs(self, runs: Iterable[Sequence[dg.DagsterEvent]]) -> list[Made]:
         """Every materialization and every stored op output, run by run."""
-        found: list[Made] = []
+        outputs: list[Made] = []
         for number, events in enumerate(runs):
-            stored = list(_stored_outputs(events))
-            by_asset = {self._asset_of(output) for output, _ in stored}
+            stored = list(stored_outputs(events))
+            stored_assets = {(entry.step, self._asset_of(entry)) for entry in stored}
             for event in events:
                 if event.is_step_materialization:
                     made = event.step_materialization_data.materialization
-                    is_stored = (event.step_key, tuple(made.asset_key.path)) in by_asset
-                    found.append(self._made(made, is_stored))
-            for output, metadata in stored:
-                if self._is_of_op(output):
-                    place = StepOutputId(
-                        number, output.step_key, output.output_name, output.mapping_key
-                    )
-                    found.append(Made(place, True, metadata=self._metadata(metadata)))
-        return found
+                    step = parse_step_key(str(event.step_key))
+                    is_stored = (step, tuple(made.asset_key.path)) in stored_assets
+                    outputs.append(self._made(made, is_stored))
+            for entry in stored:
+                if self._is_of_op(entry):
+                    place = StepOutputId(number, entry.step, entry.name, entry.mapping_key)
+                    outputs.append(Made(place, True, metadata=self._metadata(entry.metadata)))
+        return outputs
 
     def observations(self, events: Iterable[dg.DagsterEvent]) -> tuple[RecordedObservation, ...]:
         """Every asset observation, in the order of the events."""
         return tuple(
             RecordedObservation(
                 OutputId(tuple(seen.asset_key.path), seen.partition),
-                _user_data_version(seen.tags),
+                user_data_version(seen.tags),
                 self._metadata(seen.metadata),
                 _user_tags(seen.tags),
                 seen.description,
@@ -116,7 +115,8 @@ class EventReader:
                 CheckId(tuple(seen.asset_key.path), seen.check_name),
                 seen.passed,
                 seen.severity.value,
-                seen.partition,
+                # An evaluation has a partition since Dagster 1.13.
+                getattr(seen, "partition", None),
                 self._metadata(seen.metadata),
                 seen.description,
             )
@@ -134,18 +134,18 @@ class EventReader:
             if cause is not None
         )
 
-    def _asset_of(self, output: StepOutputHandle) -> tuple[str, tuple[str, ...] | None]:
-        declared = self._declared.get((unmapped(output.step_key), output.output_name))
-        return output.step_key, declared.asset_key if declared else None
+    def _asset_of(self, output: StoredOutput) -> tuple[str, ...] | None:
+        declared = self._declared.get((output.step.name, output.name))
+        return declared.asset_key if declared else None
 
-    def _is_of_op(self, output: StepOutputHandle) -> bool:
-        declared = self._declared.get((unmapped(output.step_key), output.output_name))
+    def _is_of_op(self, output: StoredOutput) -> bool:
+        declared = self._declared.get((output.step.name, output.name))
         return declared is None or not (declared.asset_key or declared.check_key)
 
     def _made(self, found: dg.AssetMaterialization, is_stored: bool) -> Made:
-        version = _user_data_version(found.tags)
-        if version is None and found.asset_key in self._versioned:
-            version = (found.tags or {}).get(DATA_VERSION_TAG)
+        version = user_data_version(found.tags)
+        if version is None and tuple(found.asset_key.path) in self._versioned:
+            version = data_version(found.tags)
         return Made(
             OutputId(tuple(found.asset_key.path), found.partition),
             is_stored,
@@ -156,16 +156,17 @@ class EventReader:
         )
 
     @cached_property
-    def _versioned(self) -> frozenset[dg.AssetKey]:
-        """The assets whose data version Dagster makes from code versions alone. Of an asset
-        without one it takes the run's id in its place."""
-        found: set[dg.AssetKey] = set()
-        for key in self._graph.toposorted_asset_keys:
-            node = self._graph.get(key)
-            is_versioned = key in self._executable and node.code_version is not None
-            if is_versioned and found.issuperset(node.parent_keys):
-                found.add(key)
-        return frozenset(found)
+    def _versioned(self) -> frozenset[AssetPath]:
+        """The assets whose data version Dagster makes from code versions alone.
+
+        For an asset without a code version it uses the run's id instead.
+        """
+        versioned: set[AssetPath] = set()
+        for asset in self._plan.assets:
+            upstream = {parent.asset_key for parent in asset.upstream}
+            if asset.is_made and asset.code_version is not None and versioned >= upstream:
+                versioned.add(asset.key)
+        return frozenset(versioned)
 
     def _metadata(self, values: Mapping[str, Any]) -> Pairs:
         return tuple(
@@ -178,7 +179,7 @@ class EventReader:
         """The value with its type: to a reader `3` and `"3"`, or text and a URL, differ."""
         kind = type(value).__name__.removesuffix("MetadataValue").lower()
         # As Dagster stores it; a storage may return mappings in another order.
-        stored = json.dumps(_known(json.loads(serialize_value(value))), sort_keys=True)
+        stored = json.dumps(_known(stored_metadata(value)), sort_keys=True)
         text = f"{kind} {self._without_own(stored)}"
         if len(text) <= SHOWN_LENGTH:
             return text
@@ -188,27 +189,6 @@ class EventReader:
         for own in self._own:
             text = text.replace(own, "…")
         return text
-
-
-def _stored_outputs(
-    events: Iterable[dg.DagsterEvent],
-) -> Iterator[tuple[StepOutputHandle, Mapping[str, Any]]]:
-    """Each output that an IO manager handled, with its metadata; of several attempts the last.
-
-    Dagster's event of the handling names no mapping key. That of the yielded output does, and
-    precedes it in the same step.
-    """
-    yielded: dict[tuple[str | None, str], dg.DagsterEvent] = {}
-    stored: dict[StepOutputHandle, Mapping[str, Any]] = {}
-    for event in events:
-        if event.is_successful_output:
-            name = event.step_output_data.step_output_handle.output_name
-            yielded[event.step_key, name] = event
-        elif event.is_handled_output:
-            handled: Any = event.event_specific_data
-            output = yielded[event.step_key, handled.output_name].step_output_data
-            stored[output.step_output_handle] = {**output.metadata, **handled.metadata}
-    yield from stored.items()
 
 
 def _cause(event: dg.DagsterEvent) -> Any:
@@ -233,15 +213,8 @@ def _user_tags(tags: Mapping[str, str] | None) -> Pairs:
     )
 
 
-def _user_data_version(tags: Mapping[str, str] | None) -> str | None:
-    found = tags or {}
-    if found.get(DATA_VERSION_IS_USER_PROVIDED_TAG) != "true":
-        return None
-    return found.get(DATA_VERSION_TAG)
-
-
 def _known(stored: Any) -> Any:
-    """What a person has written of a stored value, without Dagster's names of its fields."""
+    """The part of a stored value that a person wrote, without Dagster's field names."""
     fields = stored if isinstance(stored, dict) else {}
     values = [value for name, value in fields.items() if name != "__class__"]
     return values[0] if "__class__" in fields and len(values) == 1 else stored

@@ -1,8 +1,8 @@
-"""What Prefect's API recorded of a flow run: task runs, their states, the assets they made."""
+"""Reads a flow run from Prefect's API: task runs, their states, the assets they made."""
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,9 @@ from prefect.events.filters import (
 )
 
 from prefect_compat.errors import ComparisonError
-from prefect_compat.flow.task import asset_of, step_of
+from prefect_compat.flow.asset_uris import asset_path
+from prefect_compat.flow.result import FlowResult
+from prefect_compat.graph.ids import StepId
 
 PATIENCE_S = 30.0
 MATERIALIZED = "prefect.asset.materialization.succeeded"
@@ -32,45 +34,55 @@ PAGE = 50
 
 @dataclass(frozen=True)
 class FlowRunRecord:
-    """The task runs of a flow run, or of each of its subflows in their order, and how many
-    partitions of each asset its materialization events tell."""
+    """The task runs of a flow run, or of each of its subflows in their order.
+
+    `steps` has the step of each task run by its id; `materialized` the number of partitions of
+    each asset in the materialization events.
+    """
 
     task_runs: tuple[tuple[TaskRun, ...], ...]
+    steps: Mapping[UUID, StepId]
     materialized: tuple[tuple[str, int], ...]
 
     @property
-    def by_step(self) -> dict[str, TaskRun]:
+    def by_step(self) -> dict[StepId, TaskRun]:
         """The task run of each step; of several, the last."""
-        return {step_of(run.task_key): run for runs in self.task_runs for run in runs}
+        return {self.steps[run.id]: run for runs in self.task_runs for run in runs}
 
 
 def read_flow_run(
-    state: State[Any], steps: Collection[str], materializations: int = 0
+    state: State[Any],
+    result: FlowResult,
+    materializations: int = 0,
+    expected: Collection[UUID] | None = None,
 ) -> FlowRunRecord:
-    """What the API has of the flow run that ended in this state. Waits until it has the last
-    state of each task run and all events: they reach the API some time after the run has ended.
+    """Reads from the API the flow run that ended in this state with this result.
 
-    `steps` are those that ran; `materializations` is how many events they are known to have
-    sent. Raises ComparisonError if a state is not there after PATIENCE_S.
+    Waits until the API has the last state of each `expected` task run, by default of the steps
+    that ran, and the events of `materializations`: they reach it some time after the run has
+    ended. Raises ComparisonError if a state is not there after PATIENCE_S.
     """
     flow_run_id = state.state_details.flow_run_id
-    assert flow_run_id is not None  # a state of a flow run always says of which
+    assert flow_run_id is not None  # a state of a flow run always has its id
+    if expected is None:
+        ran = {step.step for step in result.steps}
+        expected = [run_id for run_id, step in result.task_runs.items() if step in ran]
     deadline = time.monotonic() + PATIENCE_S
     with get_client(sync_client=True) as client:
         flow_runs = _subflows(client, flow_run_id) or [client.read_flow_run(flow_run_id)]
         while True:
             task_runs = tuple(tuple(_task_runs(client, run.id)) for run in flow_runs)
-            lacking = _lacking(task_runs, steps)
-            if not lacking:
+            missing = _missing(task_runs, expected)
+            if not missing:
                 break
             if time.monotonic() > deadline:
                 raise ComparisonError(
-                    f"Prefect's API shows no final state of {', '.join(lacking)} {PATIENCE_S:.0f} s"
+                    f"Prefect's API shows no final state of {', '.join(missing)} {PATIENCE_S:.0f} s"
                     " after the flow run ended. Look at the server's log."
                 )
             time.sleep(0.1)
         made = _materialized(client, flow_runs, materializations, deadline)
-    return FlowRunRecord(task_runs, tuple(sorted(made.items())))
+    return FlowRunRecord(task_runs, result.task_runs, tuple(sorted(made.items())))
 
 
 def _subflows(client: SyncPrefectClient, flow_run_id: UUID) -> list[FlowRun]:
@@ -84,7 +96,7 @@ def _subflows(client: SyncPrefectClient, flow_run_id: UUID) -> list[FlowRun]:
 
 
 def _task_runs(client: SyncPrefectClient, flow_run_id: UUID) -> Iterator[TaskRun]:
-    """All of them: the API gives 200 at a time."""
+    """Yields all task runs of a flow run; the API gives 200 at a time."""
     where = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
     offset = 0
     while page := client.read_task_runs(flow_run_filter=where, offset=offset):
@@ -92,19 +104,20 @@ def _task_runs(client: SyncPrefectClient, flow_run_id: UUID) -> Iterator[TaskRun
         offset += len(page)
 
 
-def _lacking(task_runs: tuple[tuple[TaskRun, ...], ...], steps: Collection[str]) -> list[str]:
-    shown = {step_of(run.task_key) for runs in task_runs for run in runs}
-    unfinished = {step_of(run.task_key) for runs in task_runs for run in runs if not _ended(run)}
-    return sorted({*unfinished, *(name for name in steps if name not in shown)})
+def _missing(recorded: tuple[tuple[TaskRun, ...], ...], expected: Collection[UUID]) -> list[str]:
+    """The task runs that the API does not show yet, or shows without their last state."""
+    shown = {run.id: run for runs in recorded for run in runs}
+    unfinished = [run.name for run in shown.values() if not _ended(run)]
+    return sorted([*unfinished, *(str(run_id) for run_id in expected if run_id not in shown)])
 
 
 def _ended(run: TaskRun) -> bool:
-    """Also a run that was never ready to start, which stays pending."""
+    """True if the run has its last state. A run that was never ready to start stays pending."""
     return run.state is not None and (run.state.is_final() or run.state_name == "NotReady")
 
 
 def retry_waits_s(run: TaskRun) -> tuple[float, ...]:
-    """How long Prefect was to wait before each further attempt, in seconds."""
+    """The seconds that Prefect was to wait before each further attempt."""
     if run.run_count < 2:
         return ()
     with get_client(sync_client=True) as client:
@@ -124,8 +137,10 @@ def retry_waits_s(run: TaskRun) -> tuple[float, ...]:
 def _materialized(
     client: SyncPrefectClient, flow_runs: list[FlowRun], expected: int, deadline: float
 ) -> Counter[str]:
-    """Of each asset, how many partitions the events of the flow runs tell. Waits for as many
-    events as are expected, and leaves it to the comparison to see what never came."""
+    """Counts the partitions of each asset in the events of the flow runs.
+
+    Waits for as many events as are expected. The comparison reports those that never came.
+    """
     while True:
         events = list(_events(client, flow_runs))
         if len(events) >= expected or time.monotonic() > deadline:
@@ -133,7 +148,7 @@ def _materialized(
         time.sleep(0.1)
     counts: Counter[str] = Counter()
     for event in events:
-        counts["/".join(asset_of(event.resource.id))] += int(event.payload.get("partitions", 0))
+        counts["/".join(asset_path(event.resource.id))] += int(event.payload.get("partitions", 0))
     return +counts
 
 

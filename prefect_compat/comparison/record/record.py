@@ -1,25 +1,20 @@
-"""What one orchestrator recorded of a run, and what then lay in its store; plain data, kept as
-JSON."""
+"""The record of one orchestrator's run as plain data, kept as JSON."""
 
 import json
-import re
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from prefect_compat.comparison.fingerprint.fingerprint import Fingerprint
 from prefect_compat.errors import ComparisonError
-from prefect_compat.graph.plan import CheckId, OutputId, StepOutputId, ValueId
+from prefect_compat.graph.ids import CheckId, OutputId, StepId, ValueId
 
 NOT_STARTED = "not started"
 # Of an output that was recorded and never handed to an IO manager.
 NO_CONTENT = Fingerprint("no content", "")
 Pairs = tuple[tuple[str, str], ...]
-
-
-def unmapped(step: str) -> str:
-    """The name in the plan of a step that a mapped step became."""
-    return re.sub(r"\[[^\]]*\]", "[?]", step)
 
 
 @dataclass(frozen=True)
@@ -33,9 +28,9 @@ class RecordedStep:
     """
 
     run: int
-    name: str
+    step: StepId
     state: str
-    upstream: tuple[str, ...] = ()
+    upstream: tuple[StepId, ...] = ()
     attempts: int = 1
     waits_s: tuple[float, ...] = ()
     started_s: float | None = None
@@ -43,6 +38,11 @@ class RecordedStep:
     function_s: float = 0.0
     storage_s: float = 0.0
     errors: Pairs = ()
+
+    @property
+    def name(self) -> str:
+        """The step, for people."""
+        return str(self.step)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Record:
 
     @classmethod
     def of_failure(cls, orchestrator: str, error: str) -> "Record":
-        """Of a side that could not be run."""
+        """The record of a side that could not be run."""
         return cls(orchestrator, (), (), (), (), Cost(0.0), (), error, has_run=False)
 
     def write(self, path: Path) -> None:
@@ -141,68 +141,13 @@ class Record:
 
     @classmethod
     def read(cls, path: Path) -> "Record":
-        """Raises ComparisonError if the file is missing or damaged."""
+        """Reads a record. Raises ComparisonError if the file is missing or damaged."""
         try:
-            return cls._parse(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return _parser().validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
             raise ComparisonError(f"{path} is not a record of a run: {error}") from error
 
-    @classmethod
-    def _parse(cls, data: dict[str, Any]) -> "Record":
-        return cls(
-            orchestrator=data["orchestrator"],
-            steps=tuple(_step(entry) for entry in data["steps"]),
-            outputs=tuple(_output(entry) for entry in data["outputs"]),
-            checks=tuple(_check(entry) for entry in data["checks"]),
-            materialized=_pairs(data["materialized"]),
-            cost=Cost(**data["cost"]),
-            versions=_pairs(data["versions"]),
-            error=data["error"],
-            has_run=data["has_run"],
-            observations=tuple(_observation(entry) for entry in data["observations"]),
-            dynamic_partitions=_pairs(data["dynamic_partitions"]),
-            files=tuple(data["files"]),
-            run_ids=tuple(data["run_ids"]),
-        )
 
-
-def _pairs(entries: list[list[Any]]) -> tuple[tuple[str, Any], ...]:
-    return tuple((name, value) for name, value in entries)
-
-
-def _step(entry: dict[str, Any]) -> RecordedStep:
-    lists = {name: tuple(entry[name]) for name in ("upstream", "waits_s")}
-    return RecordedStep(**{**entry, **lists, "errors": _pairs(entry["errors"])})
-
-
-def _output(entry: dict[str, Any]) -> RecordedOutput:
-    found = entry["fingerprint"]
-    fingerprint = Fingerprint(
-        found["kind"], found["digest"], tuple(found["shape"]), _pairs(found["parts"])
-    )
-    return RecordedOutput(
-        **{**entry, "fingerprint": fingerprint, **_described(entry)},
-    )
-
-
-def _observation(entry: dict[str, Any]) -> RecordedObservation:
-    return RecordedObservation(**{**entry, **_described(entry)})
-
-
-def _described(entry: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "output": _value_id(entry["output"]),
-        "metadata": _pairs(entry["metadata"]),
-        "tags": _pairs(entry["tags"]),
-    }
-
-
-def _value_id(entry: dict[str, Any]) -> Any:
-    if "step" in entry:
-        return StepOutputId(**entry)
-    return OutputId(tuple(entry["asset_key"]), entry["partition_key"])
-
-
-def _check(entry: dict[str, Any]) -> RecordedCheck:
-    check = CheckId(tuple(entry["check"]["asset_key"]), entry["check"]["name"])
-    return RecordedCheck(**{**entry, "check": check, "metadata": _pairs(entry["metadata"])})
+@cache
+def _parser() -> TypeAdapter[Record]:
+    return TypeAdapter(Record)

@@ -1,31 +1,33 @@
-"""What of a step's time is the project's own: its function, and its IO managers."""
+"""The part of a step's time that is the project's own: its function and its IO managers."""
 
 import inspect
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
-from dagster._core.execution.context.system import StepExecutionContext
-from dagster._core.execution.plan import execute_step
+import dagster as dg
 
-Times = dict[tuple[str, str], float]
-STORAGE = ("handle_output", "load_input")
+from prefect_compat.engine.dagster_port.attempt import StepHooks
+from prefect_compat.engine.dagster_port.graph import parse_step_key
+from prefect_compat.graph.ids import StepId
+
+Place = tuple[str, StepId]  # run id, step
+Times = dict[Place, float]
 
 
 class Stopwatch:
-    """Seconds of wall time by run and step, measured the same way under both orchestrators: in
-    Dagster's step code, which both run."""
+    """Seconds of wall time by run and step.
+
+    Measured in Dagster's step code, which runs under both orchestrators, so the figures compare.
+    """
 
     def __init__(self) -> None:
         self._function_s: Times = defaultdict(float)
         self._storage_s: Times = defaultdict(float)
-        self._known: set[type] = set()
-        self._replaced = ExitStack()
 
-    def times_of(self, run_id: str, step: str) -> dict[str, Any]:
+    def times_of(self, run_id: str, step: StepId) -> dict[str, Any]:
         """`function_s` and `storage_s` of a step."""
         place = (run_id, step)
         return {
@@ -35,64 +37,39 @@ class Stopwatch:
 
     @contextmanager
     def running(self) -> Iterator["Stopwatch"]:
-        """While it is open, it measures every step of this process."""
-        steps: Any = execute_step
-        function = _timed(steps.execute_core_compute, lambda found: found[0], self._function_s)
-        get_io_manager = StepExecutionContext.get_io_manager
-
-        def get_timed(context: StepExecutionContext, *arguments: Any) -> Any:
-            manager = get_io_manager(context, *arguments)
-            self._time_class(type(manager))
-            return manager
-
-        with self._replaced:
-            self._replaced.enter_context(patch.object(steps, "execute_core_compute", function))
-            self._replaced.enter_context(
-                patch.object(StepExecutionContext, "get_io_manager", get_timed)
-            )
+        """Measures every step of this process until it is closed."""
+        hooks = StepHooks(
+            around_compute=_timer(self._function_s), around_storage=_timer(self._storage_s)
+        )
+        with hooks.installed():
             yield self
 
-    def _time_class(self, manager: type) -> None:
-        """Its own class, so that what it calls of its parents is not counted twice."""
-        if manager in self._known:
-            return
-        self._known.add(manager)
-        for name in STORAGE:
-            if hasattr(manager, name):
-                timed = _timed(
-                    getattr(manager, name), lambda found: found[1].step_context, self._storage_s
-                )
-                self._replaced.enter_context(patch.object(manager, name, timed))
 
+def _timer(times: Times) -> Callable[[dg.StepExecutionContext, Callable[[], Any]], Any]:
+    """A wrapper that adds the time of each call to that of its step."""
 
-def _timed(
-    function: Callable[..., Any], step_context: Callable[[tuple[Any, ...]], Any], times: Times
-) -> Callable[..., Any]:
-    """The function, its time added to that of the step that it runs for."""
-
-    def timed(*arguments: Any, **named: Any) -> Any:
-        context = step_context(arguments)
-        place = (context.run_id, context.step.key)
+    def timed(context: dg.StepExecutionContext, call: Callable[[], Any]) -> Any:
+        place = (context.run_id, parse_step_key(context.step.key))
         with _added(times, place):
-            found = function(*arguments, **named)
-        return _timed_steps(found, times, place) if inspect.isgenerator(found) else found
+            result = call()
+        return _timed_iteration(result, times, place) if inspect.isgenerator(result) else result
 
     return timed
 
 
-def _timed_steps(generator: Iterator[Any], times: Times, place: tuple[str, str]) -> Iterator[Any]:
-    """A generator's values; what waits between them is not its own time."""
+def _timed_iteration(generator: Iterator[Any], times: Times, place: Place) -> Iterator[Any]:
+    """Yields a generator's values; the time between them is not its own."""
     while True:
         with _added(times, place):
             try:
-                found = next(generator)
+                value = next(generator)
             except StopIteration:
                 return
-        yield found
+        yield value
 
 
 @contextmanager
-def _added(times: Times, place: tuple[str, str]) -> Iterator[None]:
+def _added(times: Times, place: Place) -> Iterator[None]:
     started = time.perf_counter()
     try:
         yield

@@ -1,5 +1,6 @@
 """The charts of the comparison's page, as SVG: two timelines on one scale, and bars of seconds."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -12,12 +13,13 @@ LABELS = 210.0
 ROW = 22.0
 BAR = 12.0
 AXIS = 26.0
-SPOKEN = 50  # steps that a timeline tells in words
+RIGHT = 24.0  # room for half of the last tick's label
+SPOKEN = 50  # steps that the description of a timeline lists
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: what it is, its length with the spread, and which side's colour it has."""
+    """One bar: its label, its length with the spread, and the side that gives its colour."""
 
     label: str
     figure: Figure
@@ -25,34 +27,37 @@ class Bar:
 
 
 def timeline(record: Record, span_s: float) -> str:
-    """When each step of a side ran, from the start of its first; `span_s` is the whole width.
+    """A row for each step and a bar for each time it ran, from the start of the first step.
 
-    A darker part at the start of a bar is the time of the step's own function and IO managers.
+    `span_s` is the whole width in seconds. The darker part of a bar is the time that the step's
+    own function and IO managers took. Empty if no step started.
     """
-    started = [step for step in record.steps if step.started_s is not None]
-    if not started:
+    starts: dict[str, float] = {}
+    for step in record.steps:
+        if step.started_s is not None:
+            starts[step.name] = min(step.started_s, starts.get(step.name, math.inf))
+    if not starts:
         return ""
-    origin = min(step.started_s or 0.0 for step in started)
+    origin = min(starts.values())
     names = sorted(
-        {step.name for step in record.steps},
-        key=lambda name: min(
-            (step.started_s or 0.0 for step in started if step.name == name), default=float("inf")
-        ),
+        dict.fromkeys(step.name for step in record.steps),
+        key=lambda name: starts.get(name, math.inf),
     )
     height = AXIS + ROW * len(names)
-    scale = (WIDTH - LABELS - 12) / (span_s or 1.0)
+    scale = (WIDTH - LABELS - RIGHT) / (span_s or 1.0)
     body = [*_axis(span_s, scale, height)]
     for row, name in enumerate(names):
         y = AXIS + ROW * row
         body.append(_label(name, y))
-        found = [step for step in record.steps if step.name == name]
-        body += [_step(step, origin, scale, y, record.orchestrator) for step in found]
+        runs = [step for step in record.steps if step.name == name]
+        body += [_step(step, origin, scale, y, record.orchestrator) for step in runs]
+    started = [step for step in record.steps if step.started_s is not None]
     words = ", ".join(_in_words(step, origin) for step in started[:SPOKEN])
     return _svg(height, f"Timeline of {record.orchestrator}: {words}.", body)
 
 
 def span_s(records: Iterable[Record]) -> float:
-    """The longest of the records, from the start of its first step to the end of its last."""
+    """The longest time that a record covers, from its first step's start to its last one's end."""
     spans = [0.0]
     for record in records:
         starts = [step.started_s for step in record.steps if step.started_s is not None]
@@ -63,7 +68,7 @@ def span_s(records: Iterable[Record]) -> float:
 
 
 def bars(rows: Sequence[Bar], floor: Figure | None) -> str:
-    """Horizontal bars in seconds, a whisker from least to most, a line at the floor."""
+    """Horizontal bars in seconds with whiskers from least to most; a line marks the floor."""
     most = max([row.figure.most for row in rows] + [floor.median if floor else 0.0]) or 1.0
     height = AXIS + ROW * len(rows)
     scale = (WIDTH - LABELS - 80) / most
@@ -71,7 +76,6 @@ def bars(rows: Sequence[Bar], floor: Figure | None) -> str:
     for number, row in enumerate(rows):
         y = AXIS + ROW * number
         body.append(_label(row.label, y))
-        end = LABELS + row.figure.median * scale
         body.append(
             f'<rect class="{row.side}" x="{LABELS}" y="{y + 5:.1f}"'
             f' width="{row.figure.median * scale:.1f}" height="{BAR}" rx="2"/>'
@@ -79,8 +83,9 @@ def bars(rows: Sequence[Bar], floor: Figure | None) -> str:
         least, largest = (LABELS + value * scale for value in (row.figure.least, row.figure.most))
         middle = y + 5 + BAR / 2
         body.append(f'<path class="whisker" d="M{least:.1f} {middle}H{largest:.1f}"/>')
-        beside = max(end, largest) + 6
-        body.append(f'<text x="{beside:.1f}" y="{y + 15:.1f}">{row.figure.median:.2f} s</text>')
+        body.append(
+            f'<text x="{largest + 6:.1f}" y="{y + 15:.1f}">{row.figure.median:.2f} s</text>'
+        )
     if floor is not None:
         x = LABELS + floor.median * scale
         body.append(f'<path class="floor" d="M{x:.1f} {AXIS - 4}V{height}"/>')
@@ -124,8 +129,8 @@ def _step(step: RecordedStep, origin: float, scale: float, y: float, side: str) 
     own = min((step.function_s + step.storage_s) * scale, width)
     state = "" if step.state == "succeeded" else " ended-otherwise"
     hint = (
-        f"{step.name}, {step.state}: {step.ended_s - step.started_s:.3f} s, of it its function"
-        f" {step.function_s:.3f} s and its IO managers {step.storage_s:.3f} s"
+        f"{step.name}, {step.state}: {step.ended_s - step.started_s:.3f} s, of which the function"
+        f" took {step.function_s:.3f} s and the IO managers {step.storage_s:.3f} s"
         + (f"; {step.attempts} attempts" if step.attempts > 1 else "")
     )
     return (

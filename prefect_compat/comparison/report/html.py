@@ -1,35 +1,43 @@
-"""A comparison as one HTML page: to look at, and to send to a colleague."""
+"""A comparison as one HTML page, to read or to send to a colleague."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import groupby
 
 from markupsafe import Markup
 
 from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.costs import Costs, SideCosts
 from prefect_compat.comparison.failure_matrix import Outcome
-from prefect_compat.comparison.record.record import NO_CONTENT, Record, RecordedOutput
+from prefect_compat.comparison.judging.findings import Difference, Finding
+from prefect_compat.comparison.judging.outputs import (
+    NOT_APART_REMEDY,
+    AssetVerdict,
+    OutputOutcome,
+)
+from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.report.charts import Bar, bars, span_s, timeline
+from prefect_compat.comparison.report.headline import headline
 from prefect_compat.comparison.sources.work import work_options
-from prefect_compat.comparison.verdict import NOT_APART_REMEDY, Difference, Finding
 from prefect_compat.lineage.graph import Lineage, NodeId
-from prefect_compat.lineage.svg import Status, draw
+from prefect_compat.lineage.svg import Level, Status, draw
 from prefect_compat.pages import render
 
 MOST_FINDINGS = 500
-MOST_STEPS = 200  # in a timeline; of more, the first runs
+MOST_STEPS = 200  # in a timeline; beyond them, only the first run is shown
 
-SAME = Status("identical", "good")
-OTHERWISE: Mapping[Difference, Status] = {
-    Difference.CONTENT: Status("different", "bad"),
-    Difference.MISSING: Status("one side only", "bad"),
-    Difference.NOT_COMPARABLE: Status("not comparable", "warn"),
-    Difference.NOT_KEPT_APART: Status("not kept apart", "bad"),
+LEVELS: Mapping[OutputOutcome, Level] = {
+    OutputOutcome.ONLY_DAGSTER: "bad",
+    OutputOutcome.ONLY_PREFECT: "bad",
+    OutputOutcome.NOT_KEPT_APART: "bad",
+    OutputOutcome.DIFFERENT: "bad",
+    OutputOutcome.MADE_TWICE: "bad",
+    OutputOutcome.NOT_COMPARABLE: "warn",
+    OutputOutcome.IDENTICAL: "good",
+    OutputOutcome.NO_CONTENT: "bare",
 }
-NOTHING = Status("not made", "none")
-WITHOUT_CONTENT = Status("no content to compare", "bare")
+NOT_MADE = Status("not made", "none")
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One asset in that table, with a cell for each partition."""
+    """One asset in the table, with a cell for each partition."""
 
     asset: str
     cells: tuple[Cell, ...]
@@ -53,13 +61,13 @@ def comparison_page(
 ) -> str:
     """A whole HTML document that loads nothing and runs nothing.
 
-    `lineage` is the job's, or None where the project could not be loaded; `outcomes` are those of
-    the failure matrix, where it was run.
+    `lineage` is the job's, or None if the project could not be loaded. `outcomes` are those of
+    the failure matrix; empty if it was not run.
     """
     verdict = comparison.verdict
     sides = (comparison.dagster, comparison.prefect)
-    partitions = _partitions(sides)
-    lines = _lines(comparison, partitions)
+    partitions = sorted({entry.output.part or "" for entry in verdict.outputs})
+    lines = [_line(asset, partitions) for asset in verdict.assets]
     shown = [_first_runs(side) for side in sides]
     span = span_s(shown)
     return render(
@@ -71,90 +79,67 @@ def comparison_page(
         headline=headline(comparison, outcomes),
         outcomes=outcomes,
         kinds=_kinds(verdict.findings),
+        remedy=_remedy(verdict.findings),
         findings=verdict.findings[:MOST_FINDINGS],
         left_out=max(len(verdict.findings) - MOST_FINDINGS, 0),
-        drawing=Markup(draw(lineage, _statuses(lineage, lines))) if lineage else None,
+        drawing=Markup(draw(lineage, _statuses(lineage, verdict.assets))) if lineage else None,
         partitions=partitions,
         lines=lines,
+        legend=_legend(lines),
         timelines=[(side.orchestrator, Markup(timeline(side, span))) for side in shown],
         has_all_runs=shown == list(sides),
-        remedy=NOT_APART_REMEDY,
         charts=_charts(comparison.costs),
         costs=comparison.costs,
         sides=sides,
     )
 
 
-def headline(comparison: Comparison, outcomes: Iterable[Outcome] = ()) -> Status:
-    """The verdict in a word."""
-    if not comparison.have_run:
-        return Status("Not compared: a side could not be run", "bad")
-    if comparison.verdict.holds and all(outcome.holds for outcome in outcomes):
-        return Status("Parity holds", "good")
-    return Status("Parity does not hold", "bad")
-
-
 def _kinds(findings: Iterable[Finding]) -> list[tuple[str, int]]:
-    """How many findings there are of each kind."""
-    ordered = sorted(finding.kind for finding in findings)
-    return [(kind, len(list(found))) for kind, found in groupby(ordered)]
+    """The kinds of finding in alphabetical order, with their counts."""
+    return sorted(Counter(str(finding.kind) for finding in findings).items())
 
 
-def _partitions(sides: Iterable[Record]) -> list[str]:
-    return sorted({entry.output.part or "" for side in sides for entry in side.outputs})
+def _remedy(findings: Iterable[Finding]) -> str | None:
+    """The advice for outputs that are not kept apart; None if all are."""
+    kinds = {finding.kind for finding in findings}
+    return NOT_APART_REMEDY if Difference.NOT_KEPT_APART in kinds else None
 
 
-def _lines(comparison: Comparison, partitions: Iterable[str]) -> list[Line]:
-    sides = [
-        {(entry.output.group, entry.output.part or ""): entry for entry in side.outputs}
-        for side in (comparison.dagster, comparison.prefect)
-    ]
-    groups = dict.fromkeys(group for side in sides for group, _ in side)
-    return [
-        Line(
-            group,
-            tuple(
-                Cell(
-                    f"{group}[{part}]" if part else group,
-                    _status(*(side.get((group, part)) for side in sides)),
-                )
-                for part in partitions
-            ),
-        )
-        for group in groups
-    ]
+def _line(asset: AssetVerdict, partitions: Iterable[str]) -> Line:
+    made = {entry.output.part or "": entry for entry in asset.outputs}
+    return Line(
+        asset.asset,
+        tuple(
+            Cell(
+                f"{asset.asset}[{part}]" if part else asset.asset,
+                _status(made[part].outcome) if part in made else NOT_MADE,
+            )
+            for part in partitions
+        ),
+    )
 
 
-def _status(left: RecordedOutput | None, right: RecordedOutput | None) -> Status:
-    if left is None and right is None:
-        return NOTHING
-    if left is None or right is None:
-        return OTHERWISE[Difference.MISSING]
-    if not (left.is_kept_apart and right.is_kept_apart):
-        return OTHERWISE[Difference.NOT_KEPT_APART]
-    if not (left.fingerprint.is_comparable and right.fingerprint.is_comparable):
-        return OTHERWISE[Difference.NOT_COMPARABLE]
-    if not left.fingerprint.same_as(right.fingerprint):
-        return OTHERWISE[Difference.CONTENT]
-    return WITHOUT_CONTENT if left.fingerprint == NO_CONTENT else SAME
+def _status(outcome: OutputOutcome) -> Status:
+    return Status(str(outcome), LEVELS[outcome])
 
 
-def _statuses(lineage: Lineage, lines: Iterable[Line]) -> dict[NodeId, Status]:
-    """Of each asset in the drawing, the worst of its cells."""
-    worst = ["bad", "warn", "good", "bare", "none"]
-    found = {
-        line.asset: min((cell.status for cell in line.cells), key=lambda s: worst.index(s.level))
-        for line in lines
-    }
+def _legend(lines: Iterable[Line]) -> list[Status]:
+    """The statuses in the table, the best first."""
+    order = ["good", "bare", "none", "warn", "bad"]
+    statuses = {cell.status for line in lines for cell in line.cells}
+    return sorted(statuses, key=lambda status: (order.index(status.level), status.word))
+
+
+def _statuses(lineage: Lineage, assets: Iterable[AssetVerdict]) -> dict[NodeId, Status]:
+    """The worst status of each asset's outputs, for the drawing."""
+    worst = {asset.asset_key: _status(asset.worst) for asset in assets}
     return {
-        node.id: found.get("/".join(node.id.path), NOTHING)
-        for node in lineage.nodes
-        if node.kind == "asset"
+        node.id: worst.get(node.id.path, NOT_MADE) for node in lineage.nodes if node.kind == "asset"
     }
 
 
 def _first_runs(record: Record) -> Record:
-    """The record with the steps of as many runs as a timeline can show."""
+    """The record, cut to its first run if a timeline cannot show all of its steps."""
     if len(record.steps) <= MOST_STEPS:
         return record
     return replace(record, steps=tuple(step for step in record.steps if step.run == 0))

@@ -7,18 +7,20 @@ from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.costs import Costs
 from prefect_compat.comparison.diff.rows import RowDifference
 from prefect_compat.comparison.failure_matrix import Outcome
-from prefect_compat.comparison.verdict import NOT_APART_REMEDY, AssetCount, Difference
-from prefect_compat.graph.plan import StepOutputId
+from prefect_compat.comparison.judging.findings import Difference
+from prefect_compat.comparison.judging.outputs import NOT_APART_REMEDY, AssetVerdict
+from prefect_compat.comparison.report.headline import words
 
 SHOWN_FINDINGS = 20
 
 
 def describe(comparison: Comparison) -> str:
-    """The verdict for a terminal: a table of the assets, the differences, one closing line."""
+    """The verdict for a terminal: a table of assets, the differences, one closing line."""
     verdict = comparison.verdict
     width = max([len(asset.asset) for asset in verdict.assets], default=5)
     lines = [f"{'asset':<{width}}  dagster  prefect  identical"]
-    lines += [_counted(asset, width) for asset in verdict.assets]
+    by_name = sorted(verdict.assets, key=lambda asset: asset.asset)
+    lines += [_counted(asset, width) for asset in by_name]
     lines += [f"  {finding}" for finding in verdict.findings[:SHOWN_FINDINGS]]
     for difference in comparison.rows:
         lines += [f"  {line}" for line in _side_by_side(difference)]
@@ -31,7 +33,7 @@ def describe(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
-def _counted(asset: AssetCount, width: int) -> str:
+def _counted(asset: AssetVerdict, width: int) -> str:
     line = f"{asset.asset:<{width}}  {asset.dagster:>7}  {asset.prefect:>7}  {asset.identical:>9}"
     if not asset.without_content:
         return line
@@ -39,21 +41,25 @@ def _counted(asset: AssetCount, width: int) -> str:
 
 
 def _closing_line(comparison: Comparison) -> str:
+    """The verdict in one line; a failure of both runs comes first."""
     verdict, work = comparison.verdict, comparison.work
-    holds = "Parity holds" if verdict.holds else "Parity does not hold"
-    noun = _noun(comparison)
-    if verdict.compared:
-        text = f"both stores have identical content for {verdict.identical} of {verdict.compared}"
-        text += f" {noun}"
-    elif not verdict.without_content:
-        text = f"no output was made; {verdict.steps} steps were compared"
-    else:
-        text = f"{verdict.without_content} {noun} were recorded, with no content to compare"
-    if verdict.compared and verdict.without_content:
-        text += f", and {verdict.without_content} have no content to compare"
+    failed = f"Both runs failed in the same way: {verdict.failure}. " if verdict.failure else ""
     after = f" after {work.fault}" if work.fault else ""
-    alike = f" Both runs failed in the same way: {verdict.failure}." if verdict.failure else ""
-    return f"{holds}: {text}{after}.{alike}"
+    return f"{failed}{words(comparison)}: {_contents(comparison)}{after}."
+
+
+def _contents(comparison: Comparison) -> str:
+    """The counts of outputs with and without content, as a clause."""
+    verdict, noun = comparison.verdict, _noun(comparison)
+    if verdict.compared:
+        text = f"the stores have the same content for {verdict.identical} of {verdict.compared}"
+        text += f" {noun}"
+        if verdict.without_content:
+            text += f", and {verdict.without_content} have no content to compare"
+        return text
+    if verdict.without_content:
+        return f"{verdict.without_content} {noun} were recorded, with no content to compare"
+    return f"no output was made; {verdict.steps} steps were compared"
 
 
 def _costs(costs: Costs) -> Iterator[str]:
@@ -66,8 +72,8 @@ def _costs(costs: Costs) -> Iterator[str]:
         "start-up": [side.start_up_s for side in sides],
         "run, cold": [side.cold_s for side in sides],
         "run, warm": [side.warm_s for side in sides if side.warm_s],
-        "of it the functions": [side.function_s for side in sides],
-        "of it the IO managers": [side.storage_s for side in sides],
+        "  the functions": [side.function_s for side in sides],
+        "  the IO managers": [side.storage_s for side in sides],
         "CPU": [side.cpu_s for side in sides],
     }
     for name, figures in rows.items():
@@ -87,8 +93,8 @@ def _side_by_side(difference: RowDifference) -> Iterator[str]:
 
 
 def _noun(comparison: Comparison) -> str:
-    outputs = [entry.output for entry in (*comparison.dagster.outputs, *comparison.prefect.outputs)]
-    if any(isinstance(output, StepOutputId) for output in outputs):
+    """The word for the outputs of this comparison."""
+    if any(asset.asset_key is None for asset in comparison.verdict.assets):
         return "outputs"
     partition = comparison.work.partition
     if partition is None:
@@ -98,15 +104,15 @@ def _noun(comparison: Comparison) -> str:
 
 
 def describe_matrix(outcomes: tuple[Outcome, ...]) -> str:
-    """One line a case, and the differences."""
+    """The failure matrix for a terminal: a line for each case, then its differences."""
     lines = ["under failure:"]
     width = max(len(outcome.case.name) for outcome in outcomes)
     for outcome in outcomes:
         case, comparison = outcome.case, outcome.comparison
         if comparison is None or case.work is None:
-            lines.append(f"  {case.name:<{width}}  not done: {case.reason}")
+            lines.append(f"  {case.name:<{width}}  not run: {case.reason}")
             continue
-        said = "the same on both sides" if outcome.holds else "different"
-        lines.append(f"  {case.name:<{width}}  {said} ({case.work.fault or case.work.partition})")
+        result = "identical under both" if outcome.holds else "different"
+        lines.append(f"  {case.name:<{width}}  {result} ({case.work.fault or case.work.partition})")
         lines += [f"    {finding}" for finding in comparison.verdict.findings]
     return "\n".join(lines)

@@ -12,18 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.events.log import EventLogEntry
 
 from prefect_compat.comparison.record.contents import read_contents
 from prefect_compat.comparison.record.dynamic_partitions import DynamicPartitions
 from prefect_compat.comparison.record.events import EventReader, declared_assets
 from prefect_compat.comparison.record.files import stored_files
-from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep, unmapped
+from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep
 from prefect_compat.comparison.record.stopwatch import Stopwatch
 from prefect_compat.comparison.sources.side import Meter, SideTask, main, versions, with_warm_run
+from prefect_compat.engine.dagster_port.events import upstream_steps
+from prefect_compat.engine.dagster_port.graph import parse_step_key
 from prefect_compat.flow.parameters import read_run_config, run_config_of
+from prefect_compat.graph.ids import StepId
+from prefect_compat.graph.job import read_plan, resolve_job
 from prefect_compat.graph.partitions import chunks, run_keys, run_tags
-from prefect_compat.graph.plan import read_plan, resolve_job
+from prefect_compat.graph.plan import Plan
 
 STATES = {
     dg.DagsterEventType.STEP_SUCCESS: "succeeded",
@@ -65,14 +68,16 @@ def record_dagster(
     ]
     by_run = [[entry.get_dagster_event() for entry in of_run] for of_run in entries]
     events = list(chain.from_iterable(by_run))
-    reader = EventReader(job, [task.home, *run_ids], task.ignored_metadata)
+    reader = EventReader(plan, [task.home, *run_ids], task.ignored_metadata)
     resources = config.get("resources", {})
     record = Record(
         orchestrator="dagster",
         steps=tuple(
             step
             for number, (run_id, of_run) in enumerate(zip(run_ids, entries, strict=True))
-            for step in _steps(number, _upstream(instance, run_id), of_run, stopwatch, reader)
+            for step in _steps(
+                number, upstream_steps(instance, run_id), of_run, plan, stopwatch, reader
+            )
         ),
         outputs=read_contents(job, instance, resources, reader.outputs(by_run), run_ids),
         checks=reader.checks(events),
@@ -109,47 +114,37 @@ def _run(
     return result.run_id
 
 
-def _upstream(instance: dg.DagsterInstance, run_id: str) -> dict[str, tuple[str, ...]]:
-    """Of each step in the execution plan that Dagster stored with the run, what it depends on."""
-    run = instance.get_run_by_id(run_id)
-    assert run is not None  # it has just been run
-    assert run.execution_plan_snapshot_id is not None
-    snapshot = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
-    return {
-        step.key: tuple(sorted({key for entry in step.inputs for key in entry.upstream_step_keys}))
-        for step in snapshot.steps
-    }
-
-
 def _steps(
     run: int,
-    upstream: Mapping[str, tuple[str, ...]],
-    entries: Iterable[EventLogEntry],
+    upstream: Mapping[StepId, tuple[StepId, ...]],
+    entries: Iterable[dg.EventLogEntry],
+    plan: Plan,
     stopwatch: Stopwatch,
     reader: EventReader,
 ) -> Iterator[RecordedStep]:
-    """The steps of the plan, those that mapped steps became in the place of these."""
-    by_step: dict[str, list[EventLogEntry]] = defaultdict(list)
+    """The steps of the run; in place of a mapped step, those that it became."""
+    by_step: dict[StepId, list[dg.EventLogEntry]] = defaultdict(list)
     for entry in entries:
         if entry.step_key is not None:
-            by_step[entry.step_key].append(entry)
-    for name in sorted({*by_step, *(key for key in upstream if "[?]" not in key)}):
-        found = by_step[name]
-        times = stopwatch.times_of(found[0].run_id, name) if found else {}
-        above = upstream.get(name, upstream.get(unmapped(name), ()))
+            by_step[parse_step_key(entry.step_key)].append(entry)
+    planned = {step for step in upstream if plan.step(step.name).kind != "mapped"}
+    for step in sorted({*by_step, *planned}, key=str):
+        found = by_step[step]
+        times = stopwatch.times_of(found[0].run_id, step) if found else {}
+        above = upstream.get(StepId(step.name), ())
         errors = reader.errors(entry.get_dagster_event() for entry in found)
-        yield replace(_step(run, name, above, found), errors=errors, **times)
+        yield replace(_step(run, step, above, found), errors=errors, **times)
 
 
 def _step(
-    run: int, name: str, upstream: tuple[str, ...], entries: Sequence[EventLogEntry]
+    run: int, step: StepId, upstream: tuple[StepId, ...], entries: Sequence[dg.EventLogEntry]
 ) -> RecordedStep:
     events = [(entry.get_dagster_event(), entry.timestamp) for entry in entries]
     states = [STATES[event.event_type] for event, _ in events if event.event_type in STATES]
     starts = [at for event, at in events if event.is_step_start or event.is_step_restarted]
     return RecordedStep(
         run=run,
-        name=name,
+        step=step,
         state=states[-1] if states else NOT_STARTED,
         upstream=upstream,
         attempts=len(starts),
@@ -180,7 +175,8 @@ def _materialized(
             for event in events
             if event.is_step_materialization and event.asset_key is not None
             if event.step_key in succeeded
-            if tuple(event.asset_key.path) in declared.get(unmapped(str(event.step_key)), ())
+            if tuple(event.asset_key.path)
+            in declared.get(parse_step_key(str(event.step_key)).name, ())
         )
     return tuple(sorted(counts.items()))
 

@@ -22,18 +22,20 @@ from prefect_compat.comparison.record.dynamic_partitions import DynamicPartition
 from prefect_compat.comparison.record.events import EventReader, declared_assets
 from prefect_compat.comparison.record.files import stored_files
 from prefect_compat.comparison.record.flow_runs import FlowRunRecord, read_flow_run, retry_waits_s
-from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep, unmapped
+from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep
 from prefect_compat.comparison.record.stopwatch import Stopwatch
 from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.comparison.sources.side import Meter, SideTask, main, versions, with_warm_run
+from prefect_compat.engine.result import StepResult
 from prefect_compat.engine.run import run_instance
-from prefect_compat.engine.step import StepResult
 from prefect_compat.errors import StepError
-from prefect_compat.flow.build import FlowResult, as_flow
+from prefect_compat.flow.build import as_flow
 from prefect_compat.flow.parameters import read_run_config
-from prefect_compat.flow.task import step_of
+from prefect_compat.flow.result import FlowResult
+from prefect_compat.graph.ids import StepId
+from prefect_compat.graph.job import read_plan, resolve_job
 from prefect_compat.graph.partitions import run_keys
-from prefect_compat.graph.plan import Plan, read_plan, resolve_job
+from prefect_compat.graph.plan import Plan
 from prefect_compat.server.api import named_server, own_server
 
 STATES = {"COMPLETED": "succeeded", "FAILED": "failed", "PENDING": NOT_STARTED}
@@ -52,12 +54,11 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
     """Runs the flow of the definitions against the API that is configured."""
     config = read_run_config(task.run_config) if task.run_config else {}
     flow = as_flow(defs, job=task.job, run_config=config)
+    returned = _keep_results(flow)
     job = resolve_job(defs, task.job)
     plan = read_plan(job)
     run_keys(job, task.partition)
     parameters: dict[str, Any] = {"partition": task.partition} if task.partition else {}
-
-    ended = _outcomes(flow)
 
     def run() -> State[FlowResult]:
         return flow(**parameters, return_state=True)  # type: ignore[return-value]  # return_state
@@ -69,15 +70,14 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
         state = run()
         cost = meter.has_run()
         changes = dynamic.changes()
-    outcome = ended[-1] if ended else state.result(raise_on_failure=False)
-    result = outcome.result if isinstance(outcome, StepError) else outcome
+    # A subflow's comes before that of the flow itself.
+    outcome = returned[-1] if returned else None
     error = None if state.is_completed() else state.message or str(outcome)
+    result = outcome.result if isinstance(outcome, StepError) else outcome
     if not isinstance(result, FlowResult):
         return Record("prefect", (), (), (), (), cost, versions(), error or str(outcome))
     recorded = read_flow_run(
-        state,
-        [step.step for step in result.steps],
-        materializations=_expected_events(result, declared_assets(plan)),
+        state, result, materializations=_expected_events(result, declared_assets(plan))
     )
     run_ids = list(dict.fromkeys(step.run_id for step in result.steps))
     by_run = [
@@ -85,7 +85,7 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
         for run_id in run_ids
     ]
     events = list(chain.from_iterable(by_run))
-    reader = EventReader(job, [task.home, *run_ids], task.ignored_metadata)
+    reader = EventReader(plan, [task.home, *run_ids], task.ignored_metadata)
     resources = config.get("resources", {})
     with run_instance() as instance:
         outputs = read_contents(job, instance, resources, reader.outputs(by_run), run_ids)
@@ -99,7 +99,7 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
     record = Record(
         orchestrator="prefect",
         steps=tuple(
-            replace(step, **own.get((step.run, step.name), {})) for step in _steps(recorded, plan)
+            replace(step, **own.get((step.run, step.step), {})) for step in _steps(recorded, plan)
         ),
         outputs=outputs,
         checks=reader.checks(events),
@@ -116,28 +116,27 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
     return replace(record, cost=with_warm_run(cost, task, run))
 
 
-def _outcomes(flow: Flow[..., FlowResult]) -> list[FlowResult | Exception]:
-    """Returns a list to which each run of the flow adds what it returns or raises.
+def _keep_results(flow: Flow[..., FlowResult]) -> list[FlowResult | BaseException]:
+    """Makes the flow's function append what it returns or raises to the list.
 
-    The state that the call returns does not always hold it. When the server is slow, Prefect sends
-    the final state twice, takes the server's answer for the state, and `result()` then raises
-    MissingResult. The runs of chunks end before the run that starts them, so the last is the whole.
+    The state of the flow run may come from the API, if that was slow to take the last one: it
+    then has no result (`MissingResult`, seen on a busy machine with Prefect 3.8.8).
     """
-    outcomes: list[FlowResult | Exception] = []
+    returned: list[FlowResult | BaseException] = []
     function = flow.fn
 
     @wraps(function)
-    def run(**parameters: Any) -> FlowResult:
+    def keeping(**parameters: Any) -> FlowResult:
         try:
             result = function(**parameters)
-        except Exception as error:
-            outcomes.append(error)
+        except BaseException as error:
+            returned.append(error)
             raise
-        outcomes.append(result)
+        returned.append(result)
         return result
 
-    flow.fn = run
-    return outcomes
+    flow.fn = keeping
+    return returned
 
 
 def _expected_events(
@@ -145,10 +144,7 @@ def _expected_events(
 ) -> int:
     """Counts the materialization events that Prefect sends: one an asset that a step declares."""
     return sum(
-        len(
-            declared[unmapped(step.step)]
-            & {made.output.asset_key for made in step.materializations}
-        )
+        len(declared[step.step.name] & {made.output.asset_key for made in step.materializations})
         for step in result.steps
         if step.has_succeeded
     )
@@ -159,35 +155,36 @@ def _events(step: StepResult) -> tuple[dg.DagsterEvent, ...]:
 
 
 def _steps(recorded: FlowRunRecord, plan: Plan) -> Iterator[RecordedStep]:
-    names = {run.id: step_of(run.task_key) for runs in recorded.task_runs for run in runs}
+    steps = recorded.steps
     for number, runs in enumerate(recorded.task_runs):
-        for run in sorted(runs, key=lambda run: names[run.id]):
-            yield _step(number, run, names)
-        yield from _unsubmitted(number, plan, {names[run.id] for run in runs})
+        for run in sorted(runs, key=lambda run: str(steps[run.id])):
+            yield _step(number, run, steps)
+        yield from _unsubmitted(number, plan, {steps[run.id].name for run in runs})
 
 
 def _unsubmitted(number: int, plan: Plan, submitted: AbstractSet[str]) -> Iterator[RecordedStep]:
-    """Steps that wait for dynamic outputs that never came: Prefect has no task run of them."""
+    """Yields steps that wait for dynamic outputs that never came: they have no task run."""
     for step in plan.steps:
         if step.kind == "mapped" or step.name in submitted:
             continue
-        upstream = tuple(sorted({edge.upstream for edge in plan.upstream_of(step.name)}))
+        upstream = sorted({edge.upstream for edge in plan.upstream_of(step.name)})
         if any(plan.step(name).kind == "mapped" for name in upstream):
-            yield RecordedStep(number, step.name, NOT_STARTED, upstream, attempts=0)
+            above = tuple(StepId(name) for name in upstream)
+            yield RecordedStep(number, StepId(step.name), NOT_STARTED, above, attempts=0)
 
 
-def _step(number: int, run: TaskRun, names: Mapping[UUID, str]) -> RecordedStep:
+def _step(number: int, run: TaskRun, steps: Mapping[UUID, StepId]) -> RecordedStep:
     upstream = {
-        names[entry.id]
+        steps[entry.id]
         for inputs in run.task_inputs.values()
         for entry in inputs
-        if entry.input_type == "task_run" and entry.id in names
+        if entry.input_type == "task_run" and entry.id in steps
     }
     return RecordedStep(
         run=number,
-        name=names[run.id],
+        step=steps[run.id],
         state=_state(run),
-        upstream=tuple(sorted(upstream)),
+        upstream=tuple(sorted(upstream, key=str)),
         attempts=run.run_count,
         waits_s=retry_waits_s(run),
         started_s=run.start_time.timestamp() if run.start_time else None,

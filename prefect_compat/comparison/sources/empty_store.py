@@ -19,15 +19,17 @@ import dagster as dg
 
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
 from prefect_compat.comparison.record.contents import open_store
-from prefect_compat.comparison.record.record import Record, unmapped
+from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.sources.side import side_environment
 from prefect_compat.comparison.sources.work import Work
+from prefect_compat.engine.dagster_port.graph import parse_step_key
 from prefect_compat.engine.run import run_instance
 from prefect_compat.errors import ComparisonError
 from prefect_compat.flow.parameters import read_run_config, run_config_of
-from prefect_compat.graph.features import demand_carried_over
+from prefect_compat.graph.features import validate_carried_over
+from prefect_compat.graph.ids import OutputId, StepId, StepOutputId, ValueId
+from prefect_compat.graph.job import read_plan, resolve_job
 from prefect_compat.graph.partitions import chunks, run_keys
-from prefect_compat.graph.plan import OutputId, StepOutputId, ValueId, read_plan, resolve_job
 
 REMEDY = (
     "Name the variable that says where it stores (--store-env), or let its IO manager take its"
@@ -38,7 +40,7 @@ NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 
 class EmptyStore:
-    """The work's job, loaded where the store variables name an empty folder."""
+    """The work's job, loaded with the store variables pointing to an empty folder."""
 
     def __init__(self, work: Work, home: Path) -> None:
         """Loads the project and checks everything that can be checked before anything is run.
@@ -66,10 +68,10 @@ class EmptyStore:
     def _validate(self) -> Mapping[str, Any]:
         """Checks fault, partition and configuration; the configuration of the resources."""
         work, job = self._work, self.job
-        demand_carried_over(job)
+        validate_carried_over(job)
         plan = read_plan(job)
         names = {step.name for step in plan.steps}
-        if work.fault is not None and unmapped(work.fault.step) not in names:
+        if work.fault is not None and parse_step_key(work.fault.step).name not in names:
             raise ComparisonError(
                 f"'{work.fault.step}' is to fail, and is no step of the job. Its steps are"
                 f" {', '.join(sorted(names))}. Nothing was run."
@@ -114,7 +116,7 @@ class EmptyStore:
                     yield from (OutputId(output.asset_key, key) for key in keys)
                 elif output.check_key is None:
                     mapping_key = "key" if output.is_dynamic else None
-                    yield StepOutputId(0, step.name, output.name, mapping_key)
+                    yield StepOutputId(0, StepId(step.name), output.name, mapping_key)
 
     def _marked(self, record: Record) -> Record:
         outputs = {entry.output: entry.fingerprint for entry in record.outputs if entry.has_content}

@@ -1,4 +1,4 @@
-"""One side of a comparison as a process of its own, with homes and a store of its own."""
+"""Runs one side of a comparison in a process of its own, with its own homes and store."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -35,7 +36,7 @@ QUIET_DAGSTER = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 @dataclass(frozen=True)
 class SideTask:
-    """What a side is asked to run, and where it writes its record."""
+    """The work of one side, and where it writes its record."""
 
     project: Project
     job: str
@@ -88,7 +89,10 @@ def start_side(
     store_variables: tuple[str, ...],
     server: RunningServer | None = None,
 ) -> int:
-    """Runs one side's process to its end; its exit code, negative if a signal ended it."""
+    """Runs one side's process to its end.
+
+    Returns its exit code, negative if a signal ended it.
+    """
     return start_process(module, task.as_json(), Path(task.home), store_variables, server)
 
 
@@ -152,8 +156,7 @@ def main(run: Callable[[SideTask], Record]) -> None:
 
 
 class Meter:
-    """What a side uses: this process, those that it has started, and the Prefect server that it
-    was handed."""
+    """Measures what a side uses: this process, those that it started, and its Prefect server."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
@@ -164,11 +167,11 @@ class Meter:
         self._ready = (0.0, 0.0, 0.0)
 
     def is_ready(self) -> None:
-        """To be called when the run starts."""
+        """Marks the start of the run."""
         self._ready = (time.time(), time.perf_counter(), self._cpu_s())
 
     def has_run(self) -> Cost:
-        """What was used since."""
+        """The cost since `is_ready`."""
         wall_s, cpu_s = time.perf_counter() - self._ready[1], self._cpu_s() - self._ready[2]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return Cost(
@@ -191,7 +194,7 @@ class Meter:
 
 
 def with_warm_run(cost: Cost, task: SideTask, run: Callable[[], object]) -> Cost:
-    """The cost, with the time of a second run in this process where the task asks for one."""
+    """The cost, with the time of a second run in this process if the task asks for one."""
     if not task.warm:
         return cost
     started = time.perf_counter()
@@ -200,7 +203,11 @@ def with_warm_run(cost: Cost, task: SideTask, run: Callable[[], object]) -> Cost
 
 
 def versions() -> tuple[tuple[str, str], ...]:
-    """What runs here, and on what."""
-    packages = [(name, metadata.version(name)) for name in ("dagster", "prefect", "pandas")]
+    """The versions of Python, packages and machine."""
+    packages = [
+        (name, metadata.version(name))
+        for name in ("dagster", "prefect", "pandas")
+        if find_spec(name) is not None  # pandas is optional
+    ]
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
     return (("python", platform.python_version()), *packages, ("machine", machine))

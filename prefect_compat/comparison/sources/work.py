@@ -1,4 +1,4 @@
-"""What a comparison runs."""
+"""The work of a comparison."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,10 @@ from prefect_compat.graph.project_settings import VARIABLE
 
 @dataclass(frozen=True)
 class Work:
-    """What both sides run, and which partition the failure matrix takes as one without data."""
+    """The job, partition, configuration and fault that both sides run.
+
+    `empty_partition` is a partition without data, for the failure matrix.
+    """
 
     project: Project
     job: str
@@ -26,7 +29,7 @@ class Work:
 
 
 def work_options(work: Work) -> tuple[tuple[str, str], ...]:
-    """What was asked for, as names and text; what was not is left out."""
+    """The options that were given, as names and text."""
     found = {
         "project": " ".join(work.project.options()),
         "job": work.job,

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from prefect_compat.cli.main import main
 from prefect_compat.comparison.sources.prefect_server import RunningServer
+from tests import needs
 from tests.conftest import ROOT
 from tests.projects import JOB, files
 
@@ -24,6 +25,7 @@ PROJECT = ("-m", "ticket_assets.definitions", "-j", JOB)
 
 
 def shell(tmp_path: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    needs.tickets()
     dagster_home = tmp_path / "dagster"
     dagster_home.mkdir(exist_ok=True)
     shutil.copy(ROOT / "deployment" / "dagster.yaml", dagster_home)
@@ -45,6 +47,7 @@ def shell(tmp_path: Path, *command: str, **environment: str) -> subprocess.Compl
 
 def here(*command: str) -> Result:
     """Invokes the command in this process: for commands that start no run."""
+    needs.tickets()
     return CliRunner().invoke(main, [command[0], *PROJECT, *command[1:]])
 
 

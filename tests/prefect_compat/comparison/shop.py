@@ -16,6 +16,8 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from tests import needs
+
 DAYS = dg.DailyPartitionsDefinition(start_date="2016-05-01", end_date="2016-05-04")
 JOB = "shop"
 
@@ -216,11 +218,11 @@ def build(root: Path, shop: Shop) -> dg.Definitions:
     def surplus(log: pd.DataFrame) -> int:
         return 1
 
-    @dg.asset_check(asset=log, blocking=shop.blocks, partitions_def=DAYS)
+    @dg.asset_check(asset=log, blocking=shop.blocks, **needs.check_partitions(DAYS))
     def has_rows(log: pd.DataFrame) -> dg.AssetCheckResult:
         return dg.AssetCheckResult(passed=len(log) >= shop.rows_checked)
 
-    @dg.asset_check(asset=log, partitions_def=DAYS)
+    @dg.asset_check(asset=log, **needs.check_partitions(DAYS))
     def is_small(log: pd.DataFrame) -> dg.AssetCheckResult:
         return dg.AssetCheckResult(
             passed=len(log) < shop.limit, severity=shop.severity, description=shop.checked

@@ -15,14 +15,15 @@ def test_the_same_on_both_sides(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, "--keep", "kept")
     assert found.returncode == 0, found.stderr
     assert found.stdout.splitlines()[-1] == (
-        "Parity holds: both stores have identical content for 2 of 2 asset-days."
+        "Identical under both: the stores have the same content for 2 of 2 asset-days."
     )
     for side in ("dagster", "prefect"):
         kept = tmp_path / "kept" / side / "store"
         assert (kept / "total" / "2016-05-10").read_text() == "sum\n6\n"
         record = json.loads((tmp_path / "kept" / f"{side}.json").read_text())
-        steps = [(step["name"], step["state"], step["upstream"]) for step in record["steps"]]
-        assert steps == [("numbers", "succeeded", []), ("total", "succeeded", ["numbers"])]
+        steps = [(step["step"], step["state"], step["upstream"]) for step in record["steps"]]
+        numbers, total = ({"name": name, "mapping_key": None} for name in ("numbers", "total"))
+        assert steps == [(numbers, "succeeded", []), (total, "succeeded", [numbers])]
     assert not (tmp_path / "home").exists()
 
 
@@ -32,9 +33,12 @@ def test_mapped_steps_are_compared_by_what_they_depend_on(tmp_path: Path) -> Non
     assert found.returncode == 0, found.stdout + found.stderr
     for side in ("dagster", "prefect"):
         record = json.loads((tmp_path / "kept" / f"{side}.json").read_text())
-        upstream = {step["name"]: step["upstream"] for step in record["steps"]}
+        upstream = {
+            (step["step"]["name"], step["step"]["mapping_key"]): step["upstream"]
+            for step in record["steps"]
+        }
         assert len(upstream) == 1 + 3 + 3 + 1
-        assert all(upstream[name] for name in upstream if name != "mapped.parts")
+        assert all(upstream[place] for place in upstream if place != ("mapped.parts", None))
 
 
 @shared_server
@@ -46,7 +50,9 @@ def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:
         r" prefect has",
         found.stdout,
     )
-    assert "Parity does not hold: both stores have identical content for 0 of 2" in found.stdout
+    assert found.stdout.splitlines()[-1] == (
+        "Different in 2 places: the stores have the same content for 0 of 2 asset-days."
+    )
 
 
 @shared_server
@@ -54,8 +60,8 @@ def test_runs_that_fail_in_the_same_way_behave_the_same_and_it_is_said(tmp_path:
     found = compare(tmp_path, *ONE_DAY, second="raise ValueError('no totals today')")
     assert found.returncode == 0, found.stdout + found.stderr
     assert found.stdout.splitlines()[-1] == (
-        "Parity holds: both stores have identical content for 1 of 1 asset-days."
-        " Both runs failed in the same way: total: ValueError: no totals today."
+        "Both runs failed in the same way: total: ValueError: no totals today."
+        " Identical under both: the stores have the same content for 1 of 1 asset-days."
     )
 
 

@@ -88,8 +88,8 @@ def test_a_run_that_is_killed_can_be_run_again(tmp_path: Path) -> None:
     assert found.returncode == 0, found.stdout + found.stderr
     lines = [" ".join(line.split()) for line in found.stdout.splitlines()]
     for case in (
-        "an error in the middle the same on both sides (second: error in all attempts)",
-        "a kill and a second run the same on both sides (second: kill in all attempts)",
-        "a retry that succeeds not done: no step has a retry policy",
+        "an error in the middle identical under both (second: error in all attempts)",
+        "a kill and a second run identical under both (second: kill in all attempts)",
+        "a retry that succeeds not run: no step has a retry policy",
     ):
         assert case in lines, found.stdout

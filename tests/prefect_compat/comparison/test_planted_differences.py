@@ -17,8 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from prefect_compat.comparison.judging.findings import Difference as D
 from prefect_compat.comparison.record.record import Record
-from prefect_compat.comparison.verdict import Difference as D
 from prefect_compat.comparison.verdict import judge
 from tests.prefect_compat.comparison.shop import Shop, slowly
 from tests.prefect_compat.comparison.shop_runs import DAY, SIDES, run

@@ -8,55 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_compat.comparison.fingerprint.fingerprint import UNKNOWN, Fingerprint
+from prefect_compat.comparison.judging.findings import Difference
 from prefect_compat.comparison.record.record import (
     NO_CONTENT,
-    Cost,
     Record,
-    RecordedCheck,
-    RecordedObservation,
     RecordedOutput,
     RecordedStep,
 )
-from prefect_compat.comparison.verdict import Difference, judge
+from prefect_compat.comparison.verdict import judge
 from prefect_compat.errors import ComparisonError
-from prefect_compat.graph.plan import CheckId, OutputId, StepOutputId, parse_value_id
-
-
-def output(asset: str, day: str | None, digest: str, kind: str = "table") -> RecordedOutput:
-    return RecordedOutput(OutputId((asset,), day), Fingerprint(kind, digest, (2, 3)))
-
-
-def check(passed: bool = True, severity: str = "ERROR") -> RecordedCheck:
-    return RecordedCheck(CheckId(("a",), "is_good"), passed, severity)
-
-
-SEEN = RecordedObservation(OutputId(("far",)), "v1", tags=(("tier", "1"),))
-
-
-def record(orchestrator: str) -> Record:
-    return Record(
-        orchestrator,
-        steps=(
-            RecordedStep(0, "a", "succeeded", started_s=1.5, ended_s=2.5),
-            RecordedStep(
-                0, "b", "succeeded", ("a",), 2, (1.0,), errors=(("ValueError", "not yet"),)
-            ),
-        ),
-        outputs=(output("a", "2016-03-08", "aa"), output("b", None, "bb")),
-        checks=(check(),),
-        materialized=(("a", 1), ("b", 1)),
-        cost=Cost(1.5),
-        versions=(("python", "3.11"),),
-        observations=(SEEN,),
-        dynamic_partitions=(("colours", "added red"),),
-        files=("a/1",),
-        run_ids=("11",),
-    )
-
-
-DAGSTER, PREFECT = record("dagster"), record("prefect")
-FIRST, SECOND = PREFECT.outputs
-A, B = PREFECT.steps
+from prefect_compat.graph.ids import OutputId, StepId, StepOutputId, parse_value_id
+from tests.prefect_compat.comparison.records import (
+    DAGSTER,
+    FIRST,
+    PREFECT,
+    SECOND,
+    SEEN,
+    A,
+    B,
+    check,
+    output,
+)
 
 
 def test_the_same_is_the_same() -> None:
@@ -100,7 +72,9 @@ def test_the_same_is_the_same() -> None:
             "step on one side only: b: dagster has the step, prefect has nothing",
         ),
         (
-            replace(PREFECT, steps=(A, B, RecordedStep(1, "b", "succeeded", ("a",)))),
+            replace(
+                PREFECT, steps=(A, B, RecordedStep(1, StepId("b"), "succeeded", (StepId("a"),)))
+            ),
             Difference.STEP_STATE,
             "different step state: b in run 2: dagster has nothing, prefect has succeeded",
         ),
@@ -110,7 +84,7 @@ def test_the_same_is_the_same() -> None:
             "dependency on one side only: a -> b: dagster has the dependency, prefect has nothing",
         ),
         (
-            replace(PREFECT, steps=(replace(A, upstream=("b",)), B)),
+            replace(PREFECT, steps=(replace(A, upstream=(StepId("b"),)), B)),
             Difference.EDGE,
             "dependency on one side only: b -> a: dagster has nothing, prefect has the dependency",
         ),
@@ -325,10 +299,12 @@ def test_the_differing_columns_are_named() -> None:
 
 
 def test_a_mapped_step_is_compared_by_what_it_became() -> None:
-    mapped = (A, replace(B, name="b[x]"))
+    mapped = (A, replace(B, step=StepId("b", "x")))
     dagster = replace(DAGSTER, steps=mapped)
     assert judge(dagster, replace(PREFECT, steps=mapped)).holds
-    (finding,) = judge(dagster, replace(PREFECT, steps=(A, replace(B, name="b[y]")))).findings[:1]
+    (finding,) = judge(
+        dagster, replace(PREFECT, steps=(A, replace(B, step=StepId("b", "y"))))
+    ).findings[:1]
     assert finding.place == "b[x]"
 
 
@@ -366,5 +342,43 @@ def test_an_output_s_text_form_is_reversible(path: tuple[str, ...], partition: s
 def test_an_op_output_s_text_form_is_reversible(
     run: int, step: str, output: str, mapping_key: str | None
 ) -> None:
-    value_id = StepOutputId(run, step, output, mapping_key)
+    value_id = StepOutputId(run, StepId(step), output, mapping_key)
     assert parse_value_id(str(value_id)) == value_id
+
+
+def test_the_verdict_counts_its_outputs_and_steps() -> None:
+    outputs = (FIRST, SECOND, replace(output("c", None, ""), fingerprint=NO_CONTENT))
+    dagster = replace(
+        DAGSTER, outputs=outputs, steps=(A, B, RecordedStep(1, StepId("a"), "succeeded"))
+    )
+    prefect = replace(
+        PREFECT,
+        outputs=(output("a", "2016-03-08", "ax"), *outputs[1:], output("d", None, "dd")),
+    )
+    verdict = judge(dagster, prefect)
+    assert (verdict.identical, verdict.compared, verdict.without_content) == (1, 3, 1)
+    assert verdict.steps == 3
+    assert verdict.differing == (FIRST.output,)
+    assert [entry.output.label for entry in verdict.outputs] == ["a[2016-03-08]", "b", "c", "d"]
+
+
+def test_all_kinds_of_finding_come_in_one_order() -> None:
+    prefect = replace(
+        PREFECT,
+        steps=(A, replace(B, state="skipped")),
+        outputs=(FIRST,),
+        checks=(),
+        observations=(),
+        dynamic_partitions=(),
+        materialized=(("a", 2), ("b", 1)),
+        files=(),
+    )
+    assert [finding.kind for finding in judge(DAGSTER, prefect).findings] == [
+        Difference.STEP_STATE,
+        Difference.MISSING,
+        Difference.CHECK,
+        Difference.OBSERVATION,
+        Difference.DYNAMIC_PARTITIONS,
+        Difference.CATALOGUE,
+        Difference.FILES,
+    ]

@@ -61,17 +61,17 @@ def test_prefect_records_the_graph(tmp_path: Path) -> None:
     assert isinstance(flow, prefect.Flow)
     assert flow.name == "the-job"
     state = flow(return_state=True)
-    found = read_flow_run(state, ["first", "second", "third"]).by_step
-    ids = {run.id: name for name, run in found.items()}
+    task_runs = read_flow_run(state, state.result()).by_step
+    ids = {run.id: step.name for step, run in task_runs.items()}
     inputs = {
-        name: {
+        step.name: {
             key: [ids[entry.id] for entry in entries] for key, entries in run.task_inputs.items()
         }
-        for name, run in found.items()
+        for step, run in task_runs.items()
     }
-    assert inputs["first"] == {}
-    assert inputs["second"] == {"first": ["first"]}
-    assert inputs["third"] == {"wait_for": ["second"]}
+    assert inputs["first"] == {"__dagster_run": []}
+    assert inputs["second"] == {"__dagster_run": [], "first": ["first"]}
+    assert inputs["third"] == {"__dagster_run": [], "wait_for": ["second"]}
 
 
 class TestPartitions:
@@ -186,8 +186,9 @@ class TestFailure:
             "further": "NotReady",
             "apart": "Completed",
         }
-        found = read_flow_run(state, expected).by_step
-        assert {name: run.state_name for name, run in found.items()} == expected
+        result = state.result(raise_on_failure=False).result
+        task_runs = read_flow_run(state, result, expected=result.task_runs).by_step
+        assert {step.name: run.state_name for step, run in task_runs.items()} == expected
         assert stored(tmp_path) == {"apart": 1}
 
     def test_a_step_is_tried_again_as_its_policy_says(self, tmp_path: Path) -> None:

@@ -19,8 +19,12 @@ from prefect_compat import as_flow
 from prefect_compat.errors import StepError
 from prefect_compat.flow.build import FlowResult
 from prefect_compat.flow.task_runners import named_task_runner
+from tests import needs
 from tests.conftest import ROOT
-from tests.prefect_compat.flow.dask_days import defs
+
+needs.tickets()
+
+from tests.prefect_compat.flow.dask_days import defs  # noqa: E402  # the tickets' Dask executor
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

@@ -16,6 +16,7 @@ from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 
 from prefect_compat import as_flow
 from prefect_compat.flow.artifacts import artifact_key
+from tests import needs
 from tests.prefect_compat.graphs import DAYS, project, stored
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -171,7 +172,7 @@ def test_a_run_is_reported_to_a_dagster_instance(tmp_path: Path) -> None:
     def daily() -> int:
         return 1
 
-    @dg.asset_check(asset=daily, partitions_def=DAYS)
+    @dg.asset_check(asset=daily, **needs.check_partitions(DAYS))
     def is_one(daily: int) -> dg.AssetCheckResult:
         return dg.AssetCheckResult(passed=daily == 1)
 

@@ -14,6 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.settings import get_current_settings
 
+from tests import needs
 from tests.conftest import ROOT
 
 PROGRAM = Path(sys.executable).parent / "prefect-compat"
@@ -35,6 +36,7 @@ def test_without_a_server_it_says_what_to_start() -> None:
 
 
 def test_a_schedule_of_a_partitioned_job_is_refused() -> None:
+    needs.tickets()
     tickets = ("-m", "ticket_assets.definitions", "-j", "ticket_model_evaluation")
     assert "does not say which partition" in refused(*tickets, "--cron", "0 6 * * *")
 

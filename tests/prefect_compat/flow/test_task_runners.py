@@ -10,6 +10,7 @@ from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 from prefect_compat import as_flow
 from prefect_compat.errors import ConfigError
 from prefect_compat.flow.task_runners import named_task_runner
+from tests import needs
 from tests.prefect_compat.graphs import stored
 from tests.prefect_compat.importable import defs
 from tests.projects import JOB
@@ -51,7 +52,7 @@ def test_definitions_that_no_other_process_can_import_are_refused(tmp_path: Path
 
 def test_a_dask_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real scheduler with two worker processes."""
-    from prefect_dask import DaskTaskRunner
+    DaskTaskRunner = pytest.importorskip("prefect_dask").DaskTaskRunner
 
     monkeypatch.setenv("IMPORTABLE_STORE", str(tmp_path))
     cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
@@ -65,9 +66,8 @@ def test_a_dask_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_running_dask_scheduler_is_used_again_and_again(tmp_path: Path) -> None:
     """The tickets, twice the same day: what the first run's workers held they have let go."""
+    tickets = needs.tickets().defs
     from dask.distributed import LocalCluster
-
-    from ticket_assets.definitions import defs as tickets
 
     with LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"

@@ -1,5 +1,7 @@
 """The table of features is what the code does, and what the documentation says."""
 
+import ast
+import inspect
 from pathlib import Path
 
 import dagster as dg
@@ -7,7 +9,9 @@ import pytest
 
 from prefect_compat import as_flow
 from prefect_compat.errors import DefinitionError
-from prefect_compat.graph.features import FEATURES, Verdict, explain, markdown
+from prefect_compat.graph import features
+from prefect_compat.graph.feature_table import FEATURES, WITHOUT_EFFECT, Treatment
+from prefect_compat.graph.features import PARAMETERS, explain, markdown
 from tests.prefect_compat.graphs import DAYS, project
 
 
@@ -71,7 +75,7 @@ def test_what_is_refused_is_named_with_its_reason_before_anything_runs() -> None
     defs = dg.Definitions([thing], jobs=[limited])
     with pytest.raises(DefinitionError, match=r"'limited' uses time limit of a run: .*timeout"):
         as_flow(defs, job="limited")
-    assert [e.definition for e in explain(defs) if e.feature.verdict is Verdict.REFUSED] == [
+    assert [e.definition for e in explain(defs) if e.feature.treatment is Treatment.REFUSED] == [
         "limited"
     ]
 
@@ -99,3 +103,70 @@ def test_names_are_unique() -> None:
 def test_the_documentation_has_the_table_as_it_is_in_the_code(root: Path) -> None:
     """`python -m prefect_compat.graph.features` makes it anew."""
     assert markdown() in (root / "docs" / "features.md").read_text(encoding="utf-8")
+
+
+DECORATORS = (
+    dg.asset,
+    dg.multi_asset,
+    dg.graph_asset,
+    dg.graph_multi_asset,
+    dg.observable_source_asset,
+    dg.multi_observable_source_asset,
+    dg.asset_check,
+    dg.multi_asset_check,
+    dg.op,
+    dg.graph,
+    dg.job,
+    dg.define_asset_job,
+    dg.schedule,
+    dg.sensor,
+    dg.AssetSpec,
+)
+
+
+@pytest.mark.parametrize("decorator", DECORATORS, ids=lambda decorator: decorator.__name__)
+def test_each_parameter_of_dagster_s_decorators_has_a_treatment(decorator: object) -> None:
+    """Fails when a version of Dagster brings a parameter that nobody has decided about."""
+    assert callable(decorator)
+    undecided = set(inspect.signature(decorator).parameters) - PARAMETERS
+    assert undecided == set()
+
+
+def test_no_parameter_has_two_treatments() -> None:
+    names = [name for feature in FEATURES for name in feature.parameters]
+    assert sorted(names) == sorted({*names} - {*WITHOUT_EFFECT})
+
+
+def test_each_feature_is_proved_by_a_test_that_exists(root: Path) -> None:
+    missing = []
+    for feature in FEATURES:
+        file, *names = feature.proof.split("::")
+        tree = ast.parse((root / "tests" / "prefect_compat" / file).read_text(encoding="utf-8"))
+        body: list[ast.stmt] = tree.body
+        for name in names:
+            entries = [
+                node
+                for node in body
+                if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name
+            ]
+            if not entries:
+                missing.append(feature.proof)
+            body = entries[0].body if entries else []
+    assert missing == []
+
+
+def test_what_the_table_does_not_know_is_reported_as_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown_of(defs: dg.Definitions) -> list[tuple[str, str]]:
+        return [
+            (entry.definition, entry.feature.name)
+            for entry in explain(defs)
+            if entry.feature.treatment is Treatment.UNKNOWN
+        ]
+
+    defs = dg.Definitions([dg.AssetSpec("a", code_version="1"), dg.AssetSpec("b")])
+    assert unknown_of(defs) == []
+    # As if this version of Dagster had brought the parameter `code_version`.
+    monkeypatch.setattr(features, "PARAMETERS", PARAMETERS - {"code_version"})
+    assert unknown_of(defs) == [("a, b", "`code_version` of an asset")]

@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_compat.errors import DefinitionError
-from prefect_compat.graph.plan import OutputId, Plan, read_plan, resolve_job
+from prefect_compat.graph.ids import OutputId
+from prefect_compat.graph.job import read_plan, resolve_job
+from prefect_compat.graph.plan import Plan
+from tests import needs
 from tests.prefect_compat.graphs import DAILY, DAYS, project
 from tests.projects import JOB, REPORT_JOB
 
@@ -35,8 +38,7 @@ def test_two_outputs_that_look_alike_stay_apart() -> None:
 class TestOurOwnJob:
     @pytest.fixture
     def plan(self) -> Plan:
-        from ticket_assets.definitions import defs
-
+        defs = needs.tickets().defs
         return read_plan(resolve_job(defs, JOB))
 
     def test_its_steps_and_edges(self, plan: Plan) -> None:
@@ -81,15 +83,13 @@ class TestOurOwnJob:
         assert plan.step("raw_log").retry.delays_s == (1.0,)
 
     def test_its_digest_is_the_same_each_time_it_is_read(self, plan: Plan) -> None:
-        from ticket_assets.definitions import defs
-
+        defs = needs.tickets().defs
         assert read_plan(resolve_job(defs, JOB)).digest == plan.digest
         assert read_plan(resolve_job(defs, REPORT_JOB)).digest != plan.digest
 
 
 def test_the_report_reads_all_partitions_of_assets_outside_its_job() -> None:
-    from ticket_assets.definitions import defs
-
+    defs = needs.tickets().defs
     plan = read_plan(resolve_job(defs, REPORT_JOB))
     report = plan.step("performance_report")
     assert [entry.asset_key for entry in report.inputs] == [
@@ -136,8 +136,9 @@ def test_partitions_are_told_apart() -> None:
 
 def test_the_digest_is_the_same_in_another_process() -> None:
     """Whatever the order of Python's sets there."""
+    needs.tickets()
     code = (
-        "from prefect_compat.graph.plan import read_plan, resolve_job\n"
+        "from prefect_compat.graph.job import read_plan, resolve_job\n"
         "from ticket_assets.definitions import defs\n"
         f"print(read_plan(resolve_job(defs, '{JOB}')).digest)"
     )
@@ -152,3 +153,38 @@ def test_the_digest_is_the_same_in_another_process() -> None:
         for seed in ("1", "2", "3")
     }
     assert len(digests) == 1
+
+
+def test_a_mapping_without_a_repr_has_the_same_text_in_every_process() -> None:
+    """Python's default `repr` has a memory address."""
+
+    class Shifted(dg.IdentityPartitionMapping):
+        __repr__ = object.__repr__
+
+        def __new__(cls, days: int) -> "Shifted":
+            mapping = super().__new__(cls)
+            object.__setattr__(mapping, "days", days)
+            return mapping
+
+    def plan_of(days: int) -> Plan:
+        @dg.asset(partitions_def=DAYS)
+        def upstream() -> int:
+            return 1
+
+        @dg.asset(
+            partitions_def=DAYS,
+            ins={"upstream": dg.AssetIn(partition_mapping=Shifted(days))},
+        )
+        def downstream(upstream: int) -> int:
+            return upstream
+
+        job = dg.define_asset_job("the_job")
+        return read_plan(
+            dg.Definitions([upstream, downstream], jobs=[job]).resolve_job_def("the_job")
+        )
+
+    (entry,) = plan_of(1).step("downstream").inputs
+    assert entry.partition_mapping is not None
+    assert " at 0x" not in entry.partition_mapping
+    assert "Shifted" in entry.partition_mapping
+    assert plan_of(1).digest == plan_of(1).digest != plan_of(2).digest

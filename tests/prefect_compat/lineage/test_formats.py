@@ -21,6 +21,7 @@ from prefect_compat.lineage.mermaid import flowchart
 from prefect_compat.lineage.openlineage import NodeRun, job_events, run_events
 from prefect_compat.lineage.page import lineage_page
 from prefect_compat.lineage.svg import Status, draw
+from tests import needs
 from tests.projects import JOB, project
 
 AWKWARD = """<b>"it's" & ünïcode</b> ## é"""
@@ -254,6 +255,7 @@ def test_an_id_s_text_is_reversible(path: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("form", ["html", "svg", "mermaid", "json", "openlineage"])
 def test_from_the_command_line(form: str, root: Path, tmp_path: Path) -> None:
+    needs.tickets()
     command = [
         Path(sys.executable).parent / "prefect-compat",
         "lineage",

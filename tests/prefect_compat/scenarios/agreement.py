@@ -83,8 +83,8 @@ def _under_prefect(
     found = state.result(raise_on_failure=False)
     result: FlowResult = found.result if isinstance(found, StepError) else found
     assert isinstance(result, FlowResult), found
-    recorded = read_flow_run(state, [step.step for step in result.steps]).by_step
-    states = {name: str(run.state_name) for name, run in recorded.items()}
+    recorded = read_flow_run(state, result).by_step
+    states = {str(step): str(run.state_name) for step, run in recorded.items()}
     # The others were never ready to start; the API may not have heard of that yet.
     started = {name: state for name, state in states.items() if state in STATES.values()}
     return _outcome(root, started, [event for step in result.steps for event in step.events])

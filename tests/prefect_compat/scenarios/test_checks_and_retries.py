@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from tests import needs
 from tests.prefect_compat.graphs import DAYS, project
 from tests.prefect_compat.scenarios.agreement import agree
 
@@ -81,7 +82,7 @@ def test_a_check_of_a_partitioned_asset(tmp_path: Path) -> None:
         def daily() -> int:
             return 1
 
-        @dg.asset_check(asset=daily, partitions_def=DAYS)
+        @dg.asset_check(asset=daily, **needs.check_partitions(DAYS))
         def looked_at(daily: int) -> dg.AssetCheckResult:
             return dg.AssetCheckResult(passed=daily == 1)
 

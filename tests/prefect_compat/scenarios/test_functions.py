@@ -245,4 +245,4 @@ def test_op_jobs_and_graph_jobs(tmp_path: Path) -> None:
 
     defs = dg.Definitions(jobs=[the_job])
     result: FlowResult = as_flow(defs, job="the_job")()
-    assert [step.step for step in result.steps] == ["number", "half", "other", "total"]
+    assert [str(step.step) for step in result.steps] == ["number", "half", "other", "total"]

@@ -38,11 +38,11 @@ def test_a_day_s_metrics_agree_with_scikit_learn(
     with dg.DagsterInstance.ephemeral() as instance:
         config = {"sampled_batch": {"batch_size": 20_000}}
         assert run_dagster(defs, day, instance, config).success
-    (found,) = pd.read_parquet(tmp_path / "metrics" / f"{day}.parquet").to_dict("records")
+    (row,) = pd.read_parquet(tmp_path / "metrics" / f"{day}.parquet").to_dict("records")
     rows = csv[csv["closed_at"].dt.strftime("%Y-%m-%d") == day]
-    assert found["num_obs"] == len(rows)
+    assert row["num_obs"] == len(rows)
     if rows.empty:
-        assert np.isnan(found["mae_s"])
+        assert np.isnan(row["mae_s"])
         return
     actual = (rows["closed_at"] - rows["sys_updated_at"]).dt.total_seconds()
     predicted = rows["priority"].map(HOURS) * 3600.0
@@ -52,4 +52,4 @@ def test_a_day_s_metrics_agree_with_scikit_learn(
         "mse_s2": mean_squared_error(actual, predicted),
         "r2": r2_score(actual, predicted),
     }
-    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9)
+    assert {name: row[name] for name in expected} == pytest.approx(expected, rel=1e-9)

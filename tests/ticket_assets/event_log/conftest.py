@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that can be told to misbehave."""
+"""A real HTTP server on loopback that misbehaves on request."""
 
 import threading
 from collections.abc import Callable, Iterator

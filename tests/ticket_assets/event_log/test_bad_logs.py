@@ -1,4 +1,4 @@
-"""Every way we know in which a log can be bad: each ends in one error, and nothing is kept of it.
+"""Every kind of bad log that we know: each ends in one error, and nothing is stored.
 
 Each log goes in by the public entry, as a file. It is `GOOD`, a log that is read, but for what the
 case does to it.
@@ -92,28 +92,28 @@ def with_method(method: int) -> bytes:
 
 
 def bad_date(text: str) -> tuple[bytes, str]:
-    """Of `closed_at`, by which the rows are sorted into days."""
+    """Faults of `closed_at`, which assigns the rows to days."""
     return row(closed_at=text), (
-        f"1 faults: row 2, column closed_at: found '{text}', expected a date like 29/2/2016 01:16."
+        f"1 fault: row 2, column closed_at: found '{text}', expected a date like 29/2/2016 01:16."
     )
 
 
 def bad_count(text: str, shown: str | None = None) -> tuple[bytes, str]:
     found = text if shown is None else shown
     return row(sys_mod_count=text), (
-        f"1 faults: row 2, column sys_mod_count: found '{found}', expected a whole number, 0 or"
+        f"1 fault: row 2, column sys_mod_count: found '{found}', expected a whole number, 0 or"
         " more."
     )
 
 
 def bad_flag(text: str) -> tuple[bytes, str]:
     return row(active=text), (
-        f"1 faults: row 2, column active: found '{text}', expected true or false."
+        f"1 fault: row 2, column active: found '{text}', expected true or false."
     )
 
 
 def missing(column: str) -> tuple[bytes, str]:
-    return row(**{column: "?"}), f"1 faults: row 2, column {column}: found '?', expected a value."
+    return row(**{column: "?"}), f"1 fault: row 2, column {column}: found '?', expected a value."
 
 
 def quoted_from(first: int, last: int, rows: int, column: str) -> bytes:
@@ -135,7 +135,7 @@ CSVS: dict[str, tuple[bytes, str]] = {
     "header only": (HEADER, "has a header and no rows"),
     "header without a line end": (HEADER.rstrip(), "has a header and no rows"),
     "header and empty lines": (HEADER + b"\n\n\r\n", "has a header and no rows"),
-    "no header": (ROW * 3, "header: 39 faults: column 'true' stands 3 times;"),
+    "no header": (ROW * 3, "header: 39 faults: column 'true' occurs 3 times;"),
     # other encodings
     "UTF-16": (GOOD.decode().encode("utf-16"), "is UTF-16 text, expected a CSV in UTF-8"),
     "UTF-16 big-endian": (b"\xfe\xff" + GOOD.decode().encode("utf-16-be"), "is UTF-16 text"),
@@ -204,15 +204,15 @@ CSVS: dict[str, tuple[bytes, str]] = {
     "a column missing": (header(lambda names: names.remove("rfc")), "column 'rfc' is missing"),
     "a column misspelt": (renamed(closed_at="closedat"), "column 'closed_at' is missing ('closed"),
     "a column in capitals": (renamed(vendor="Vendor"), "column 'vendor' is missing ('Vendor'?)"),
-    "a column twice": (header(lambda names: names.append("rfc")), "column 'rfc' stands 2 times"),
+    "a column twice": (header(lambda names: names.append("rfc")), "column 'rfc' occurs 2 times"),
     "an extra column twice": (
         header(lambda names: names.extend(["mood"] * 3)),
-        "header: 1 faults: column 'mood' stands 3 times",
+        "header: 1 fault: column 'mood' occurs 3 times",
     ),
     "all columns in capitals": (HEADER.upper() + ROW, "36 faults: .* and 26 more."),
     "missing, misspelt and twice": (
         header(lambda names: (names.remove("rfc"), names.append("impact"))),
-        "header: 2 faults: column 'impact' stands 2 times; column 'rfc' is missing.",
+        "header: 2 faults: column 'impact' occurs 2 times; column 'rfc' is missing.",
     ),
     "the damaged copy": (
         renamed(incident_state="ident_state", subcategory="category"),
@@ -221,17 +221,17 @@ CSVS: dict[str, tuple[bytes, str]] = {
     **{
         f"a column named {name}": (
             header(lambda names, name=name: names.append(name)),  # type: ignore[misc]
-            f"header: 1 faults: column '{name}' has a reserved name",
+            f"header: 1 fault: column '{name}' has a reserved name",
         )
         for name in RESERVED
     },
     "too many columns": (
         header(lambda names: names.extend(f"x{n}" for n in range(MOST_COLUMNS - 35))),
-        "header: 1 faults: 1,001 columns, more than 1,000",
+        "header: 1 fault: 1,001 columns, more than 1,000",
     ),
     "far too many columns": (
         HEADER.rstrip() + b"," * 500_000 + b"\n",
-        "header: 1 faults: 500,036 columns, more than 1,000",
+        "header: 1 fault: 500,036 columns, more than 1,000",
     ),
     "a column name that is too long": (
         GOOD.replace(b"vendor", b"v" * 200_000),
@@ -239,7 +239,7 @@ CSVS: dict[str, tuple[bytes, str]] = {
     ),
     "a column name of many letters": (
         GOOD.replace(b"vendor", b"v" * 100_000),
-        "header: 1 faults: column 'vendor' is missing.",
+        "header: 1 fault: column 'vendor' is missing.",
     ),
     "a quote open in the header": (
         GOOD.replace(b"vendor", b'"vendor'),
@@ -346,14 +346,14 @@ CSVS: dict[str, tuple[bytes, str]] = {
     **{
         f"stray quotes in {column}, rows {first} and {last}": (
             quoted_from(first, last, 9, column),
-            f"1 faults: row {first}, column {column}: found a quoted value that holds whole rows",
+            f"1 fault: row {first}, column {column}: found a quoted value that holds whole rows",
         )
         for column in ("number", "location", "vendor")
         for first, last in ((1, 2), (2, 9), (1, 9))
     },
     "stray quotes in two columns": (
         csv_bytes([{}, {"location": '"x'}, {"vendor": '"y'}, {}]),
-        "1 faults: row 2, has 21 fields, expected 36",
+        "1 fault: row 2, has 21 fields, expected 36",
     ),
     # sizes
     "a value that is too long": (
@@ -386,8 +386,8 @@ CSVS: dict[str, tuple[bytes, str]] = {
 }  # fmt: skip
 
 ZIPS: dict[str, tuple[bytes, str]] = {
-    "no zip": (GOOD, "is named .zip and is not a zip archive (it begins with b'numb')"),
-    "an empty file": (b"", "is named .zip and is not a zip archive (it begins with b'')"),
+    "no zip": (GOOD, "is named .zip but begins with b'numb'; expected a zip archive"),
+    "an empty file": (b"", "is named .zip but begins with b''; expected a zip archive"),
     "a signature and nothing else": (LOCAL, "is a damaged or truncated zip archive"),
     "truncated": (ZIP[:-30], "is a damaged or truncated zip archive"),
     "the second half": (LOCAL + ZIP[len(ZIP) // 2 :], "is a damaged or truncated zip archive"),
@@ -407,8 +407,8 @@ ZIPS: dict[str, tuple[bytes, str]] = {
     "a bad row": (zipped({"log.csv": row(active="maybe")}), "row 2, column active: found 'maybe'"),
     "a zip in a zip": (zipped({"log.csv": ZIP}), "is a zip archive within another"),
     "a gzip in a zip": (zipped({"log.csv": gzip.compress(GOOD)}), "is a gzip file"),
-    "encrypted": (with_flag(0x1), "log.csv is encrypted. Unpack it first."),
-    "strongly encrypted": (with_flag(0x41), "log.csv is encrypted. Unpack it first."),
+    "encrypted": (with_flag(0x1), "log.csv is encrypted, expected an archive"),
+    "strongly encrypted": (with_flag(0x41), "log.csv is encrypted, expected an archive"),
     "patched data": (with_flag(0x20), "is a damaged or truncated zip archive (compressed patched"),
     "bzip2": (zipped(method=zipfile.ZIP_BZIP2), "log.csv is packed by the method bzip2, expected"),
     "LZMA": (zipped(method=zipfile.ZIP_LZMA), "packed by the method LZMA, expected deflate"),
@@ -465,7 +465,7 @@ def refused(path: Path, cache: Path) -> str:
 
 
 def holds(words: str, expected: str) -> bool:
-    """Whether the parts of `expected`, between its `.*`, stand in the words in their order."""
+    """True if the parts of `expected`, split at `.*`, occur in the message in this order."""
     for part in expected.split(".*"):
         _, found, words = words.partition(part)
         if not found:

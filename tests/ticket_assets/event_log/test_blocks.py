@@ -22,20 +22,22 @@ def chunks(content: bytes, size: int) -> list[bytes]:
 
 
 @given(st.lists(PLACES, min_size=1, max_size=8), st.integers(1, 400), st.integers(1, 900))
-def test_a_csv_cut_anyhow_has_the_same_rows(places: list[str], chunk: int, size: int) -> None:
+def test_a_csv_has_the_same_rows_wherever_it_is_cut(
+    places: list[str], chunk: int, size: int
+) -> None:
     content = csv_bytes([{"location": place} for place in places])
     blocks = list(cut(chunks(content, chunk), size, "log"))
     assert sum(block.size for block in blocks) == len(content)
     header_size = content.index(b"\n") + 1
-    header, found = content[:header_size], []
+    header, values = content[:header_size], []
     for block in blocks:
         start = max(block.offset, header_size)
         if rows := content[start : block.offset + block.size]:
-            found += parse_csv(header + rows, "block")["location"].to_pylist()
-    assert found == parse_csv(content, "log")["location"].to_pylist()
+            values += parse_csv(header + rows, "block")["location"].to_pylist()
+    assert values == parse_csv(content, "log")["location"].to_pylist()
 
 
-def test_a_block_is_about_as_large_as_asked_for() -> None:
+def test_a_block_has_about_the_requested_size() -> None:
     content = csv_bytes([{}] * 1000)
     sizes = [block.size for block in cut(chunks(content, 1000), 10_000, "log")]
     assert all(9_000 <= size <= 12_000 for size in sizes[:-1])
@@ -61,9 +63,9 @@ def test_rows_end_where_arrow_says_that_they_end(content: bytes, chunk: int, siz
         return
     blocks = list(cut(chunks(content, chunk), size, "log"))
     assert sum(block.size for block in blocks) == len(content)
-    found = [arrow_rows(content[block.offset :][: block.size]) for block in blocks]
-    assert [len(part) for part in found] == [block.rows for block in blocks]
-    assert [row for part in found for row in part] == rows
+    parts = [arrow_rows(content[block.offset :][: block.size]) for block in blocks]
+    assert [len(part) for part in parts] == [block.rows for block in blocks]
+    assert [row for part in parts for row in part] == rows
 
 
 def arrow_rows(content: bytes) -> list[str]:
@@ -133,7 +135,7 @@ def test_a_row_of_just_the_limit_is_read() -> None:
         list(cut([content.replace(b"@", b"@@", 1)], 10, "log"))
 
 
-def test_rows_that_are_larger_than_a_block_are_looked_at_a_few_times_only() -> None:
+def test_rows_larger_than_a_block_are_scanned_only_a_few_times() -> None:
     """Else the time for a long row would grow with its square."""
     content = csv_bytes([{"location": '"' + "a\n" * 20_000 + '"'}])
     looked_at = 0

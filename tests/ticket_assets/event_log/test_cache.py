@@ -32,8 +32,8 @@ def source(tmp_path: Path) -> str:
 
 def numbers(log: object, first: int, last: int) -> list[str]:
     table = log.read(date(2016, 3, first), date(2016, 3, last))  # type: ignore[attr-defined]
-    found: list[str] = table["number"].to_pylist()
-    return found
+    numbers: list[str] = table["number"].to_pylist()
+    return numbers
 
 
 def test_a_range_is_read_in_the_order_of_days_then_of_the_log(source: str, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_second_opening_does_not_parse_again(source: str, tmp_path: Path) ->
     assert len([line for line in lines if line.startswith("parsed")]) == 1
 
 
-def test_a_file_that_was_replaced_is_parsed_anew(source: str, tmp_path: Path) -> None:
+def test_a_replaced_file_is_parsed_again(source: str, tmp_path: Path) -> None:
     before = open_log(source, cache=tmp_path / "cache")
     write_log(Path(source), THREE_DAYS[:2])
     assert open_log(source, cache=tmp_path / "cache").identity.rows == 2
@@ -96,9 +96,9 @@ def test_processes_that_open_one_log_at_once_all_succeed_and_one_parses(tmp_path
     )
     command = [sys.executable, "-c", code, source, str(tmp_path / "cache")]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    said = [process.communicate()[0].split() for process in running]
-    assert [words[-1] for words in said] == ["25000"] * 3
-    assert [word for words in said for word in words if word == "parsed"] == ["parsed"]
+    outputs = [process.communicate()[0].split() for process in running]
+    assert [words[-1] for words in outputs] == ["25000"] * 3
+    assert [word for words in outputs for word in words if word == "parsed"] == ["parsed"]
     assert len(list((tmp_path / "cache" / "event_log").glob("**/*.parquet"))) == 1
 
 
@@ -149,7 +149,7 @@ def _open_and_die_in(name: str, source: str, folder: Path) -> None:
     "function",
     ["ingest.write_part", "ingest.write_json", "ingest._published", "cache.write_json"],
 )
-def test_what_a_killed_process_left_goes_with_the_next_that_opens_any_log(
+def test_opening_any_log_removes_what_a_killed_process_left(
     source: str, tmp_path: Path, function: str
 ) -> None:
     other = str(write_log(tmp_path / "other.csv", THREE_DAYS[:2]))
@@ -173,7 +173,7 @@ def test_what_a_killed_process_left_goes_with_the_next_that_opens_any_log(
     assert _left_in(folder) == _left_in(whole)
 
 
-def test_what_a_killed_generation_of_the_sample_left_goes_too(tmp_path: Path) -> None:
+def test_opening_removes_what_a_killed_generation_of_the_sample_left(tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(
         target=_open_and_die_in, args=("synthetic._rows", "sample", tmp_path / "cache")
     )

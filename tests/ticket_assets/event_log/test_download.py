@@ -33,7 +33,7 @@ def test_a_log_is_fetched_once_and_its_sha256_kept(
     assert json.loads(facts.read_text())["bytes"] == len(server.content)
 
 
-def test_a_download_that_was_cut_off_goes_on_where_it_stopped(
+def test_a_download_that_was_cut_off_resumes(
     server: FileServer, limits: DownloadLimits, tmp_path: Path
 ) -> None:
     server.content, server.answers = csv_bytes(ROWS), [cut_off, whole]
@@ -57,7 +57,7 @@ def test_a_part_of_another_version_of_the_file_is_not_continued(
 
 
 @pytest.mark.parametrize("code", [500, 503, 429])
-def test_a_passing_fault_of_the_server_is_tried_again(
+def test_the_server_s_passing_faults_are_retried(
     server: FileServer, limits: DownloadLimits, tmp_path: Path, code: int
 ) -> None:
     server.content, server.answers = csv_bytes(ROWS), [status(code), status(code), whole]
@@ -66,7 +66,7 @@ def test_a_passing_fault_of_the_server_is_tried_again(
     assert len([line for line in lines if line.startswith("fetching")]) == 3
 
 
-def test_a_fault_that_stays_is_said_with_what_was_tried(
+def test_a_lasting_fault_is_reported_with_the_attempts(
     server: FileServer, limits: DownloadLimits, tmp_path: Path
 ) -> None:
     server.answers = [status(500)]
@@ -112,7 +112,7 @@ def test_a_page_instead_of_data_is_refused(
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["announced", "only seen while reading"])
-def test_a_download_over_the_limit_is_stopped_and_nothing_of_it_kept(
+def test_a_download_over_the_limit_is_stopped_and_removed(
     server: FileServer, limits: DownloadLimits, tmp_path: Path, announced: bool
 ) -> None:
     def large(handler: Handler) -> None:
@@ -155,19 +155,19 @@ def test_credentials_of_an_address_appear_nowhere(
     assert not any(b"hunter2" in content for content in kept)
 
 
-def test_nobody_listening_is_said(limits: DownloadLimits, tmp_path: Path) -> None:
+def test_an_address_without_a_server_is_named(limits: DownloadLimits, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="ConnectionError"):
         open_log("http://127.0.0.1:9/log.csv", cache=tmp_path, limits=limits)
 
 
-def _fetch_all(urls: list[str], folder: Path, start: "threading.Barrier", found: Any) -> None:
+def _fetch_all(urls: list[str], folder: Path, start: "threading.Barrier", results: Any) -> None:
     """At the same moment as another process, each."""
     for url in urls:
         start.wait()
         try:
-            found.put(fetch(url, folder, LIMITS, lambda line: None).read_bytes())
+            results.put(fetch(url, folder, LIMITS, lambda line: None).read_bytes())
         except Exception as error:
-            found.put(str(error))
+            results.put(str(error))
 
 
 def _fetch_one(url: str, folder: Path) -> None:
@@ -175,21 +175,21 @@ def _fetch_one(url: str, folder: Path) -> None:
 
 
 class TestTwoProcessesThatFetchOneAddress:
-    def test_at_once_both_get_it_and_one_asks_for_it(
+    def test_two_processes_at_once_both_get_it_by_one_request(
         self, server: FileServer, tmp_path: Path
     ) -> None:
         rounds = 6
         server.content, server.answers = csv_bytes(ROWS), [whole]
         urls = [f"{server.address}/{number}.csv" for number in range(rounds)]
         context = multiprocessing.get_context("spawn")
-        start, found = context.Barrier(2), context.Queue()
+        start, results = context.Barrier(2), context.Queue()
         running = [
-            context.Process(target=_fetch_all, args=(urls, tmp_path, start, found), daemon=True)
+            context.Process(target=_fetch_all, args=(urls, tmp_path, start, results), daemon=True)
             for _ in range(2)
         ]
         for process in running:
             process.start()
-        contents = [found.get() for _ in range(2 * rounds)]
+        contents = [results.get() for _ in range(2 * rounds)]
         for process in running:
             process.join()
         assert [content == server.content or content for content in contents] == [True] * 12
@@ -324,7 +324,7 @@ class TestS3:
         log = open_log(f"{bucket}/log.csv", cache=tmp_path, limits=limits)
         assert (log.identity.rows, log.identity.location) == (2000, "s3://logs/log.csv")
 
-    def test_a_missing_object_is_said(
+    def test_a_missing_object_is_named(
         self, bucket: str, limits: DownloadLimits, tmp_path: Path
     ) -> None:
         with pytest.raises(SourceError, match=r"s3://logs/other\.csv"):

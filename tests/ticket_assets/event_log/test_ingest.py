@@ -61,15 +61,15 @@ def test_many_blocks_and_parts_hold_the_same_rows_as_one(
         assert cut_up.read(day, day).equals(whole.read(day, day))
 
 
-def test_no_part_is_larger_than_asked_for_and_none_mixes_a_cut_day_with_another(
+def test_no_part_is_too_large_and_none_mixes_a_cut_day_with_another(
     log: Callable[[bytes], str], tmp_path: Path, small_pieces: Callable[[], None]
 ) -> None:
     small_pieces()
-    found = open_log(log(csv_bytes(SPREAD)), cache=tmp_path / "cache")
-    rows = [pq.read_metadata(found.path / part.file).num_rows for part in found.parts]
+    parsed = open_log(log(csv_bytes(SPREAD)), cache=tmp_path / "cache")
+    rows = [pq.read_metadata(parsed.path / part.file).num_rows for part in parsed.parts]
     assert max(rows) <= 13
     assert sum(rows) == len(SPREAD)
-    assert all(part.first_day == part.last_day for part in found.parts)
+    assert all(part.first_day == part.last_day for part in parsed.parts)
 
 
 def test_faults_of_all_blocks_are_counted_and_named_by_their_row_in_the_log(
@@ -110,19 +110,19 @@ def test_the_last_day_of_the_calendar_is_a_day_and_no_day_is_none(
     mixed = [row for pair in zip(unknown, never, strict=True) for row in pair]
     if in_pieces:
         small_pieces()
-    found = open_log(log(csv_bytes([*mixed, {}])), cache=tmp_path / "cache")
-    assert (found.identity.rows, found.rows_without_day) == (41, 20)
-    assert found.last_day == date.max
-    numbers = found.read(date.max, date.max)["number"].to_pylist()
+    parsed = open_log(log(csv_bytes([*mixed, {}])), cache=tmp_path / "cache")
+    assert (parsed.identity.rows, parsed.rows_without_day) == (41, 20)
+    assert parsed.last_day == date.max
+    numbers = parsed.read(date.max, date.max)["number"].to_pylist()
     assert numbers == [row["number"] for row in never]
-    files = [pq.read_table(found.path / part.file) for part in found.parts]
+    files = [pq.read_table(parsed.path / part.file) for part in parsed.parts]
     assert sum(table.num_rows for table in files) == 41
-    for part, table in zip(found.parts, files, strict=True):
+    for part, table in zip(parsed.parts, files, strict=True):
         days = [str(day) for day in table["day"].drop_null().to_pylist()] or [None]
         assert (part.first_day, part.last_day) == (days[0], days[-1])
 
 
-def test_rows_that_did_not_get_into_a_file_are_noticed_and_nothing_is_published(
+def test_rows_missing_from_a_file_are_noticed_and_nothing_is_published(
     log: Callable[[bytes], str],
     tmp_path: Path,
     small_pieces: Callable[[], None],
@@ -131,18 +131,18 @@ def test_rows_that_did_not_get_into_a_file_are_noticed_and_nothing_is_published(
     small_pieces()
     plan = ingest.plan_parts
     monkeypatch.setattr(ingest, "plan_parts", lambda *args: list(plan(*args))[:-1])
-    with pytest.raises(DataError, match="has 300 rows, of which 298 were kept"):
+    with pytest.raises(DataError, match="stored 298 rows, expected the CSV's 300"):
         open_log(log(csv_bytes(SPREAD)), cache=tmp_path / "cache")
     assert files_in(tmp_path / "cache") == []
 
 
-def test_rows_that_the_parser_does_not_see_are_noticed(
+def test_rows_that_the_parser_misses_are_noticed(
     log: Callable[[bytes], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def without_the_last(*args: Any) -> ParsedRows:
-        found = parse_rows(*args)
-        assert found.table
-        return ParsedRows(found.rows - 1, found.table.slice(0, found.rows - 1))
+        parsed = parse_rows(*args)
+        assert parsed.table
+        return ParsedRows(parsed.rows - 1, parsed.table.slice(0, parsed.rows - 1))
 
     monkeypatch.setattr(parts, "parse_rows", without_the_last)
     with pytest.raises(DataError, match="rows from line 2: read 299, expected 300"):
@@ -178,8 +178,8 @@ def test_quotes_mean_the_same_in_pieces_and_as_a_whole(
     rows = [{"location": text, "number": str(row)} for row, (text, _) in enumerate(values)]
     if in_pieces:
         small_pieces()
-    found = open_log(log(csv_bytes(rows, newline=newline)), cache=tmp_path / "cache")
-    table = found.read(FIRST, LAST)
+    parsed = open_log(log(csv_bytes(rows, newline=newline)), cache=tmp_path / "cache")
+    table = parsed.read(FIRST, LAST)
     assert table["location"].to_pylist() == [value for _, value in values]
     assert table["number"].to_pylist() == [row["number"] for row in rows]
 
@@ -195,11 +195,11 @@ def test_a_day_that_is_too_large_for_memory_goes_into_several_parts(
     monkeypatch.setattr(ingest, "ROWS_PER_PART", 1000)
     monkeypatch.setattr(parts, "PART_BYTES", 20_000)
     rows = [{**row, "location": "x" * (place % 7 * 300)} for place, row in enumerate(SPREAD)]
-    found = open_log(log(csv_bytes(rows)), cache=tmp_path / "cache")
-    tables = [pq.read_table(found.path / part.file) for part in found.parts]
+    parsed = open_log(log(csv_bytes(rows)), cache=tmp_path / "cache")
+    tables = [pq.read_table(parsed.path / part.file) for part in parsed.parts]
     assert sum(table.num_rows for table in tables) == len(rows)
     assert max(table.nbytes for table in tables) < 30_000
-    assert found.read(FIRST, LAST).num_rows + found.rows_without_day == len(rows)
+    assert parsed.read(FIRST, LAST).num_rows + parsed.rows_without_day == len(rows)
 
 
 def test_more_days_than_a_log_has_are_refused(
@@ -235,6 +235,6 @@ def test_reading_ends_at_the_block_in_which_nothing_fits(
 
 def test_faults_of_fields_and_of_values_in_one_block_are_counted_together() -> None:
     good, bad = csv_bytes([{}, {"active": "maybe"}]).splitlines(keepends=True)[1:]
-    found = parse_rows(b"x\n" + bad + b"y,z\n" + good + bad, "log", list(NAMES))
-    assert (found.rows, found.faults) == (5, 4)
-    assert [row for row, _ in found.first_faults] == [1, 2, 3, 5]
+    parsed = parse_rows(b"x\n" + bad + b"y,z\n" + good + bad, "log", list(NAMES))
+    assert (parsed.rows, parsed.faults) == (5, 4)
+    assert [row for row, _ in parsed.first_faults] == [1, 2, 3, 5]

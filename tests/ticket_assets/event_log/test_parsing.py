@@ -76,13 +76,13 @@ def test_missing_misspelt_and_duplicate_columns_are_named_together() -> None:
     header.remove("closed_at")
     refused(
         csv_bytes(header=header),
-        r"3 faults: column 'urgency' stands 2 times;"
+        r"3 faults: column 'urgency' occurs 2 times;"
         r" column 'incident_state' is missing \('incidentstate'\?\);"
         r" column 'closed_at' is missing",
     )
 
 
-def test_the_damaged_copy_that_circulates_is_refused_with_those_words() -> None:
+def test_the_damaged_copy_that_circulates_is_named() -> None:
     header = renamed("incident_state", "ident_state")
     header[header.index("subcategory")] = "category"
     refused(csv_bytes(header=header), "damaged copy .* search-and-replace took the prefixes away")
@@ -93,11 +93,11 @@ def test_the_damaged_copy_that_circulates_is_refused_with_those_words() -> None:
     ["31/2/2016 10:00", "29/2/2015 10:00", "1/13/2016 10:00", "0/1/2016 10:00", "1/1/2016 24:00",
      "1/1/2016 10:60", "2016-01-01 00:00", "1/1/16 10:00", " 1/1/2016 10:00", "1/1/2016", ""],
 )  # fmt: skip
-def test_a_date_that_is_none_is_named_with_row_and_column(text: str) -> None:
+def test_an_impossible_date_is_named_with_row_and_column(text: str) -> None:
     rows = [{}, {}, {"resolved_at": text}]
     refused(
         csv_bytes(rows),
-        rf"log.csv: 1 faults: row 3, column resolved_at: found '{text}', expected a date like",
+        rf"log.csv: 1 fault: row 3, column resolved_at: found '{text}', expected a date like",
     )
 
 
@@ -124,7 +124,7 @@ def test_all_faults_are_counted_and_the_first_shown() -> None:
 
 def test_a_row_with_too_few_fields_is_named() -> None:
     content = csv_bytes([{}, {}]) + b"INC1,New,true\n"
-    refused(content, "1 faults: row 3, has 3 fields, expected 36")
+    refused(content, "1 fault: row 3, has 3 fields, expected 36")
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xef\xbb\xbf\n"])
@@ -174,6 +174,6 @@ def test_text_comes_back_as_the_csv_module_reads_it(rows: list[dict[str, str]]) 
     ]
     table = parse_csv(content.encode(), "log.csv")
     for column in ("location", "vendor", "u_symptom"):
-        found = table[column].to_pylist()
+        values = table[column].to_pylist()
         quoted = [row[column] for row in expected]
-        assert found == quoted
+        assert values == quoted

@@ -1,5 +1,4 @@
-"""An address with a password and a token: they open the log, and nothing that is written has
-them."""
+"""An address with a password and a token opens the log, and no output contains them."""
 
 import gzip
 import logging
@@ -18,7 +17,7 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 
 from tests.logs import csv_bytes
-from tests.projects import JOB, failure, run_dagster, told
+from tests.projects import JOB, failure, run_and_notify, run_dagster
 from tests.ticket_assets.event_log.conftest import (
     Answer,
     FileServer,
@@ -27,14 +26,15 @@ from tests.ticket_assets.event_log.conftest import (
     status,
     whole,
 )
+from tests.ticket_settings import SETTINGS
 from tests.webhook import Webhook
 from ticket_assets.assets import EventLog
-from ticket_assets.definitions import SETTINGS, build_definitions
+from ticket_assets.definitions import build_definitions
 from ticket_assets.errors import SourceError
 from ticket_assets.event_log import DownloadLimits, open_log
 from ticket_assets.settings import Settings
 
-# One word in user, password, token and in what the server sends: none of it is to be found.
+# One word in user, password, token and in the server's answers: no output may contain it.
 SECRET = "hunter2"
 DAY = "2016-03-05"
 UNUSED = "127.0.0.1:9"
@@ -89,7 +89,7 @@ FAILURES = {
 
 @pytest.fixture
 def every_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """What every library logs, urllib3's lines about requests among it."""
+    """The log records of every library, with urllib3's lines about requests."""
     caplog.set_level(logging.DEBUG)
     return caplog
 
@@ -114,7 +114,7 @@ def with_secret(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(("answer", "words"), FAILURES.values(), ids=FAILURES)
-def test_no_failure_to_fetch_a_log_says_the_secret(
+def test_no_failed_fetch_shows_the_secret(
     server: FileServer,
     limits: DownloadLimits,
     tmp_path: Path,
@@ -146,7 +146,7 @@ def test_no_failure_to_fetch_a_log_says_the_secret(
         "/no/such/log.csv",
     ],
 )
-def test_no_address_that_leads_nowhere_says_the_secret(
+def test_no_wrong_address_shows_the_secret(
     limits: DownloadLimits,
     tmp_path: Path,
     every_log: pytest.LogCaptureFixture,
@@ -186,7 +186,7 @@ def test_dagster_s_snapshot_of_the_project_has_the_address_without_its_secret(
     assert SECRET not in snapshot + "".join(jobs)
 
 
-def test_a_log_that_a_run_s_configuration_names_takes_the_place_of_the_setting(
+def test_a_log_in_a_run_s_configuration_replaces_the_setting(
     server: FileServer, tmp_path: Path
 ) -> None:
     server.content, server.answers = csv_bytes(), [whole]
@@ -220,8 +220,8 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         "telemetry: {enabled: false}\n"
         "python_logs: {managed_python_loggers: [root], python_log_level: DEBUG}\n"
     )
-    with dg.DagsterInstance.from_config(str(home)) as found:
-        yield found
+    with dg.DagsterInstance.from_config(str(home)) as on_disk:
+        yield on_disk
 
 
 def test_neither_a_run_of_dagster_nor_its_notice_keeps_the_secret(
@@ -232,9 +232,9 @@ def test_neither_a_run_of_dagster_nor_its_notice_keeps_the_secret(
     every_log: pytest.LogCaptureFixture,
 ) -> None:
     server.content, server.answers = csv_bytes(), [redirect(f"//{UNUSED}/x?{SECRET}"), whole]
-    found = settings(server, tmp_path, webhook)
+    configured = settings(server, tmp_path, webhook)
     for outcome in ("failed", "succeeded"):
-        told(found, DAY, instance)
+        run_and_notify(configured, DAY, instance)
         assert f"{outcome} (Dagster)" in webhook.bodies[-1]["text"]
     assert "Connection refused" in webhook.bodies[0]["text"]
     assert "Authorization" in server.requests[1]
@@ -245,7 +245,7 @@ def test_neither_a_run_of_dagster_nor_its_notice_keeps_the_secret(
 
 
 def events_that_say(home: Path, words: str) -> int:
-    """How many events in Dagster's databases below the folder hold the words."""
+    """The number of events with these words in Dagster's databases below the folder."""
     count = 0
     for path in home.rglob("*.db"):
         with sqlite3.connect(path) as connection:
@@ -319,7 +319,7 @@ def test_neither_a_flow_run_of_prefect_nor_the_lineage_page_keeps_the_secret(
     assert with_secret(tmp_path) == []
 
 
-def test_a_run_that_fails_says_so_in_full_without_the_secret(
+def test_the_error_of_a_failed_run_is_complete_without_the_secret(
     server: FileServer, tmp_path: Path
 ) -> None:
     server.answers = [status(404)]

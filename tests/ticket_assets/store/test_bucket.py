@@ -17,10 +17,16 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from tests.projects import JOB, REPORT_JOB, failure, files, project, run_dagster
-from tests.ticket_assets.store.test_io_manager import KEYS, input_context, output_context, table
+from tests.ticket_assets.store.things import (
+    KEYS,
+    input_context,
+    open_store,
+    output_context,
+    table,
+)
 from ticket_assets import figures
 from ticket_assets.errors import StoreError
-from ticket_assets.store.io_manager import DailyStore, provenance_of
+from ticket_assets.store.provenance import provenance_of
 from ticket_assets.store.tables import LargeTable
 
 DAYS = "2016-03-05...2016-03-09"
@@ -39,7 +45,7 @@ def url_of(server: ThreadedMotoServer) -> str:
 
 
 def client(service: str) -> Any:
-    """With the credentials of the moment: boto3 keeps the first that it finds."""
+    """A client with the credentials that are set now: boto3 by itself keeps the first ones."""
     names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     return _client(service, *(os.environ[name] for name in names))
 
@@ -83,29 +89,17 @@ def root(request: pytest.FixtureRequest) -> str:
     return f"s3://{bucket}/some/prefix"
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as found:
-        yield found
-
-
-def opened(root: str, **options: Any) -> DailyStore:
-    store = DailyStore(root=root, **options)
-    store.setup_for_execution(dg.build_init_resource_context())
-    return store
-
-
 def objects(root: str) -> dict[str, bytes]:
-    """Every object of the bucket, by its name below the store; each must lie there."""
+    """Every object by its name below the store; fails if one is outside of it."""
     bucket, _, prefix = root.removeprefix("s3://").partition("/")
     s3 = client("s3")
-    found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
-    assert all(item["Key"].startswith(f"{prefix}/") for item in found)
+    listed = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    assert all(item["Key"].startswith(f"{prefix}/") for item in listed)
     return {
         item["Key"].removeprefix(f"{prefix}/"): s3.get_object(Bucket=bucket, Key=item["Key"])[
             "Body"
         ].read()
-        for item in found
+        for item in listed
     }
 
 
@@ -133,7 +127,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Local:
 
 
 class TestTheJob:
-    def test_leaves_the_same_under_dagster_as_in_a_folder(
+    def test_leaves_the_same_files_as_in_a_folder_under_dagster(
         self, root: str, local: Local, instance: dg.DagsterInstance
     ) -> None:
         result = run_dagster(project(root), DAYS, instance)  # type: ignore[arg-type]
@@ -149,15 +143,17 @@ class TestTheJob:
         assert dg.MetadataValue.path(f"{root}/metrics") in shown
 
     @pytest.mark.usefixtures("prefect_server")
-    def test_leaves_the_same_under_prefect_as_in_a_folder(self, root: str, local: Local) -> None:
+    def test_leaves_the_same_files_as_in_a_folder_under_prefect(
+        self, root: str, local: Local
+    ) -> None:
         from prefect_compat import as_flow
 
-        found = as_flow(project(root), job=JOB)(partition=DAYS)  # type: ignore[arg-type]
-        assert len(found.materializations) == 30
-        assert all(check.passed for check in found.checks)
+        result = as_flow(project(root), job=JOB)(partition=DAYS)  # type: ignore[arg-type]
+        assert len(result.materializations) == 30
+        assert all(check.passed for check in result.checks)
         assert objects(root) == files(local.store)
 
-    def test_of_the_report_and_the_figures_read_what_is_there(
+    def test_its_report_and_figures_read_the_stored_days(
         self, root: str, local: Local, instance: dg.DagsterInstance
     ) -> None:
         bucket, _, prefix = root.removeprefix("s3://").partition("/")
@@ -170,18 +166,18 @@ class TestTheJob:
         assert result.success, failure(result)
         assert json.loads(objects(root)["performance_report.json"])["days"] == 5
 
-    def test_fails_with_one_clear_sentence_where_there_is_no_bucket(
+    def test_fails_with_one_clear_sentence_without_a_bucket(
         self, instance: dg.DagsterInstance
     ) -> None:
         defs = project("s3://no-such-bucket/prefix")  # type: ignore[arg-type]
-        said = failure(run_dagster(defs, "2016-03-08", instance))
-        assert "TICKET_STORE s3://no-such-bucket/prefix: there is no bucket 'no-such-buc" in said
-        assert "Create it, or correct TICKET_STORE." in said
+        message = failure(run_dagster(defs, "2016-03-08", instance))
+        assert "TICKET_STORE s3://no-such-bucket/prefix: there is no bucket 'no-such-buc" in message
+        assert "Create it, or correct TICKET_STORE." in message
 
 
 class TestFiles:
-    def test_come_back_as_they_were(self, root: str) -> None:
-        store = opened(root)
+    def test_come_back_unchanged(self, root: str) -> None:
+        store = open_store(root)
         store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
         assert list(objects(root)) == [f"thing/{key}.parquet" for key in KEYS]
         loaded = store.load_input(input_context(KEYS[0], KEYS[-1]))
@@ -190,32 +186,32 @@ class TestFiles:
         narrow = store.load_input(input_context(KEYS[0], KEYS[-1], columns=["day", "number"]))
         assert list(narrow.columns) == ["day", "number"]
 
-    def test_of_documents_too(self, root: str) -> None:
+    def test_of_documents_come_back_unchanged_too(self, root: str) -> None:
         documents = {key: {"id": key, "data": None} for key in KEYS}
-        store = opened(root)
+        store = open_store(root)
         store.handle_output(output_context(KEYS[0], KEYS[-1]), documents)
         assert store.load_input(input_context(KEYS[0], KEYS[-1])) == documents
 
     def test_of_a_day_that_is_run_again_are_replaced(self, root: str) -> None:
-        store = opened(root)
+        store = open_store(root)
         store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
         before = objects(root)
-        opened(root).handle_output(output_context(KEYS[0], KEYS[0]), table((1, 0, 0)))
+        open_store(root).handle_output(output_context(KEYS[0], KEYS[0]), table((1, 0, 0)))
         assert len(store.load_input(input_context(KEYS[0], KEYS[0]))) == 1
         changed = {name for name, content in objects(root).items() if before[name] != content}
         assert changed == {f"thing/{KEYS[0]}.parquet"}
 
-    def test_that_are_missing_are_named_unless_they_may_be_missing(self, root: str) -> None:
-        store = opened(root)
+    def test_that_are_missing_are_named_unless_this_is_allowed(self, root: str) -> None:
+        store = open_store(root)
         store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
-        words = rf"no file for 1 of 4 days in {root}/thing \(first: 2016-05-13\)"
-        with pytest.raises(StoreError, match=words):
+        message = rf"no file for 1 of 4 days in {root}/thing \(first: 2016-05-13\)"
+        with pytest.raises(StoreError, match=message):
             store.load_input(input_context(KEYS[0], "2016-05-13"))
         every_day = input_context("2016-05-01", "2016-05-31", allow_missing_partitions=True)
         assert len(store.load_input(every_day)) == 3
 
     def test_that_are_damaged_are_named(self, root: str) -> None:
-        store = opened(root)
+        store = open_store(root)
         store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
         bucket, _, prefix = root.removeprefix("s3://").partition("/")
         key = f"{prefix}/thing/{KEYS[1]}.parquet"
@@ -223,30 +219,30 @@ class TestFiles:
         with pytest.raises(StoreError, match=f"s3://{bucket}/{key} cannot be read.*Remove it"):
             store.load_input(input_context(KEYS[0], KEYS[-1]))
 
-    def test_take_one_request_each_and_one_to_see_which_are_there(
+    def test_take_one_request_each_and_one_to_list_them(
         self, root: str, caplog: pytest.LogCaptureFixture
     ) -> None:
-        store = opened(root)
+        store = open_store(root)
         with caplog.at_level(logging.INFO, "werkzeug"):
             store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
             store.load_input(input_context(KEYS[0], KEYS[-1]))
         asked = sorted(re.findall(r'"([A-Z]+) /', caplog.text))
         assert asked == ["GET"] * (len(KEYS) + 1) + ["PUT"] * len(KEYS)
 
-    def test_are_not_written_by_dask_and_the_refusal_says_so(self, root: str) -> None:
+    def test_of_a_table_on_dask_are_refused(self, root: str) -> None:
         large = LargeTable.of(_days, [0], _days(0), "local:2")
         with pytest.raises(StoreError, match=r"\(TICKET_DASK\) .* to a local folder only"):
-            opened(root, dask="local:2").handle_output(output_context(KEYS[0], KEYS[0]), large)
+            open_store(root, dask="local:2").handle_output(output_context(KEYS[0], KEYS[0]), large)
 
 
 def _days(source: int, columns: list[str] | None = None) -> pd.DataFrame:
     return table()[["day", "log_row"]]
 
 
-class TestWhatTheStoreRefuses:
+class TestRefusals:
     @pytest.fixture
     def user(self, server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-        """One who may do all but replace the second day; from here on the server asks."""
+        """A user who may not replace the second day; from now on the server checks access."""
         iam = client("iam")
         iam.create_user(UserName="user")
         allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
@@ -267,21 +263,23 @@ class TestWhatTheStoreRefuses:
     def test_one_file_of_three_is_named_and_each_file_is_whole(
         self, root: str, request: pytest.FixtureRequest
     ) -> None:
-        opened(root).handle_output(output_context(KEYS[0], KEYS[-1]), table())
+        open_store(root).handle_output(output_context(KEYS[0], KEYS[-1]), table())
         before = objects(root)
         secret = request.getfixturevalue("user")
-        store = opened(root)
+        store = open_store(root)
         with pytest.raises(StoreError) as refused:
             store.handle_output(output_context(KEYS[0], KEYS[-1]), table((1, 1, 0)))
-        said = str(refused.value)
-        assert said.startswith(f"TICKET_STORE {root}: the store refuses these credentials (Access")
-        ((written, others, unconfirmed),) = re.findall(
-            r"are written: (.*); \d are not: (.*); 1 may .* confirmed: (.*)\. Each file", said
+        message = str(refused.value)
+        assert message.startswith(
+            f"TICKET_STORE {root}: the store refuses these credentials (Access"
+        )
+        ((written, unchanged, unconfirmed),) = re.findall(
+            r"are written: (.*); \d are not: (.*); 1 may .* confirmation: (.*)\. Each file", message
         )
         assert unconfirmed == f"thing/{KEYS[1]}.parquet"
-        named = f"{written}, {others}, {unconfirmed}".split(", ")
+        named = f"{written}, {unchanged}, {unconfirmed}".split(", ")
         assert sorted(set(named) - {"none"}) == sorted(before)
-        assert secret not in said
+        assert secret not in message
         assert len(store.load_input(input_context(KEYS[1], KEYS[1]))) == 0
         now = objects(root)
         assert {name for name in now if now[name] != before[name]} == set(written.split(", "))
@@ -291,7 +289,7 @@ class TestWhatTheStoreRefuses:
     @pytest.mark.parametrize(
         ("key_id", "code"), [(None, "SignatureDoesNotMatch"), ("AKIANONE", "InvalidAccessKeyId")]
     )
-    def test_wrong_credentials_are_said_and_not_repeated(
+    def test_wrong_credentials_are_refused_and_not_repeated(
         self,
         key_id: str | None,
         code: str,
@@ -303,16 +301,18 @@ class TestWhatTheStoreRefuses:
         if key_id:
             monkeypatch.setenv("AWS_ACCESS_KEY_ID", key_id)
         defs = project("s3://any/prefix")  # type: ignore[arg-type]
-        said = failure(run_dagster(defs, "2016-03-08", instance))
-        assert f"TICKET_STORE s3://any/prefix: the store refuses these credentials ({code}" in said
-        assert "Use credentials that may list, read and write there." in said
-        assert SECRET not in said + caplog.text
+        message = failure(run_dagster(defs, "2016-03-08", instance))
+        assert (
+            f"TICKET_STORE s3://any/prefix: the store refuses these credentials ({code}" in message
+        )
+        assert "Use credentials that may list, read and write there." in message
+        assert SECRET not in message + caplog.text
 
     def test_no_credentials_at_all(self, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")
         monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
         with pytest.raises(StoreError, match=f"{root}: no credentials were found .*AWS_PROFILE"):
-            opened(root).load_input(input_context(KEYS[0], KEYS[0]))
+            open_store(root).load_input(input_context(KEYS[0], KEYS[0]))
 
 
 def test_a_store_that_goes_away_is_named_and_its_password_is_not(
@@ -322,14 +322,14 @@ def test_a_store_that_goes_away_is_named_and_its_password_is_not(
     short_lived = serve()
     monkeypatch.setenv("AWS_ENDPOINT_URL", url_of(short_lived))
     client("s3").create_bucket(Bucket="short-lived")
-    store = opened("s3://short-lived")
+    store = open_store("s3://short-lived")
     store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
     short_lived.stop()
-    with pytest.raises(StoreError, match=r"the store does not answer .*Of 3 files 0 are written"):
+    with pytest.raises(StoreError, match=r"the store does not answer .*Of 3 files, 0 are written"):
         store.handle_output(output_context(KEYS[0], KEYS[-1]), table())
     with_password = url_of(short_lived).replace("//", f"//user:{SECRET}@")
     monkeypatch.setenv("AWS_ENDPOINT_URL", with_password)
     with pytest.raises(StoreError, match="Check the network and AWS_ENDPOINT_URL") as refused:
-        opened("s3://short-lived").load_input(input_context(KEYS[0], KEYS[0]))
+        open_store("s3://short-lived").load_input(input_context(KEYS[0], KEYS[0]))
     assert SECRET not in str(refused.value)
     assert refused.value.__cause__ is None

@@ -15,20 +15,18 @@ import pytest
 
 from tests.logs import write_log
 from tests.projects import failure, files, run_dagster
+from tests.ticket_settings import DAYS as PARTITIONS
+from tests.ticket_settings import SETTINGS
 from ticket_assets import checks
-from ticket_assets.definitions import DAYS as PARTITIONS
-from ticket_assets.definitions import SETTINGS, build_definitions
+from ticket_assets.definitions import build_definitions
 from ticket_assets.errors import StoreError
 from ticket_assets.evaluation.sample import draw_sample
 from ticket_assets.event_log import ingest
-from ticket_assets.store import io_manager as storage
-from ticket_assets.store import local as places
-from ticket_assets.store.io_manager import (
-    DailyStore,
-    content_digests,
-    provenance_of,
-    with_provenance,
-)
+from ticket_assets.store import encode, local
+from ticket_assets.store import large as large_tables
+from ticket_assets.store.digests import content_digests
+from ticket_assets.store.io_manager import DailyStore
+from ticket_assets.store.provenance import provenance_of, with_provenance
 from ticket_assets.store.tables import LargeTable, map_parts
 from ticket_assets.store.workers import dask_client, run_all
 
@@ -40,7 +38,8 @@ DAYS = "2016-03-01...2016-03-09"
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Busy days go on from one part to the next, quiet ones share a part."""
     monkeypatch.setattr(ingest, "ROWS_PER_PART", 300)
-    monkeypatch.setattr(storage, "ROWS_PER_PART", 300)
+    monkeypatch.setattr(encode, "ROWS_PER_PART", 300)
+    monkeypatch.setattr(large_tables, "ROWS_PER_PART", 300)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,29 +49,23 @@ def workers() -> Iterator[None]:
         client.shutdown()
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as found:
-        yield found
-
-
 def large(store: Path, cache: Path, event_log: str = "sample") -> dg.Definitions:
     return build_definitions(
         replace(SETTINGS, event_log=event_log, store=store, cache=cache, dask=DASK)
     )
 
 
-def shown(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
-    """What the catalog shows of each asset and day, and each check's verdict."""
-    found: dict[str, Any] = {}
+def catalog_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """The catalog's metadata of each asset and day, and each check's verdict."""
+    shown: dict[str, Any] = {}
     for event in result.all_events:
         if event.is_step_materialization:
             made = event.materialization
             metadata = {name: value for name, value in made.metadata.items() if name != "path"}
-            found[f"{made.asset_key.to_user_string()} {made.partition}"] = metadata
+            shown[f"{made.asset_key.to_user_string()} {made.partition}"] = metadata
     for check in result.get_asset_check_evaluations():
-        found[check.check_name] = (check.passed, check.description, check.metadata)
-    return found
+        shown[check.check_name] = (check.passed, check.description, check.metadata)
+    return shown
 
 
 def test_the_products_and_all_that_is_shown_of_them_are_the_same(
@@ -88,7 +81,7 @@ def test_the_products_and_all_that_is_shown_of_them_are_the_same(
     )
     assert in_memory.success, failure(in_memory)
     assert on_dask.success, failure(on_dask)
-    assert shown(on_dask) == shown(in_memory)
+    assert catalog_of(on_dask) == catalog_of(in_memory)
     for path, content in files(tmp_path / "plain").items():
         other = files(tmp_path / "large")[path]
         if path.endswith(".json"):
@@ -107,9 +100,9 @@ def test_the_log_itself_is_a_dask_dataframe_of_its_days(tmp_path: Path) -> None:
     table = log.read_large(first, last, DASK)
     assert table.frame.npartitions > 3
     with dask_client(DASK) as client:
-        found = client.compute(table.frame.groupby("priority").size()).result()
+        counts = client.compute(table.frame.groupby("priority").size()).result()
     expected = log.read(first, last).to_pandas().groupby("priority").size()
-    assert found.to_dict() == expected.to_dict()
+    assert counts.to_dict() == expected.to_dict()
 
 
 def test_a_log_at_fault_is_refused_with_the_same_words(
@@ -132,30 +125,30 @@ def test_days_without_rows_are_files_without_rows(
     for days in ("2016-03-05...2016-03-07", "2016-03-06"):
         result = run_dagster(defs, days, instance)
         assert result.success, failure(result)
-    found = pd.read_parquet(tmp_path / "store" / "raw_log" / "2016-03-06.parquet")
-    assert len(found) == 0
-    assert len(found.columns) == 38
+    empty = pd.read_parquet(tmp_path / "store" / "raw_log" / "2016-03-06.parquet")
+    assert len(empty) == 0
+    assert len(empty.columns) == 38
 
 
 class TestPlantedFaults:
     """The checks find in any part what they find in a table in memory."""
 
     context = dg.build_asset_check_context()
-    known_priorities = checks.known_priorities(PARTITIONS)
-    raw_log_schema = checks.raw_log_schema(PARTITIONS)
+    known_priorities = checks.known_priorities.define(PARTITIONS)
+    raw_log_schema = checks.raw_log_schema.define(PARTITIONS)
 
     def table(self, faulty: str) -> LargeTable:
         return LargeTable.of(_part, [""] * 3 + [faulty] + [""] * 3, _part("").head(0), DASK)
 
     def test_an_unknown_priority(self) -> None:
-        found = self.known_priorities(self.context, self.table("priority"))
-        assert not found.passed
-        assert "rows 2, first_log_row 1" in (found.description or "")
+        result = self.known_priorities(self.context, self.table("priority"))
+        assert not result.passed
+        assert "rows 2, first_log_row 1" in (result.description or "")
         assert self.known_priorities(self.context, self.table("")).passed
 
     def test_a_gap(self) -> None:
-        found = self.raw_log_schema(self.context, self.table("number"))
-        assert "day 2016-03-05, column number, expected no gaps, found gaps, rows 1" in str(found)
+        result = self.raw_log_schema(self.context, self.table("number"))
+        assert "day 2016-03-05, column number, expected no gaps, found gaps, rows 1" in str(result)
 
     def test_a_column_of_another_type_in_one_part(self) -> None:
         assert "expected bool, found str" in str(
@@ -223,7 +216,7 @@ def test_a_store_that_cannot_be_written_keeps_what_it_had(
     def fails(pieces: object, path: Path) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(storage, "_joined", fails)
+    monkeypatch.setattr(large_tables, "_join", fails)
     result = run_dagster(defs, "2016-03-08", instance, {"sampled_batch": {"seed": 1}})
     assert "No space left on device. No file was changed" in failure(result)
     assert files(tmp_path / "store") == before
@@ -238,7 +231,7 @@ def test_a_store_whose_locks_are_deleted_meanwhile_is_not_written(
     assert run_dagster(defs, "2016-03-05", instance).success
     before = files(tmp_path / "store")
     monkeypatch.setattr(
-        places, "_demand_replaceable", lambda *_: shutil.rmtree(tmp_path / "store" / ".locks")
+        local, "_check_replaceable", lambda *_: shutil.rmtree(tmp_path / "store" / ".locks")
     )
     result = run_dagster(defs, "2016-03-05", instance, {"sampled_batch": {"seed": 1}})
     assert "deleted or replaced while this run wrote it" in failure(result)

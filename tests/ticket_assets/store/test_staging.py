@@ -3,13 +3,11 @@
 import multiprocessing
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from ticket_assets.store.locks import is_at, lock_file, unlock
 from ticket_assets.store.staging import STAGING, stage, sweep
 
 
@@ -144,45 +142,3 @@ def run_all(function: Callable[[], None], threads: int) -> None:
         thread.start()
     for thread in running:
         thread.join()
-
-
-class TestALockWhosePathWasDeleted:
-    def test_does_not_count_any_more(self, tmp_path: Path) -> None:
-        path = tmp_path / "a.lock"
-        first = lock_file(path)
-        assert is_at(first, path)
-        path.unlink()
-        assert not is_at(first, path)
-        second = lock_file(path)
-        assert is_at(second, path)
-        assert not is_at(first, path)
-
-    def test_is_taken_again_by_one_that_had_waited_for_it(self, tmp_path: Path) -> None:
-        path = tmp_path / "a.lock"
-        waiting, got = threading.Semaphore(0), threading.Event()
-
-        def wait() -> None:
-            file = lock_file(path, waiting.release)
-            got.set()
-            unlock(file)
-
-        first = lock_file(path)
-        thread = threading.Thread(target=wait)
-        with ExitStack() as ending:
-            thread.start()
-            ending.callback(thread.join)
-            waiting.acquire()
-            path.unlink()
-            second = lock_file(path)
-            unlock(first)
-            waiting.acquire()  # said again: of the new file
-            assert not got.is_set()
-            unlock(second)
-        assert got.is_set()
-
-    def test_is_an_error_where_it_never_ends(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("ticket_assets.store.locks.is_at", lambda file, path: False)
-        with pytest.raises(OSError, match=r"a\.lock was replaced 100 times"):
-            lock_file(tmp_path / "a.lock")

@@ -1,5 +1,6 @@
 """Dagster's steps on a real Dask scheduler with two worker processes."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -11,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+import dagster_dask.executor
 import dask.config
 import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
+from dagster._core.execution.retries import RetryMode
 
 from tests.conftest import ROOT
 from tests.projects import JOB, failure
@@ -33,12 +36,14 @@ class Cluster:
     folder: Path
 
     def run(self, key: str, module: str = PROJECT, job: str = "the_job") -> dg.JobExecutionResult:
-        found = ReconstructableRepository.for_module(module, "defs").get_reconstructable_job(job)
+        recon_job = ReconstructableRepository.for_module(module, "defs").get_reconstructable_job(
+            job
+        )
         existing = {"existing": {"address": self.address}}
         # One instance a run, as each process that runs one has it.
         with dg.DagsterInstance.from_ref(self.instance.get_ref()) as instance:
             return dg.execute_job(
-                found,
+                recon_job,
                 instance,
                 run_config={"execution": {"config": {"dask": {"cluster": existing}}}},
                 tags={"dagster/partition": key},
@@ -122,7 +127,7 @@ def test_runs_at_once_keep_their_days_apart(cluster: Cluster, tmp_path: Path) ->
     assert [cluster.stored("third", key) for key in keys] == [10 * n + 1 for n in range(RUNS)]
 
 
-def test_a_failure_stops_what_is_downstream_and_leaves_no_stale_value(cluster: Cluster) -> None:
+def test_a_failure_stops_the_steps_downstream_and_leaves_no_stale_value(cluster: Cluster) -> None:
     assert cluster.run("1").success
     (cluster.folder / "second-1-fails").write_text("always")
     result = cluster.run("1")
@@ -156,8 +161,8 @@ def test_a_step_that_takes_every_worker_down_fails_the_run(own_cluster: Cluster)
     run = own_cluster.instance.get_run_by_id(result.run_id)
     assert run is not None
     assert run.status is dg.DagsterRunStatus.FAILURE
-    said = [str(entry.dagster_event) for entry in own_cluster.instance.all_logs(result.run_id)]
-    assert any("KilledWorker" in text for text in said)
+    messages = [str(entry.dagster_event) for entry in own_cluster.instance.all_logs(result.run_id)]
+    assert any("KilledWorker" in text for text in messages)
 
 
 def test_a_cluster_that_stood_idle_runs_again(cluster: Cluster) -> None:
@@ -165,12 +170,14 @@ def test_a_cluster_that_stood_idle_runs_again(cluster: Cluster) -> None:
     assert cluster.run("5").success
 
 
-def test_a_scheduler_that_is_not_there_is_said(cluster: Cluster) -> None:
-    found = ReconstructableRepository.for_module(PROJECT, "defs").get_reconstructable_job("the_job")
+def test_a_run_fails_if_its_scheduler_does_not_answer(cluster: Cluster) -> None:
+    recon_job = ReconstructableRepository.for_module(PROJECT, "defs").get_reconstructable_job(
+        "the_job"
+    )
     existing = {"existing": {"address": "tcp://127.0.0.1:1"}}
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
         result = dg.execute_job(
-            found,
+            recon_job,
             cluster.instance,
             run_config={"execution": {"config": {"dask": {"cluster": existing}}}},
             tags={"dagster/partition": "6"},
@@ -178,8 +185,15 @@ def test_a_scheduler_that_is_not_there_is_said(cluster: Cluster) -> None:
     assert not result.success
 
 
+def test_upstream_still_gives_two_runs_the_same_task_keys_and_never_retries() -> None:
+    """If this fails, dagster_dask repaired one of them: see the list in `dask_executor.py`."""
+    source = inspect.getsource(dagster_dask.executor.DaskExecutor.execute)
+    assert 'dask_task_name = f"{job_name}.{step.key}"' in source
+    assert dagster_dask.executor.DaskExecutor("local", {}).retries is RetryMode.DISABLED
+
+
 def test_upstream_still_fails_on_partitioned_jobs(tmp_path: Path) -> None:
-    """If this fails, dagster_dask runs them itself: `dask_executor.py` can go."""
+    """If this fails, dagster_dask runs them itself: look which parts of ours can go."""
     (tmp_path / "plain.py").write_text(
         textwrap.dedent(
             """
@@ -201,7 +215,7 @@ def test_upstream_still_fails_on_partitioned_jobs(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(
         "execution: {config: {cluster: {local: {n_workers: 1, dashboard_address: '127.0.0.1:0'}}}}"
     )
-    found = subprocess.run(
+    done = subprocess.run(
         [
             *(sys.executable, "-m", "dagster", "job", "execute", "-f", "plain.py"),
             *("-j", "the_job", "-c", "config.yaml"),
@@ -214,19 +228,17 @@ def test_upstream_still_fails_on_partitioned_jobs(tmp_path: Path) -> None:
         check=False,
         timeout=600,
     )
-    assert found.returncode != 0
-    assert "Iteration is not allowed" in found.stdout + found.stderr
+    assert done.returncode != 0
+    assert "Iteration is not allowed" in done.stdout + done.stderr
 
 
-def test_a_large_log_is_worked_on_by_the_workers_that_run_its_steps(
-    cluster: Cluster, tmp_path: Path
-) -> None:
+def test_a_large_log_uses_the_workers_that_run_its_steps(cluster: Cluster, tmp_path: Path) -> None:
     """Under Dask a step's own Dask work goes to the same cluster: none is started on a worker."""
-    found = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", NESTED, cluster.address, str(tmp_path)],
         cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
-    assert found.stdout.split() == ["3", "3", "same"], found.stderr
+    assert done.stdout.split() == ["3", "3", "same"], done.stderr
 
 
 NESTED = """
@@ -242,7 +254,7 @@ def nested(number):
 if __name__ == "__main__":
     with Client(sys.argv[1]) as client:
         for future in client.map(nested, [2, 2], pure=False):
-            found, address = future.result()
-            print(found)
+            total, address = future.result()
+            print(total)
         print("same" if address == sys.argv[1] else address)
 """

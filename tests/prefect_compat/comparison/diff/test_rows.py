@@ -1,12 +1,23 @@
 """The first differing rows, side by side."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from prefect_compat.comparison.diff.rows import Cell, differing_rows
-from prefect_compat.comparison.diff.text_rows import text_rows
-from prefect_compat.graph.plan import OutputId
+from prefect_compat.comparison.diff.rows import (
+    Cell,
+    RowDifference,
+    RowsTask,
+    differing_rows,
+    read_differences,
+    write_rows,
+)
+from prefect_compat.comparison.diff.text_rows import TextTable, text_rows
+from prefect_compat.graph.ids import OutputId
+from prefect_compat.graph.project import Project
 from tests.prefect_compat.comparison.totals import ONE_DAY, compare
 
 OUTPUT = OutputId(("a",), None)
@@ -51,3 +62,129 @@ def test_a_comparison_shows_them(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, first="os.getpid()")
     assert "  numbers[2016-05-10]: 3 rows; differing cells: 1 in n\n" in found.stdout
     assert "    2, n: dagster " in found.stdout
+
+
+def table(*rows: str, names: tuple[str, ...] = ("x", "y")) -> TextTable:
+    """A table with a letter a cell."""
+    return TextTable(names, tuple(zip(*rows, strict=True)))
+
+
+def test_the_first_five_differing_rows_are_shown_and_all_cells_counted() -> None:
+    left = table("aa", "bb", "cc", "dd", "ee", "ff", "gg", "hh")
+    right = table("aa", "bX", "XX", "dX", "eX", "ff", "gX", "XX", "ii")
+    assert differing_rows(OUTPUT, left, right) == RowDifference(
+        OUTPUT,
+        (8, 9),
+        (("x", 3), ("y", 7)),
+        (
+            Cell("1", "y", "b", "X"),
+            Cell("2", "x", "c", "X"),
+            Cell("2", "y", "c", "X"),
+            Cell("3", "y", "d", "X"),
+            Cell("4", "y", "e", "X"),
+            Cell("6", "y", "g", "X"),
+        ),
+    )
+
+
+def test_columns_come_in_the_order_of_the_left() -> None:
+    left = table("ab", names=("z", "a"))
+    right = table("XYZ", names=("new", "a", "z"))
+    found = differing_rows(OUTPUT, left, right)
+    assert found.counts == (("z", 1), ("a", 1), ("new", 1))
+    assert found.cells == (
+        Cell("0", "z", "a", "Z"),
+        Cell("0", "a", "b", "Y"),
+        Cell("0", "new", "nothing", "X"),
+    )
+
+
+def test_three_columns_of_one_name_are_numbered() -> None:
+    left, right = (table(row, names=("x", "x", "x")) for row in ("abc", "aXY"))
+    assert differing_rows(OUTPUT, left, right).cells == (
+        Cell("0", "x (2)", "b", "X"),
+        Cell("0", "x (3)", "c", "Y"),
+    )
+
+
+def test_the_rows_of_a_document_are_its_places() -> None:
+    left = TextTable(("place", "value"), (("p", "q"), ("1", "2")))
+    right = TextTable(("place", "value"), (("q", "r"), ("3", "4")))
+    assert differing_rows(OUTPUT, left, right) == RowDifference(
+        OUTPUT,
+        (2, 2),
+        (("value", 3),),
+        (
+            Cell("p", "value", "1", "nothing"),
+            Cell("q", "value", "2", "3"),
+            Cell("r", "value", "nothing", "4"),
+        ),
+    )
+
+
+def test_an_empty_table_has_no_rows() -> None:
+    assert differing_rows(OUTPUT, TextTable((), ()), TextTable(("x",), ((),))) == RowDifference(
+        OUTPUT, (0, 0), (), ()
+    )
+
+
+PROJECT = """
+from pathlib import Path
+
+import dagster as dg
+
+@dg.asset
+def good() -> dict[str, int]: return {"é": 1}
+
+@dg.asset
+def lost() -> int: return 1
+
+class Folder(dg.ConfigurableIOManager):
+    word: str
+
+    def handle_output(self, context, obj) -> None: ...
+
+    def load_input(self, context):
+        if context.asset_key.path == ["lost"]: raise OSError("gone")
+        return {"é": self.word}
+
+defs = dg.Definitions(
+    [good, lost], jobs=[dg.define_asset_job("j")], resources={"io_manager": Folder(word="one")}
+)
+"""
+
+
+def test_both_stores_are_written_as_text_and_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "project.py").write_text(PROJECT)
+    config = tmp_path / "config.yaml"
+    config.write_text("resources: {io_manager: {config: {word: two}}}")
+    outputs = (OutputId(("good",)), OutputId(("lost",)))
+    folders = (tmp_path / "new" / "dagster", tmp_path / "prefect")
+    for folder, run_config in zip(folders, (None, str(config)), strict=True):
+        task = RowsTask(
+            Project(file=str(tmp_path / "project.py")),
+            "j",
+            run_config,
+            tuple(map(str, outputs)),
+            ("r",),
+            str(folder),
+        )
+        assert RowsTask.from_json(task.as_json()) == replace(
+            task,
+            outputs=list(task.outputs),  # type: ignore[arg-type]
+        )
+        for _ in range(2):
+            write_rows(RowsTask.from_json(task.as_json()))
+    found = read_differences(outputs, *folders)
+    assert found == (
+        RowDifference(
+            outputs[0], (1, 1), (("value", 1),), (Cell("['é']", "value", "'one'", "'two'"),)
+        ),
+        RowDifference(outputs[1], (1, 1), (), ()),
+    )
+    lost = json.loads((folders[0] / "1.json").read_text())
+    assert lost == {"names": ["cannot be read"], "columns": [["gone"]]}
+    assert read_differences(outputs[:1], *folders[:1] * 2)[0].counts == ()

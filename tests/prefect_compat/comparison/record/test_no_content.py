@@ -6,13 +6,14 @@ import dagster as dg
 import pytest
 
 from prefect_compat.comparison.comparison import Comparison
+from prefect_compat.comparison.judging.findings import Difference
 from prefect_compat.comparison.report.text import describe
 from prefect_compat.comparison.sources.dagster_job import record_dagster
 from prefect_compat.comparison.sources.derived_flow import record_prefect
 from prefect_compat.comparison.sources.side import Meter, SideTask
 from prefect_compat.comparison.sources.work import Work
-from prefect_compat.comparison.verdict import Difference, judge
-from prefect_compat.graph.plan import StepOutputId
+from prefect_compat.comparison.verdict import judge
+from prefect_compat.graph.ids import StepId, StepOutputId
 from prefect_compat.graph.project import Project
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -57,7 +58,7 @@ def test_assets_without_a_stored_value_raise_no_alarm(tmp_path: Path) -> None:
     assert (found.verdict.compared, found.verdict.without_content) == (0, 3)
     text = describe(found).splitlines()
     assert text[1].split() == ["bare", "1", "1", "0", "1", "without", "content", "to", "compare"]
-    assert text[-1] == "Parity holds: 3 assets were recorded, with no content to compare."
+    assert text[-1] == "Identical under both: 3 assets were recorded, with no content to compare."
 
 
 def test_what_was_recorded_of_them_still_counts(tmp_path: Path) -> None:
@@ -99,9 +100,9 @@ def test_each_output_of_an_op_is_compared_a_dynamic_one_by_its_key(tmp_path: Pat
     found = comparison(tmp_path, *sides)
     assert found.verdict.holds, found.verdict.findings
     assert {entry.output for entry in found.dagster.outputs} == {
-        StepOutputId(0, "one", "result"),
-        StepOutputId(0, "several", "result", "a"),
-        StepOutputId(0, "several", "result", "b"),
+        StepOutputId(0, StepId("one"), "result"),
+        StepOutputId(0, StepId("several"), "result", "a"),
+        StepOutputId(0, StepId("several"), "result", "b"),
     }
     assert (found.verdict.identical, found.verdict.compared) == (3, 3)
     assert found.dagster.files == found.prefect.files
@@ -113,5 +114,5 @@ def test_values_that_were_kept_in_memory_are_not_called_different(tmp_path: Path
     assert found.verdict.holds, found.verdict.findings
     assert found.verdict.without_content == 3
     assert describe(found).splitlines()[-1] == (
-        "Parity holds: 3 outputs were recorded, with no content to compare."
+        "Identical under both: 3 outputs were recorded, with no content to compare."
     )

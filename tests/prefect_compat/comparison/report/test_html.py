@@ -3,10 +3,11 @@
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from html import escape
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ import pytest
 from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.costs import summarise
 from prefect_compat.comparison.diff.rows import Cell, RowDifference
-from prefect_compat.comparison.fingerprint.fingerprint import Fingerprint
+from prefect_compat.comparison.failure_matrix import Case, Outcome
+from prefect_compat.comparison.faults import Fault
+from prefect_compat.comparison.fingerprint.fingerprint import UNKNOWN, Fingerprint
+from prefect_compat.comparison.judging.outputs import NOT_APART_REMEDY
 from prefect_compat.comparison.record.record import (
     NO_CONTENT,
     Cost,
@@ -24,10 +28,12 @@ from prefect_compat.comparison.record.record import (
 )
 from prefect_compat.comparison.report.html import comparison_page
 from prefect_compat.comparison.sources.work import Work
-from prefect_compat.comparison.verdict import NOT_APART_REMEDY, judge
-from prefect_compat.graph.plan import OutputId
+from prefect_compat.comparison.verdict import judge
+from prefect_compat.graph.ids import OutputId, StepId
 from prefect_compat.graph.project import Project
 from prefect_compat.lineage.graph import read_lineage
+from tests.prefect_compat.comparison.records import DAGSTER, FIRST, PREFECT, SECOND
+from tests.prefect_compat.comparison.report.compared import Reader, compared, costs
 from tests.projects import JOB, project
 
 STYLES = Path(__file__).parents[4] / "prefect_compat" / "templates"
@@ -41,10 +47,21 @@ def record(side: str, days: list[str] = DAYS, digest: str = "aa") -> Record:
         side,
         steps=(
             RecordedStep(
-                0, "raw_log", "succeeded", (), 1, (), 100.0, 101.0, function_s=0.5, storage_s=0.2
+                0,
+                StepId("raw_log"),
+                "succeeded",
+                (),
+                1,
+                (),
+                100.0,
+                101.0,
+                function_s=0.5,
+                storage_s=0.2,
             ),
-            RecordedStep(0, "metrics", "failed", ("raw_log",), 2, (1.0,), 101.0, 103.5),
-            RecordedStep(0, "trial_summary", "not started", ("metrics",), 0),
+            RecordedStep(
+                0, StepId("metrics"), "failed", (StepId("raw_log"),), 2, (1.0,), 101.0, 103.5
+            ),
+            RecordedStep(0, StepId("trial_summary"), "not started", (StepId("metrics"),), 0),
         ),
         outputs=tuple(RecordedOutput(out, Fingerprint("table", digest, (2, 3))) for out in outputs),
         checks=(),
@@ -96,38 +113,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {name: comparison_page(found, lineage) for name, found in CASES.items()}
 
 
-class Reader(HTMLParser):
-    """The elements of a page, and whether each is closed where it should be."""
-
-    VOID = ("meta", "br", "link", "img")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self._open: list[str] = []
-        self.feed(text)
-        assert not self._open, self._open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag, tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_it_is_whole_and_loads_nothing(pages: dict[str, str], name: str) -> None:
     reader = Reader(pages[name])
@@ -141,11 +126,18 @@ def test_it_is_whole_and_loads_nothing(pages: dict[str, str], name: str) -> None
     assert len(ids) == len(set(ids))
 
 
+def verdict_of(page: str) -> tuple[str, str]:
+    """The level and the words of the page's first paragraph."""
+    found = re.search(r'<header>\s*<p class="verdict (\w+)">(.*?)</p>', page)
+    assert found
+    return found[1], re.sub("<[^>]*>", "", found[2])
+
+
 def test_the_verdict_comes_first(pages: dict[str, str]) -> None:
-    assert Reader(pages["good"]).text.index("Parity holds") < 3000
+    assert verdict_of(pages["good"]) == ("good", "✓ Identical under both")
     assert "Differences" in Reader(pages["bad"]).text
-    assert "Parity does not hold" in pages["bad"]
-    assert "Not compared: a side could not be run" in pages["broken"]
+    assert verdict_of(pages["bad"]) == ("bad", f"✗ Different in {len(BAD.verdict.findings)} places")
+    assert verdict_of(pages["broken"]) == ("bad", "✗ Not compared: a side could not be run")
     assert escape("no <server> & no luck") in pages["broken"]
 
 
@@ -163,7 +155,7 @@ def test_every_output_has_its_cell_in_words(pages: dict[str, str]) -> None:
     cells = re.findall(r'<td class="(\w+)" title="([^"]+)"', pages["bad"])
     states = {title.partition(": ")[0]: title.partition(": ")[2] for _, title in cells}
     assert states["raw_log[2016-05-01]"] == "different"
-    assert states["metrics[2016-05-31]"] == "one side only"
+    assert states["metrics[2016-05-31]"] == "only under Dagster"
     assert len(states) == 2 * len(DAYS)
 
 
@@ -297,3 +289,194 @@ def test_runs_that_failed_in_the_same_way_are_said_to_have_failed() -> None:
     page = comparison_page(comparison(*sides), None)
     assert "Both runs failed in the same way: metrics." in Reader(page).text
     assert "Both runs failed" not in Reader(comparison_page(GOOD, None)).text
+
+
+def page_of(comparison: Comparison, **arguments: object) -> Reader:
+    return Reader(comparison_page(comparison, None, **arguments))  # type: ignore[arg-type]
+
+
+def test_the_table_of_outputs_has_a_line_an_asset_and_a_cell_a_partition() -> None:
+    bare = replace(SECOND, output=OutputId(("b",), "2016-03-09"), fingerprint=NO_CONTENT)
+    extra = replace(SECOND, output=OutputId(("c",)))
+    left = replace(DAGSTER, outputs=(bare, FIRST, extra))
+    right = replace(PREFECT, outputs=(FIRST, bare))
+    reader = page_of(compared(left, right))
+    assert reader.tables["Every output"] == [
+        ["Asset", "unpartitioned", "2016-03-08", "2016-03-09"],
+        ["b", "○ not made", "○ not made", "∅ no content to compare"],
+        ["a", "○ not made", "✓ identical", "○ not made"],
+        ["c", "✗ only under Dagster", "○ not made", "○ not made"],
+    ]
+    cells = [a for tag, a in reader.elements if tag == "td" and "title" in a]
+    assert [(cell["class"], cell["title"]) for cell in cells[:5]] == [
+        ("none", "b: not made"),
+        ("none", "b[2016-03-08]: not made"),
+        ("bare", "b[2016-03-09]: no content to compare"),
+        ("none", "a: not made"),
+        ("good", "a[2016-03-08]: identical"),
+    ]
+    legend = next(words for words in reader.paragraphs if "✓" in words and "∅" in words)
+    assert legend.split(" · ") == [
+        "✓ identical",
+        "∅ no content to compare",
+        "○ not made",
+        "✗ only under Dagster",
+    ]
+
+
+def test_findings_are_counted_by_kind_and_listed_from_both_sides() -> None:
+    reader = page_of(compared(prefect=replace(PREFECT, outputs=(), checks=())))
+    assert "1 \u00d7 different check result, 2 \u00d7 missing on one side." in reader.paragraphs
+    assert reader.tables["Differences"] == [
+        ["Kind", "Place", "Dagster has", "Prefect has"],
+        ["missing on one side", "a[2016-03-08]", "table 2 x 3 aa", "nothing"],
+        ["missing on one side", "b", "table 2 x 3 bb", "nothing"],
+        ["different check result", "a:is_good", "passed (ERROR)", "nothing"],
+    ]
+
+
+def test_five_hundred_findings_are_listed() -> None:
+    files = tuple(f"{number}/x" for number in range(503))
+    reader = page_of(compared(prefect=replace(PREFECT, files=(*PREFECT.files, *files))))
+    assert len(reader.tables["Differences"]) == 501
+    assert "And 3 more, in the JSON file." in reader.paragraphs
+    few = page_of(compared(prefect=replace(PREFECT, checks=())))
+    assert not any("And " in words for words in few.paragraphs)
+
+
+def facts_of(page: str) -> dict[str, str]:
+    pairs = re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page)
+    return dict(pairs)
+
+
+def test_the_facts_are_those_of_the_verdict() -> None:
+    bare = replace(SECOND, fingerprint=NO_CONTENT)
+    left, right = (replace(side, outputs=(FIRST, bare)) for side in (DAGSTER, PREFECT))
+    found = compared(left, replace(right, checks=()), costs=costs())
+    assert facts_of(comparison_page(found, None)) == {
+        "Outputs identical": "1 of 1",
+        "No content to compare": "1",
+        "Steps compared": "2",
+        "Check results": "1 and 0",
+        "Differences": "1",
+        "Run, Dagster": "3.0 s",
+        "Run, Prefect": "13.0 s",
+    }
+
+
+def test_costs_are_charted_and_listed() -> None:
+    reader = page_of(compared(costs=costs()))
+    charts = [a["aria-label"] for tag, a in reader.elements if a.get("class") == "chart"]
+    assert charts[-2:] == [
+        "Bars: dagster, cold: 3.00 seconds; prefect, cold: 13.00 seconds;"
+        " dagster, warm: 4.00 seconds; prefect, warm: 14.00 seconds.",
+        "Bars: dagster, import: 1.00 seconds; dagster, start-up: 2.00 seconds;"
+        " prefect, import: 11.00 seconds; prefect, start-up: 12.00 seconds.",
+    ]
+    floors = [a for tag, a in reader.elements if tag == "path" and a.get("class") == "floor"]
+    assert len(floors) == 1
+    sides = [a["class"] for tag, a in reader.elements if tag == "rect"][-8:]
+    assert sides == [*("dagster", "prefect") * 2, "dagster", "dagster", "prefect", "prefect"]
+    assert reader.headings[-5:-1] == ["What it cost", "The run", "Before the run", "Each step"]
+    rows = reader.tables["Before the run"]
+    assert rows[0] == ["Seconds", "Dagster", "Prefect"]
+
+    def shown(value: float, digits: int = 2) -> str:
+        least, most = value - 0.5, value + 1
+        return f"{value:.{digits}f} {least:.{digits}f}\u2013{most:.{digits}f}"
+
+    assert [row[1:] for row in rows[1:]] == [
+        *([shown(number), shown(number + 10)] for number in (1, 2, 3, 4, 7, 8, 5)),
+        ["6", "16"],
+    ]
+    step = ["a", *(shown(number, 3) for number in (2, 1, 4, 3))]
+    assert reader.tables["Each step"][1] == step
+    cold = page_of(compared(costs=costs(warm=False)))
+    assert not any("warm" in (a.get("aria-label") or "") for _, a in cold.elements)
+
+
+@pytest.mark.parametrize(("runs", "is_cut"), [(100, False), (101, True)])
+def test_a_timeline_of_many_steps_shows_the_first_run(runs: int, is_cut: bool) -> None:
+    many = tuple(
+        replace(step, run=run, started_s=1.0 + run, ended_s=1.5 + run + (run == 0))
+        for run in range(runs)
+        for step in DAGSTER.steps
+    )
+    reader = page_of(compared(replace(DAGSTER, steps=many), replace(PREFECT, steps=many)))
+    charts = [a["aria-label"] or "" for _, a in reader.elements if a.get("class") == "chart"]
+    assert [chart.count(" from ") for chart in charts] == [2 if is_cut else 50] * 2
+    assert all(" a from 0.00 to 1.50 seconds" in chart for chart in charts)
+    assert any("Only the first run is shown." in p for p in reader.paragraphs) is is_cut
+
+
+def test_both_timelines_share_one_scale() -> None:
+    slow = replace(PREFECT, steps=(replace(PREFECT.steps[0], started_s=1.0, ended_s=5.0),))
+    reader = page_of(compared(DAGSTER, slow))
+    bars_ = [a for tag, a in reader.elements if tag == "rect" and "rest" in (a["class"] or "")]
+    widths = [float(a["width"] or 0) for a in bars_]
+    assert widths == [181.5, 726.0]
+
+
+def statuses_of(page: str) -> dict[str, str]:
+    """The level of each node in the drawing."""
+    groups = (a for tag, a in Reader(page).elements if tag == "g" and "data-id" in a)
+    return {str(a["data-id"]): str(a["class"]).split()[-1] for a in groups}
+
+
+def test_an_asset_is_drawn_by_its_worst_output(tmp_path: Path) -> None:
+    lineage = read_lineage(project(tmp_path).resolve_job_def(JOB))
+    prefect = changed(record("prefect"), fingerprint=Fingerprint("table", "bb", (2, 3)))
+    statuses = statuses_of(comparison_page(comparison(record("dagster"), prefect), lineage))
+    assert statuses["asset:raw_log"] == "bad"
+    assert statuses["asset:metrics"] == "good"
+    assert statuses["asset:predictions"] == "none"
+    assert statuses["asset:event_log"] == "external"
+
+
+def test_the_failure_matrix_has_a_row_a_case() -> None:
+    work = compared().work
+    different = compared(prefect=replace(PREFECT, checks=()))
+    outcomes = (
+        Outcome(Case("an error", replace(work, fault=Fault("b"))), GOOD),
+        Outcome(Case("an empty partition", work), different),
+        Outcome(Case("a retry", reason="no policy"), None),
+    )
+    reader = page_of(compared(), outcomes=outcomes)
+    table = [[" ".join(cell.split()) for cell in row] for row in reader.tables["Under failure"]]
+    assert table[1:] == [
+        ["an error", "b: error in all attempts", "✓ identical", "1", "1", "none"],
+        ["an empty partition", "2016-03-08", "✗ different", "0", "0",
+         str(different.verdict.findings[0])],
+        ["a retry", "", "○ not run", "", "", "no policy"],
+    ]  # fmt: skip
+    assert len(table[0]) == 6
+    page = comparison_page(compared(), None, outcomes)
+    assert verdict_of(page) == ("bad", "✗ Different under 1 of 2 failures")
+
+
+def test_settings_and_versions_are_listed() -> None:
+    rows = page_of(compared()).tables["Settings and versions"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", rows[0][1])
+    assert ["job", "the_job"] in rows
+    assert ["python", "3.11"] in rows
+
+
+def test_the_legend_lists_the_statuses_from_good_to_bad() -> None:
+    names = ("a", "b", "c")
+    left = [replace(SECOND, output=OutputId((name,))) for name in names]
+    unknown = Fingerprint(UNKNOWN, "some.Type")
+    other = Fingerprint("table", "other")
+    right = (left[0], replace(left[1], fingerprint=unknown), replace(left[2], fingerprint=other))
+    found = compared(replace(DAGSTER, outputs=tuple(left)), replace(PREFECT, outputs=right))
+    legend = next(words for words in page_of(found).paragraphs if "·" in words)
+    assert legend == "✓ identical · ! not comparable · ✗ different"
+
+
+def test_the_time_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        shown = page_of(compared()).tables["Settings and versions"][0][1]
+    time.tzset()
+    made = datetime.strptime(shown, "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)
+    assert abs(datetime.now(UTC) - made) < timedelta(hours=1)

@@ -136,8 +136,8 @@ def test_an_io_manager_with_a_fixed_path_is_not_parity(tmp_path: Path) -> None:
     assert findings[0] == (
         "not kept apart: second: dagster has another place, prefect has another place"
     )
-    assert findings[1].startswith("What is not kept apart lies outside of the side's own store")
-    assert "Parity does not hold" in found.stdout
+    assert findings[1].startswith("An output that is not kept apart lies outside its side's store")
+    assert "Different in 1 place: " in found.stdout
     assert not (tmp_path / "real").exists()
 
     again = shell(tmp_path, FIXED, "-j", "numbers")
@@ -181,6 +181,4 @@ def test_a_job_of_ops_alone_is_compared_by_what_its_ops_stored(tmp_path: Path) -
         ["one", "1", "1", "1"],
     ]
     assert lines[4].startswith("  different content: numbers.now: dagster has document")
-    assert lines[-1] == (
-        "Parity does not hold: both stores have identical content for 2 of 3 outputs."
-    )
+    assert lines[-1] == "Different in 1 place: the stores have the same content for 2 of 3 outputs."

@@ -1,4 +1,4 @@
-"""The asset events of one flow run, for Dagster's step code to look up while the run lasts."""
+"""A Dagster instance in memory, for one run."""
 
 import threading
 from collections import defaultdict
@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
-from dagster._core.events.log import EventLogEntry
-from dagster._core.instance import DagsterInstance, InstanceType
+from dagster._core.instance import InstanceType
 from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
 from dagster._core.run_coordinator import DefaultRunCoordinator
 from dagster._core.storage.event_log import InMemoryEventLogStorage
@@ -22,31 +21,47 @@ from sqlalchemy.pool import NullPool
 Latest = dict[dg.AssetKey, dg.EventLogRecord]
 
 
-class _Late:
-    """A storage in memory that is set up when something is first asked of its tables.
+def make_instance(folder: str | None) -> dg.DagsterInstance:
+    """A Dagster instance in memory. Its files lie in `folder`, or in a temporary one."""
+    storage = LocalArtifactStorage(folder) if folder else TemporaryLocalArtifactStorage()
+    return dg.DagsterInstance(
+        instance_type=InstanceType.EPHEMERAL,
+        local_artifact_storage=storage,
+        run_storage=RunStorage(),
+        event_storage=RunEventLog(),
+        compute_log_manager=NoOpComputeLogManager(),
+        run_coordinator=DefaultRunCoordinator(),
+        run_launcher=SyncInMemoryRunLauncher(),
+    )
 
-    Setting one up costs Dagster 15 ms, for tables that most runs never ask.
+
+class _Late:
+    """A storage in memory whose tables are made when something first asks for them.
+
+    Making them costs Dagster 15 ms, and most runs never ask.
     """
 
     def __init__(self) -> None:
         self._order = threading.RLock()
-        vars(self)["_instance_weakref"] = None  # Dagster looks for it before it sets it
+        vars(self)["_instance_weakref"] = None  # Dagster reads it before it sets it
 
     def __getattr__(self, name: str) -> Any:
         with self._order:
             if not self._is_set_up:
                 super().__init__()
-                self._hold_from_any_thread()
+                self._share_between_threads()
         return object.__getattribute__(self, name)
 
-    def _hold_from_any_thread(self) -> None:
-        """Tables in memory last as long as a connection is held to them. That of the thread that
-        first asked could not be closed from another."""
-        own: Any = self
-        url = own._engine.url.update_query_dict({"check_same_thread": "false"})
-        held = create_engine(url, poolclass=NullPool).connect()
-        own._held_conn.close()
-        own._held_conn = held
+    def _share_between_threads(self) -> None:
+        """Replaces the connection that keeps the tables in memory alive.
+
+        Dagster's belongs to the thread that first asked, and no other thread could close it.
+        """
+        storage: Any = self
+        url = storage._engine.url.update_query_dict({"check_same_thread": "false"})
+        connection = create_engine(url, poolclass=NullPool).connect()
+        storage._held_conn.close()
+        storage._held_conn = connection
 
     def dispose(self) -> None:
         if self._is_set_up:
@@ -58,40 +73,41 @@ class _Late:
 
 
 class RunEventLog(_Late, InMemoryEventLogStorage):
-    """Dagster's event log in memory, with what every step asks for (the latest event of an asset
-    and the tags of its partitions) at hand, and its SQL tables filled when something else is asked.
+    """Dagster's event log in memory, which answers the questions of every step from dicts.
 
-    The tables cost about 5 ms a step, more than all else that Dagster does for a small step.
+    Steps ask for the latest event of an asset and for the tags of its partitions. The SQL tables
+    are filled when anything else is asked: they cost about 5 ms a step, more than everything else
+    that Dagster does for a small step.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: list[EventLogEntry] = []
+        self._waiting: list[dg.EventLogEntry] = []
         self._stored = 0
         self._materialized: Latest = {}
         self._observed: Latest = {}
         self._tags: dict[Any, dict[str, Mapping[str, str]]] = defaultdict(dict)
         self._is_filling = False
 
-    def store_event(self, event: EventLogEntry) -> None:
+    def store_event(self, event: dg.EventLogEntry) -> None:
         with self._order:
             self._stored += 1
             self._waiting.append(event)
-            found = event.dagster_event
-            if found is None or found.asset_key is None:
+            stored = event.dagster_event
+            if stored is None or stored.asset_key is None:
                 return
             record = dg.EventLogRecord(self._stored, event)
-            kind = found.event_type
+            kind = stored.event_type
             if kind is dg.DagsterEventType.ASSET_MATERIALIZATION:
-                self._materialized[found.asset_key] = record
-                tags = found.step_materialization_data.materialization.tags
+                self._materialized[stored.asset_key] = record
+                tags = stored.step_materialization_data.materialization.tags
             elif kind is dg.DagsterEventType.ASSET_OBSERVATION:
-                self._observed[found.asset_key] = record
-                tags = found.asset_observation_data.asset_observation.tags
+                self._observed[stored.asset_key] = record
+                tags = stored.asset_observation_data.asset_observation.tags
             else:
                 return
-            if found.partition is not None:
-                self._tags[found.asset_key, kind][found.partition] = tags or {}
+            if stored.partition is not None:
+                self._tags[stored.asset_key, kind][stored.partition] = tags or {}
 
     @property
     def asset_records_have_last_observation(self) -> bool:
@@ -132,11 +148,11 @@ class RunEventLog(_Late, InMemoryEventLogStorage):
         with self._order:
             by_partition = self._tags[asset_key, event_type]
             wanted = by_partition if asset_partitions is None else asset_partitions
-            found = {
+            chosen = {
                 partition: {name: tags[name] for name in tag_keys if name in tags}
                 for partition, tags in ((p, by_partition.get(p, {})) for p in wanted)
             }
-        return {partition: tags for partition, tags in found.items() if tags}
+        return {partition: tags for partition, tags in chosen.items() if tags}
 
     @contextmanager
     def _connect(self) -> Iterator[Any]:
@@ -155,17 +171,3 @@ class RunEventLog(_Late, InMemoryEventLogStorage):
 
 class RunStorage(_Late, InMemoryRunStorage):
     """Dagster's run storage in memory."""
-
-
-def make_instance(folder: str | None) -> dg.DagsterInstance:
-    """A Dagster instance in memory for one flow run; files lie in `folder`, or for a while."""
-    storage = LocalArtifactStorage(folder) if folder else TemporaryLocalArtifactStorage()
-    return DagsterInstance(
-        instance_type=InstanceType.EPHEMERAL,
-        local_artifact_storage=storage,
-        run_storage=RunStorage(),
-        event_storage=RunEventLog(),
-        compute_log_manager=NoOpComputeLogManager(),
-        run_coordinator=DefaultRunCoordinator(),
-        run_launcher=SyncInMemoryRunLauncher(),
-    )

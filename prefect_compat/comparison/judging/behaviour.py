@@ -1,0 +1,122 @@
+"""Compares runs and steps: the graph, states, attempts, waits and exceptions."""
+
+from collections.abc import Iterable, Iterator
+
+from prefect_compat.comparison.judging.findings import ABSENT, Difference, Finding, one_line
+from prefect_compat.comparison.record.record import Record, RecordedStep
+from prefect_compat.graph.ids import StepId
+
+# Prefect asks its server for the time of a retry; Dagster waits in its own process.
+WAIT_TOLERANCE_S = 0.5
+
+THE_RUN = "the whole run"
+
+
+def judge_behaviour(dagster: Record, prefect: Record) -> Iterator[Finding]:
+    """Yields the differences between the runs, then between their graphs, then between steps."""
+    yield from _runs(dagster, prefect)
+    yield from _graphs(dagster.steps, prefect.steps)
+    yield from _steps(dagster.steps, prefect.steps)
+
+
+def failure_of(record: Record) -> str | None:
+    """The failed steps with their last errors, on one line; None if no step failed."""
+    failed = (step for step in record.steps if step.state == "failed")
+    reasons = (
+        f"{step.name}: {one_line(step.errors[-1][1])}" if step.errors else step.name
+        for step in failed
+    )
+    return "; ".join(reasons) or None
+
+
+def _runs(dagster: Record, prefect: Record) -> Iterator[Finding]:
+    """Yields a finding if one run failed alone, failed outside any step, or ran nothing."""
+    sides = (dagster, prefect)
+    has_failed_step = [any(step.state == "failed" for step in side.steps) for side in sides]
+    if bool(dagster.error) != bool(prefect.error) or (dagster.error and not all(has_failed_step)):
+        left, right = (one_line(side.error) or "success" for side in sides)
+        yield Finding(Difference.RUN, THE_RUN, left, right)
+    elif not any(step.attempts for side in sides for step in side.steps):
+        yield Finding(Difference.NOTHING, THE_RUN, "no step", "no step")
+
+
+def _graphs(dagster: Iterable[RecordedStep], prefect: Iterable[RecordedStep]) -> Iterator[Finding]:
+    """Compares the recorded steps and dependencies, over all runs together."""
+    left, right = _dependencies(dagster), _dependencies(prefect)
+    for name in sorted({*left} ^ {*right}):
+        sides = ("the step" if name in side else ABSENT for side in (left, right))
+        yield Finding(Difference.STEP, name, *sides)
+    common = {*left} & {*right}
+    for name in sorted(common):
+        for upstream in sorted((left[name] ^ right[name]) & common):
+            sides = (
+                "the dependency" if upstream in side[name] else ABSENT for side in (left, right)
+            )
+            yield Finding(Difference.EDGE, f"{upstream} -> {name}", *sides)
+
+
+def _dependencies(steps: Iterable[RecordedStep]) -> dict[str, set[str]]:
+    """The upstream steps of each step, by the names they have in the plan."""
+    upstream: dict[str, set[str]] = {}
+    for step in steps:
+        upstream.setdefault(step.step.name, set()).update(above.name for above in step.upstream)
+    return upstream
+
+
+def _steps(dagster: Iterable[RecordedStep], prefect: Iterable[RecordedStep]) -> Iterator[Finding]:
+    left, right = ({(step.run, step.step): step for step in side} for side in (dagster, prefect))
+    for run, step in sorted({*left} & {*right}, key=_order):
+        yield from _step(_place(run, step), left[run, step], right[run, step])
+    steps = {step for _, step in left} & {step for _, step in right}
+    for run, step in sorted({*left} ^ {*right}, key=_order):
+        states = [
+            side[run, step].state if (run, step) in side else ABSENT for side in (left, right)
+        ]
+        # A step that the other side has in no run is already a finding of the graph. The graph
+        # knows a mapped step by its name in the plan only, so its instances are compared here.
+        if step in steps:
+            yield Finding(Difference.STEP_STATE, f"{step} in run {run + 1}", *states)
+        elif step.mapping_key is not None:
+            yield Finding(Difference.STEP_STATE, str(step), *states)
+
+
+def _order(place: tuple[int, StepId]) -> tuple[int, str]:
+    return place[0], str(place[1])
+
+
+def _place(run: int, step: StepId) -> str:
+    return str(step) if run == 0 else f"{step} in run {run + 1}"
+
+
+def _step(place: str, left: RecordedStep, right: RecordedStep) -> Iterator[Finding]:
+    """Yields the first difference only: later ones follow from it."""
+    if left.state != right.state:
+        yield Finding(Difference.STEP_STATE, place, left.state, right.state)
+    elif left.attempts != right.attempts:
+        yield Finding(Difference.ATTEMPTS, place, str(left.attempts), str(right.attempts))
+    elif not _same_waits(left.waits_s, right.waits_s):
+        waits = (_seconds(step.waits_s) for step in (left, right))
+        yield Finding(Difference.RETRY_WAIT, place, *waits)
+    else:
+        yield from _exceptions(place, left, right)
+
+
+def _exceptions(place: str, left: RecordedStep, right: RecordedStep) -> Iterator[Finding]:
+    """Compares the exception types of all attempts, and the message of the one that failed."""
+    mine, other = ([kind for kind, _ in step.errors] for step in (left, right))
+    if mine != other:
+        sides = (", ".join(kinds) or ABSENT for kinds in (mine, other))
+        yield Finding(Difference.EXCEPTION, place, *sides)
+    elif left.state == "failed" and left.errors and left.errors[-1] != right.errors[-1]:
+        sides = (one_line(step.errors[-1][1]) for step in (left, right))
+        yield Finding(Difference.EXCEPTION, place, *sides)
+
+
+def _same_waits(left: tuple[float, ...], right: tuple[float, ...]) -> bool:
+    return len(left) == len(right) and all(
+        abs(mine - other) <= WAIT_TOLERANCE_S for mine, other in zip(left, right, strict=True)
+    )
+
+
+def _seconds(waits: tuple[float, ...]) -> str:
+    return ", ".join(f"{wait:.1f} s" for wait in waits) or ABSENT

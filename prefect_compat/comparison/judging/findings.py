@@ -1,0 +1,51 @@
+"""One difference between two records, and the kinds of difference there are."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+ABSENT = "nothing"
+
+
+class Difference(StrEnum):
+    """The kinds of difference, in the words that reports use."""
+
+    RUN = "run failed"
+    NOTHING = "nothing was run"
+    STEP = "step on one side only"
+    EDGE = "dependency on one side only"
+    STEP_STATE = "different step state"
+    ATTEMPTS = "different number of attempts"
+    RETRY_WAIT = "different wait before a retry"
+    EXCEPTION = "different exception"
+    CONTENT = "different content"
+    MISSING = "missing on one side"
+    NOT_COMPARABLE = "not comparable"
+    NOT_KEPT_APART = "not kept apart"
+    TWICE = "made more than once"
+    DATA_VERSION = "different data version"
+    METADATA = "different metadata"
+    TAGS = "different tags"
+    DESCRIPTION = "different description"
+    CHECK = "different check result"
+    OBSERVATION = "different observation"
+    DYNAMIC_PARTITIONS = "different dynamic partitions"
+    CATALOGUE = "different count in the catalogue"
+    FILES = "different files in the store"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One difference: its kind, its place, and what each side has there."""
+
+    kind: Difference
+    place: str
+    dagster: str
+    prefect: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.place}: dagster has {self.dagster}, prefect has {self.prefect}"
+
+
+def one_line(text: str | None) -> str:
+    """The text without line breaks and repeated spaces; empty for None."""
+    return " ".join((text or "").split())

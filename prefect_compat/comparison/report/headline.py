@@ -1,0 +1,35 @@
+"""The verdict in a few words, the same in the terminal and on the page."""
+
+from collections.abc import Sequence
+
+from prefect_compat.comparison.comparison import Comparison
+from prefect_compat.comparison.failure_matrix import Outcome
+from prefect_compat.lineage.svg import Status
+
+
+def words(comparison: Comparison) -> str:
+    """'Identical under both', or 'Different in 3 places'."""
+    count = len(comparison.verdict.findings)
+    if not count:
+        return "Identical under both"
+    return f"Different in {count} place{'s' if count > 1 else ''}"
+
+
+def headline(comparison: Comparison, outcomes: Sequence[Outcome] = ()) -> Status:
+    """The verdict as a title with its level; `outcomes` are those of the failure matrix.
+
+    Two runs that failed alike are a warning, unless the failure was asked for.
+    """
+    if not comparison.have_run:
+        return Status("Not compared: a side could not be run", "bad")
+    verdict = comparison.verdict
+    if not verdict.holds:
+        return Status(words(comparison), "bad")
+    tried = [outcome for outcome in outcomes if outcome.comparison is not None]
+    different = sum(not outcome.holds for outcome in tried)
+    if different:
+        return Status(f"Different under {different} of {len(tried)} failures", "bad")
+    if verdict.failure:
+        text = f"Both runs failed in the same way. {words(comparison)}"
+        return Status(text, "good" if comparison.work.fault else "warn")
+    return Status(words(comparison), "good")

@@ -1,0 +1,66 @@
+"""The comparison as JSON: the verdict with its counts, whoever reads it."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from prefect_compat.comparison.failure_matrix import Case, Outcome
+from prefect_compat.comparison.report.document import as_document
+from tests.prefect_compat.comparison.records import DAGSTER, PREFECT, SECOND, output
+from tests.prefect_compat.comparison.report.compared import compared
+
+DIFFERENT = compared(prefect=replace(PREFECT, outputs=(output("a", "2016-03-08", "ax"), SECOND)))
+VERDICT = {
+    "assets": [
+        {"asset": "a", "dagster": 1, "prefect": 1, "identical": 0, "without_content": 0},
+        {"asset": "b", "dagster": 1, "prefect": 1, "identical": 1, "without_content": 0},
+    ],
+    "compared": 2,
+    "steps": 2,
+    "findings": [
+        {
+            "kind": "different content",
+            "place": "a[2016-03-08]",
+            "dagster": "table 2 x 3 aa",
+            "prefect": "table 2 x 3 ax",
+        }
+    ],
+    "outputs": [
+        {
+            "output": {"asset_key": ["a"], "partition_key": "2016-03-08"},
+            "outcomes": ["different"],
+        },
+        {"output": {"asset_key": ["b"], "partition_key": None}, "outcomes": ["identical"]},
+    ],
+    "differing": [{"asset_key": ["a"], "partition_key": "2016-03-08"}],
+    "failure": None,
+}
+
+
+def read(*arguments: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(as_document(*arguments)))
+    return found
+
+
+def test_the_verdict_is_there_with_its_counts() -> None:
+    found = read(DIFFERENT)
+    assert set(found) == {
+        *("version", "holds", "identical", "failures"),
+        *("work", "dagster", "prefect", "verdict", "rows", "costs"),
+    }
+    assert (found["version"], found["holds"], found["identical"]) == (2, False, 1)
+    assert found["verdict"] == VERDICT
+    assert found["failures"] == []
+    assert found["dagster"]["orchestrator"] == DAGSTER.orchestrator
+
+
+def test_each_case_of_the_failure_matrix_has_its_verdict() -> None:
+    cases = (Outcome(Case("an error"), DIFFERENT), Outcome(Case("a retry", reason="none"), None))
+    done, not_run = read(compared(), cases)["failures"]
+    assert done["case"] == {"name": "an error", "work": None, "reason": ""}
+    assert done["comparison"]["verdict"] == VERDICT
+    assert done["comparison"]["work"]["job"] == "the_job"
+    assert not_run == {
+        "case": {"name": "a retry", "work": None, "reason": "none"},
+        "comparison": None,
+    }

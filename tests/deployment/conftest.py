@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Page
 
@@ -21,6 +22,19 @@ def dev(folder: Path) -> Iterator[Servers]:
     days = {"TICKET_FIRST_DAY": "2016-03-07", "TICKET_LAST_DAY": "2016-03-12"}
     with servers(folder, days) as found:
         yield found
+        started = found.descendants()
+        found.process.terminate()
+        assert found.process.wait(600) == 0
+        assert left(started) == []
+
+
+def left(started: list[psutil.Process]) -> list[psutil.Process]:
+    """Returns those of the processes that still run."""
+    return [
+        process
+        for process in started
+        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    ]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from tests.projects import JOB, partition_tags
 from tools.second_checkout import free_port
 
 BIN = Path(sys.executable).parent
-LIMIT_S = 120
+LIMIT_S = 600
 PASSWORD = "change-me"  # of the two users in the documentation's SQL
 
 

@@ -23,7 +23,7 @@ def test_no_link_of_the_site_is_broken(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     (tmp_path / "mkdocs.yml").write_text(yaml.safe_dump(settings))
     zensical = str(Path(sys.executable).with_name("zensical"))
-    subprocess.run([zensical, "build", "--strict"], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run([zensical, "build", "--strict"], cwd=tmp_path, check=True, timeout=600)
     assert len(list((tmp_path / "site").glob("*.html"))) > 10
     assert list(broken_links(tmp_path / "site")) == []
 

@@ -28,7 +28,7 @@ DAYS = [f"2016-03-{day:02}" for day in range(7, 13)]
 Found = TypeVar("Found")
 
 
-def waited_for(found: Callable[[], Found], seconds: float = 300) -> Found:
+def waited_for(found: Callable[[], Found], seconds: float = 900) -> Found:
     give_up = time.monotonic() + seconds
     while not (result := found()):
         assert time.monotonic() < give_up, f"nothing came within {seconds:g} s"
@@ -89,7 +89,7 @@ def test_dagster_s_daemon_starts_science_when_engineering_has_run(
                 *("-m", "examples.iris_assets.definitions", "-j", "data_engineering"),
             ],
             cwd=ROOT, env={**os.environ, "IRIS_STORE": str(folder / "iris")},
-            capture_output=True, timeout=150, check=True,
+            capture_output=True, timeout=600, check=True,
         )  # fmt: skip
         accuracy = dg.AssetKey("accuracy")
         assert waited_for(lambda: instance.get_latest_materialization_event(accuracy))
@@ -155,5 +155,5 @@ class TestPrefect:
                 ],
                 env={**os.environ, "PREFECT_API_URL": f"{dev.prefect}/api", "COLUMNS": "200"},
                 stdin=content, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                timeout=150, check=False,
+                timeout=600, check=False,
             )  # fmt: skip

@@ -42,7 +42,7 @@ def test_the_deployment_is_run_by_clicks_in_prefect(dev: Servers, page: Page, fo
 
 def test_the_code_location_loads_without_a_warning(dev: Servers, folder: Path) -> None:
     query = "{workspaceOrError {... on Workspace {locationEntries {name loadStatus}}}}"
-    answer = requests.post(f"{dev.dagster}/graphql", json={"query": query}, timeout=30).json()
+    answer = requests.post(f"{dev.dagster}/graphql", json={"query": query}, timeout=300).json()
     entries = answer["data"]["workspaceOrError"]["locationEntries"]
     names = ("ticket_assets", "iris", "taxi")
     assert entries == [{"name": name, "loadStatus": "LOADED"} for name in names]

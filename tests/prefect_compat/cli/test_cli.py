@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner, Result
 
+from prefect_compat.cli.main import main
+from prefect_compat.comparison.sources.prefect_server import RunningServer
 from tests import needs
 from tests.conftest import ROOT
 from tests.projects import JOB, files
@@ -18,7 +21,10 @@ from tests.projects import JOB, files
 BIN = Path(sys.executable).parent
 
 
-def shell(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
+PROJECT = ("-m", "ticket_assets.definitions", "-j", JOB)
+
+
+def shell(tmp_path: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     needs.tickets()
     dagster_home = tmp_path / "dagster"
     dagster_home.mkdir(exist_ok=True)
@@ -31,6 +37,7 @@ def shell(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
             "DAGSTER_HOME": str(dagster_home),
             "PREFECT_HOME": str(tmp_path / "prefect"),
             "TICKET_STORE": str(tmp_path / "store"),
+            **environment,
         },
         capture_output=True,
         text=True,
@@ -38,15 +45,18 @@ def shell(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def prefect_compat(tmp_path: Path, command: str, *options: str) -> subprocess.CompletedProcess[str]:
-    project = ("-m", "ticket_assets.definitions", "-j", JOB)
-    return shell(tmp_path, "prefect-compat", command, *project, *options)
+def here(*command: str) -> Result:
+    """Invokes the command in this process: for commands that start no run."""
+    needs.tickets()
+    return CliRunner().invoke(main, [command[0], *PROJECT, *command[1:]])
 
 
 def test_one_run_config_file_serves_both(tmp_path: Path) -> None:
+    """Prefect's side starts a temporary server."""
     config = tmp_path / "run_config.yaml"
     config.write_text("ops: {sampled_batch: {config: {batch_size: 50, seed: 7}}}")
-    run = prefect_compat(tmp_path, "run", "--partition", "2016-03-08", "-c", str(config))
+    options = ("--partition", "2016-03-08", "-c", str(config))
+    run = shell(tmp_path, "prefect-compat", "run", *PROJECT, *options)
     assert run.returncode == 0, run.stderr
     assert f"{JOB}: 6 outputs, 6 checks, 0 failed." in run.stdout
     made = files(tmp_path / "store")
@@ -76,29 +86,32 @@ def test_a_wrong_call_is_refused_by_one_clear_error(
     tmp_path: Path, options: tuple[str, ...], words: str
 ) -> None:
     (tmp_path / "list.yaml").write_text("- ops")
-    found = prefect_compat(tmp_path, "run", *(option.format(tmp=tmp_path) for option in options))
-    assert found.returncode == 2
+    found = here("run", *(option.format(tmp=tmp_path) for option in options))
+    assert found.exit_code == 2
     assert words in found.stderr
     assert "Traceback" not in found.stderr
-    assert files(tmp_path / "store") == {}
+    assert found.stdout == ""
 
 
-def test_a_run_that_fails_says_why_and_is_exit_code_2(tmp_path: Path) -> None:
+def test_a_run_that_fails_says_why_and_is_exit_code_2(
+    tmp_path: Path, session_server: RunningServer
+) -> None:
     (tmp_path / "store").write_text("a file where the store should be")
-    found = prefect_compat(tmp_path, "run", "--partition", "2016-03-08")
+    command = ("prefect-compat", "run", *PROJECT, "--partition", "2016-03-08")
+    found = shell(tmp_path, *command, PREFECT_API_URL=session_server.url)
     assert found.returncode == 2
     (error,) = [line for line in found.stderr.splitlines() if line.startswith("Error: ")]
     assert "raw_log failed" in error
 
 
 def test_the_plan_is_printed_for_people_and_for_machines(tmp_path: Path) -> None:
-    found = prefect_compat(tmp_path, "plan")
+    found = shell(tmp_path, "prefect-compat", "plan", *PROJECT)
     assert f"{JOB}: 12 steps, digest " in found.stdout
     assert (
         "trial_summary  <- metrics (value), targets (value), targets_no_negative_target (order)"
         in found.stdout
     )
-    steps = json.loads(prefect_compat(tmp_path, "plan", "--json").stdout)["steps"]
+    steps = json.loads(here("plan", "--json").stdout)["steps"]
     assert [step["name"] for step in steps if step["outputs"][0]["asset_key"]] == [
         "raw_log",
         "sampled_batch",
@@ -109,19 +122,21 @@ def test_the_plan_is_printed_for_people_and_for_machines(tmp_path: Path) -> None
     ]
 
 
-def test_two_runs_of_one_day_at_once_leave_the_day_of_one_of_them(tmp_path: Path) -> None:
+def test_two_runs_of_one_day_at_once_leave_the_day_of_one_of_them(
+    tmp_path: Path, session_server: RunningServer
+) -> None:
     """Under both orchestrators at the same time, each with a seed of its own."""
     tags = json.dumps({"dagster/partition": "2016-03-08"})
     commands = {
         1: ("dagster", "job", "execute", "--tags", tags),
         2: ("prefect-compat", "run", "--partition", "2016-03-08"),
     }
-    project = ("-m", "ticket_assets.definitions", "-j", JOB)
 
     def run(seed: int) -> subprocess.CompletedProcess[str]:
         config = tmp_path / f"{seed}.yaml"
         config.write_text(f"ops: {{sampled_batch: {{config: {{batch_size: 50, seed: {seed}}}}}}}")
-        return shell(tmp_path, *commands[seed], *project, "-c", str(config))
+        command = (*commands[seed], *PROJECT, "-c", str(config))
+        return shell(tmp_path, *command, PREFECT_API_URL=session_server.url)
 
     with ThreadPoolExecutor(2) as pool:
         for ended in pool.map(run, commands):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.prefect_compat.comparison.totals import ONE_DAY, compare, compare_here, write_project
 
-session_server = pytest.mark.usefixtures("handed_over")
+shared_server = pytest.mark.usefixtures("handed_over")
 
 
 def test_the_same_on_both_sides(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_the_same_on_both_sides(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
-@session_server
+@shared_server
 def test_mapped_steps_are_compared_by_what_they_depend_on(tmp_path: Path) -> None:
     found = compare(tmp_path, "--store-env", "MY_STORE", "-j", "mapping", "--keep", "kept")
     assert found.returncode == 0, found.stdout + found.stderr
@@ -41,7 +41,7 @@ def test_mapped_steps_are_compared_by_what_they_depend_on(tmp_path: Path) -> Non
         assert all(upstream[place] for place in upstream if place != ("mapped.parts", None))
 
 
-@session_server
+@shared_server
 def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, first="os.getpid()")
     assert found.returncode == 1, found.stderr
@@ -55,7 +55,7 @@ def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:
     )
 
 
-@session_server
+@shared_server
 def test_runs_that_fail_in_the_same_way_behave_the_same_and_it_is_said(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, second="raise ValueError('no totals today')")
     assert found.returncode == 0, found.stdout + found.stderr
@@ -93,7 +93,7 @@ ON_PREFECT_S_SIDE = "'derived_flow' in __import__('sys').argv[0]"
 MODULE_LEVEL = "3]}})\n\n{}\nprint({{'n': [1"
 
 
-@session_server
+@shared_server
 @pytest.mark.parametrize(
     ("first", "words"),
     [
@@ -136,7 +136,7 @@ def test_a_server_that_goes_away_is_said(tmp_path: Path) -> None:
     assert "Connection refused" in found.stderr
 
 
-@session_server
+@shared_server
 def test_a_store_that_cannot_be_read_is_not_parity(tmp_path: Path) -> None:
     spoils = (
         "import atexit, os, pathlib; "
@@ -150,7 +150,7 @@ def test_a_store_that_cannot_be_read_is_not_parity(tmp_path: Path) -> None:
     assert "cannot be read back" in found.stdout
 
 
-@session_server
+@shared_server
 def test_a_failure_asked_for_is_the_same_on_both_sides(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, "--fail", "total")
     assert found.returncode == 0, found.stdout + found.stderr

@@ -12,7 +12,7 @@ from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.verdict import Verdict, judge
 from prefect_compat.errors import ComparisonError
 from tests.prefect_compat.comparison.shop import Shop, slowly
-from tests.prefect_compat.comparison.test_planted_differences import SIDES, run
+from tests.prefect_compat.comparison.shop_runs import SIDES, run
 
 STEADY = replace(Shop(), fails=0)
 

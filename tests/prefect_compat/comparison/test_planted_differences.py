@@ -19,29 +19,14 @@ import pytest
 
 from prefect_compat.comparison.judging.findings import Difference as D
 from prefect_compat.comparison.record.record import Record
-from prefect_compat.comparison.sources.dagster_job import record_dagster
-from prefect_compat.comparison.sources.derived_flow import record_prefect
-from prefect_compat.comparison.sources.side import Meter, SideTask
 from prefect_compat.comparison.verdict import judge
-from prefect_compat.graph.project import Project
-from tests.prefect_compat.comparison.shop import JOB, Shop, build, slowly
+from tests.prefect_compat.comparison.shop import Shop, slowly
+from tests.prefect_compat.comparison.shop_runs import DAY, SIDES, run
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
-DAY = "2016-05-03"
 GOOD = Shop()
-SIDES = ("dagster", "prefect")
 BAD_LOG = replace(GOOD, rows_checked=51)
-
-
-def run(side: str, root: Path, shop: Shop, partition: str = DAY) -> Record:
-    """One side's record of a day."""
-    task = SideTask(Project("the shop"), JOB, partition, None, record="", home=str(root))
-    defs = build(root / "store", shop)
-    if side == "prefect":
-        return record_prefect(defs, task, Meter())
-    with dg.DagsterInstance.ephemeral() as instance:
-        return record_dagster(defs, task, instance, Meter())
 
 
 @pytest.fixture(scope="session")

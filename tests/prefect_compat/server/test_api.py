@@ -29,8 +29,8 @@ from prefect_compat import as_flow
 from prefect_compat.errors import ServerError
 from prefect_compat.server import api as server
 from prefect_compat.server import temporary
-from prefect_compat.server.api import STARTUP_LIMIT_S, validate_server
-from prefect_compat.server.temporary import TemporaryServer
+from prefect_compat.server.api import validate_server
+from prefect_compat.server.temporary import STARTUP_LIMIT_S, TemporaryServer
 from tests.commands import prefect_compat, started
 from tests.conftest import ROOT
 from tests.prefect_compat.importable import defs
@@ -132,6 +132,12 @@ def test_a_server_that_ends_while_it_starts_is_told_at_once() -> None:
     fails = (sys.executable, "-c", "import sys; sys.exit(3)")
     with pytest.raises(ServerError, match="ended with exit code 3 while it started"):
         TemporaryServer(os.environ, command=fails)
+
+
+def test_what_a_server_printed_stands_in_the_error(tmp_path: Path) -> None:
+    fails = (sys.executable, "-c", "import sys; sys.exit('no such database')")
+    with pytest.raises(ServerError, match="it printed:\nno such database"):
+        TemporaryServer(os.environ, command=fails, log=tmp_path / "log.txt")
 
 
 @pytest.mark.parametrize(("configured_s", "limit_s"), [(20, STARTUP_LIMIT_S), (900, 900)])

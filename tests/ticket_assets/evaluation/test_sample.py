@@ -41,7 +41,7 @@ def test_every_row_is_as_likely_as_another() -> None:
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=5), st.integers(1, 40), st.integers(0))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_day_stands_alone(sizes: list[int], batch_size: int, seed: int) -> None:
     """The rows of a day do not depend on the other days of the run."""
     seed %= 2**63

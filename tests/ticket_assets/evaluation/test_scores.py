@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import (
     mean_absolute_error,
@@ -45,7 +45,6 @@ def test_the_target_is_the_time_from_the_last_update_to_closing() -> None:
         lambda pairs: np.ptp([actual for actual, _ in pairs]) > 1
     )
 )
-@settings(deadline=None)
 def test_it_agrees_with_scikit_learn(pairs: list[tuple[float, float]]) -> None:
     actual, predicted = map(list, zip(*pairs, strict=True))
     (row,) = scored(actual, predicted).to_dict("records")

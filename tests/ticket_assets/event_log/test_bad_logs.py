@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.logs import csv_bytes
@@ -521,7 +521,6 @@ def good_or_refused(path: Path, content: bytes) -> None:
     assert days.num_rows + log.rows_without_day == kept
 
 
-@settings(deadline=None)
 @given(ANY_CSV)
 @example(csv_bytes([{"closed_at": "31/12/9999 00:00"}, {"closed_at": "?"}, {}]))
 def test_any_bytes_are_a_log_or_are_refused(content: bytes) -> None:
@@ -529,7 +528,6 @@ def test_any_bytes_are_a_log_or_are_refused(content: bytes) -> None:
         good_or_refused(Path(folder) / "log.csv", content)
 
 
-@settings(deadline=None)
 @given(st.integers(0, len(ZIP) - 1), st.binary(max_size=8), st.integers(0, 8))
 def test_a_zip_with_any_bytes_changed_is_a_log_or_is_refused(
     place: int, new: bytes, removed: int

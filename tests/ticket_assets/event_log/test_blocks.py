@@ -5,7 +5,7 @@ from unittest.mock import patch
 import pyarrow as pa
 import pyarrow.csv
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.logs import csv_bytes
@@ -21,7 +21,6 @@ def chunks(content: bytes, size: int) -> list[bytes]:
     return [content[start : start + size] for start in range(0, len(content), size)]
 
 
-@settings(deadline=None)
 @given(st.lists(PLACES, min_size=1, max_size=8), st.integers(1, 400), st.integers(1, 900))
 def test_a_csv_has_the_same_rows_wherever_it_is_cut(
     places: list[str], chunk: int, size: int
@@ -54,7 +53,6 @@ def test_rows_are_counted_without_empty_lines() -> None:
 ANY_CSV = st.text('a,"\n\r ', min_size=1, max_size=60).map(str.encode)
 
 
-@settings(deadline=None)
 @given(ANY_CSV, st.integers(1, 20), st.integers(1, 40))
 def test_rows_end_where_arrow_says_that_they_end(content: bytes, chunk: int, size: int) -> None:
     """Whatever the quotes; and a block alone has the rows that it has among the others."""

@@ -24,6 +24,9 @@ from tests.projects import JOB, failure
 PROJECT = "tests.ticket_assets.upstream_fixes.dask_project"
 
 
+RUNS = 4  # twice as many as workers
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A running scheduler, an instance that its workers share, and the project's folder."""
@@ -60,9 +63,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster whose workers a test may kill."""
+    """A cluster whose workers a test may kill: Dask starts new ones."""
     with started(tmp_path_factory) as running:
         yield running
 
@@ -98,9 +101,9 @@ def test_a_day_of_tickets(cluster: Cluster) -> None:
     )
 
 
-def test_ten_runs_at_once_keep_their_days_apart(cluster: Cluster, tmp_path: Path) -> None:
+def test_runs_at_once_keep_their_days_apart(cluster: Cluster, tmp_path: Path) -> None:
     """Each in a process of its own, as a shell or a daemon starts them."""
-    keys = [str(number) for number in range(10)]
+    keys = [str(number) for number in range(RUNS)]
     existing = f"{{existing: {{address: '{cluster.address}'}}}}"
     (tmp_path / "config.yaml").write_text(
         f"execution: {{config: {{dask: {{cluster: {existing}}}}}}}"
@@ -120,8 +123,8 @@ def test_ten_runs_at_once_keep_their_days_apart(cluster: Cluster, tmp_path: Path
         )
         for key in keys
     ]
-    assert [run.wait(timeout=120) for run in runs] == [0] * 10
-    assert [cluster.stored("third", key) for key in keys] == [10 * n + 1 for n in range(10)]
+    assert [run.wait(timeout=600) for run in runs] == [0] * RUNS
+    assert [cluster.stored("third", key) for key in keys] == [10 * n + 1 for n in range(RUNS)]
 
 
 def test_a_failure_stops_the_steps_downstream_and_leaves_no_stale_value(cluster: Cluster) -> None:
@@ -223,7 +226,7 @@ def test_upstream_still_fails_on_partitioned_jobs(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode != 0
     assert "Iteration is not allowed" in done.stdout + done.stderr
@@ -233,7 +236,7 @@ def test_a_large_log_uses_the_workers_that_run_its_steps(cluster: Cluster, tmp_p
     """Under Dask a step's own Dask work goes to the same cluster: none is started on a worker."""
     done = subprocess.run(
         [sys.executable, "-c", NESTED, cluster.address, str(tmp_path)],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.stdout.split() == ["3", "3", "same"], done.stderr
 

@@ -16,7 +16,7 @@ from prefect_compat.comparison.diff.rows import differing_rows
 from prefect_compat.comparison.diff.text_rows import TextTable, text_rows
 from prefect_compat.graph.ids import OutputId
 from tests import needs
-from tests.prefect_compat.comparison.fingerprint.test_fingerprint import table
+from tests.prefect_compat.comparison.fingerprint.tables import table
 from tests.prefect_compat.comparison.fingerprint.values import CHANGES, Trial
 
 

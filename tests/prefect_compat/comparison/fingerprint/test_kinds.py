@@ -27,6 +27,7 @@ from tests.prefect_compat.comparison.fingerprint.values import (
     CHANGES,
     NOON,
     SNAPSHOT,
+    digests,
     fitted,
 )
 
@@ -55,14 +56,9 @@ def test_any_machine_finds_these_digests() -> None:
     assert {name: fingerprint(make()).digest for name, make in SNAPSHOT.items()} == EXPECTED
 
 
-def digests() -> dict[str, Any]:
-    pairs = {name: fingerprint(value()) for name, (value, _) in CHANGES.items()}
-    return {name: [found.digest, *map(list, found.parts)] for name, found in pairs.items()}
-
-
 @pytest.mark.parametrize("seed", ["0", "123"])
 def test_another_process_with_another_seed_of_hashes_agrees(root: Path, seed: str) -> None:
-    module = "tests.prefect_compat.comparison.fingerprint.test_kinds"
+    module = "tests.prefect_compat.comparison.fingerprint.values"
     code = f"import json; from {module} import digests; print(json.dumps(digests()))"
     found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],

@@ -28,6 +28,8 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
+
 NAN = float("nan")
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = dt.datetime(2016, 2, 29, 12)
@@ -417,3 +419,9 @@ SNAPSHOT: dict[str, Callable[[], Any]] = {
     "document": lambda: {"a": [1, (2.5, None)], 1: {"x", "y"}, "when": NOON.date()},
     "record": lambda: Trial(0.5, {"b": b"bytes", "a": Colour.RED}),
 }
+
+
+def digests() -> dict[str, Any]:
+    """Returns the digest of each value of CHANGES and of its parts."""
+    pairs = {name: fingerprint(value()) for name, (value, _) in CHANGES.items()}
+    return {name: [found.digest, *map(list, found.parts)] for name, found in pairs.items()}

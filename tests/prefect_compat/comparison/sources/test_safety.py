@@ -10,7 +10,7 @@ import pytest
 
 from tests.prefect_compat.comparison.totals import ONE_DAY, compare, compare_here, write_project
 
-pytestmark = pytest.mark.usefixtures("handed_over")
+shared_server = pytest.mark.usefixtures("handed_over")
 
 BIN = Path(sys.executable).parent / "prefect-compat"
 
@@ -128,6 +128,7 @@ def shell(folder: Path, source: str, *options: str) -> subprocess.CompletedProce
     )
 
 
+@shared_server
 def test_an_io_manager_with_a_fixed_path_is_not_parity(tmp_path: Path) -> None:
     found = shell(tmp_path, FIXED, "-j", "numbers")
     assert found.returncode == 1, found.stdout + found.stderr
@@ -169,6 +170,7 @@ OPS = """
 """
 
 
+@shared_server
 def test_a_job_of_ops_alone_is_compared_by_what_its_ops_stored(tmp_path: Path) -> None:
     found = shell(tmp_path, OPS, "-j", "ops")
     assert found.returncode == 1, found.stdout + found.stderr

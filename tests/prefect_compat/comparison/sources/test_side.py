@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from prefect_compat.comparison.sources.prefect_server import HANDED_OVER
 from prefect_compat.comparison.sources.side import side_environment
 
 PRINT_DATABASE = "from prefect_compat.server.api import database_file; print(database_file())"
@@ -30,9 +31,15 @@ def test_a_side_never_uses_the_database_of_the_user_s_server(tmp_path: Path, nam
 
 
 def test_the_store_variables_name_a_folder_of_the_side(tmp_path: Path) -> None:
-    theirs = {"MY_STORE": "/production", "PREFECT_API_URL": "http://host/api", "OTHER": "kept"}
+    theirs = {
+        "MY_STORE": "/production",
+        "PREFECT_API_URL": "http://host/api",
+        HANDED_OVER: "1 http://host/api",
+        "OTHER": "kept",
+    }
     found = side_environment(theirs, tmp_path / "side", ("MY_STORE",))
     assert found["MY_STORE"] == str(tmp_path / "side" / "store")
     assert found["DAGSTER_HOME"] == str(tmp_path / "side" / "dagster")
     assert "PREFECT_API_URL" not in found
+    assert HANDED_OVER not in found  # only a Prefect side is given one
     assert found["OTHER"] == "kept"

@@ -9,11 +9,8 @@ from tests.environments import (
     build_wheel,
     environment,
     install,
-    library_requirements,
 )
-
-# A project of the oldest versions. No pyarrow, and nothing that only our own project needs.
-OLDEST = ("dagster==1.12.0", "prefect==3.6.*", "pandas==2.*")
+from tests.matrix.cells import OLDEST
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +22,7 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def oldest(wheel: Path) -> Path:
     """The Python of an environment with the wheel and the oldest versions."""
     try:
-        python = environment([*library_requirements(), *OLDEST])
+        python = environment(OLDEST.requirements)  # the same as of the matrix's smoke cell
     except NotFetchedError as error:
         pytest.skip(f"the packages of the oldest versions cannot be fetched: {error}")
     install(python, wheel)

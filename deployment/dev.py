@@ -155,10 +155,22 @@ def stop(services: Sequence[Service]) -> None:
         except subprocess.TimeoutExpired:
             service.process.kill()
             service.process.wait()
-    _, alive = psutil.wait_procs(left, timeout=max(0.1, give_up - time.monotonic()))
-    for process in alive:
+    while any(map(_is_running, left)) and time.monotonic() < give_up:
+        time.sleep(0.1)
+    for process in filter(_is_running, left):
         process.kill()
-    psutil.wait_procs(alive, timeout=5)
+
+
+def _is_running(process: psutil.Process) -> bool:
+    """True unless the process has ended.
+
+    Not by `psutil.wait_procs`: on some kernels it raises FileNotFoundError for a process that
+    ends meanwhile (psutil 7, `pidfd_open`).
+    """
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def run(dagster_port: int, prefect_port: int, logs: Path, services: list[Service]) -> None:

@@ -112,6 +112,12 @@ def prefect_server(session_server: RunningServer) -> Iterator[str]:
         EventsWorker.drain_all()
 
 
+@pytest.fixture(scope="session")
+def prefect_database(prefect_server: str) -> Path:
+    """The SQLite file of the session's Prefect server."""
+    return _SERVER.database
+
+
 @pytest.fixture
 def handed_over(session_server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Comparisons in processes of this test use the session's server in place of their own."""

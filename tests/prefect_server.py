@@ -25,6 +25,10 @@ class SessionServer:
         self._home = home
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def database(self) -> Path:
+        return self._home / "prefect.db"
+
     def start(self) -> None:
         """Starts it without waiting for it."""
         self._home.mkdir(parents=True)

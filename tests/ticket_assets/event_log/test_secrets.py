@@ -286,12 +286,10 @@ def test_a_process_for_each_step_has_the_address_and_keeps_none_of_it(
     assert with_secret(tmp_path) == []
 
 
-@pytest.mark.usefixtures("prefect_server")
 def test_neither_a_flow_run_of_prefect_nor_the_lineage_page_keeps_the_secret(
-    server: FileServer, tmp_path: Path, every_log: pytest.LogCaptureFixture
+    server: FileServer, tmp_path: Path, every_log: pytest.LogCaptureFixture, prefect_database: Path
 ) -> None:
     from prefect.logging.handlers import APILogWorker
-    from prefect.settings import get_current_settings
 
     from prefect_compat import as_flow
     from prefect_compat.errors import StepError
@@ -310,10 +308,8 @@ def test_neither_a_flow_run_of_prefect_nor_the_lineage_page_keeps_the_secret(
     assert SECRET not in repr(result) + every_log.text
     assert SECRET not in lineage_page(read_lineage(defs.resolve_job_def(JOB)))
     APILogWorker.drain_all()
-    url = get_current_settings().server.database.connection_url
-    assert url is not None
-    database = Path(url.get_secret_value().partition(":///")[2])
-    kept = b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
+    files = prefect_database.parent.glob(f"{prefect_database.name}*")
+    kept = b"".join(path.read_bytes() for path in files)
     assert b"log.csv" in kept
     assert SECRET.encode() not in kept
     assert with_secret(tmp_path) == []

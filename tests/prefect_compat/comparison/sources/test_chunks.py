@@ -41,4 +41,4 @@ def test_all_partitions_with_the_default_io_manager(tmp_path: Path) -> None:
         check=False,
     )
     assert found.returncode == 0, found.stderr
-    assert "identical content for 6 of 6 asset partitions" in found.stdout
+    assert "the same content for 6 of 6 asset partitions" in found.stdout

@@ -168,7 +168,7 @@ def _is_running(process: psutil.Process) -> bool:
     ends meanwhile (psutil 7, `pidfd_open`).
     """
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

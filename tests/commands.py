@@ -48,7 +48,7 @@ class Command:
         return (self.folder / "stderr").read_text()
 
     def wait_for(self, found: Callable[[], Any]) -> Any:
-        """What `found` returns as soon as that is true. A command that ends before is a failure."""
+        """The result of `found` once it is true. A command that ends before is a failure."""
         while not (result := found()):
             assert self.process.poll() is None, self.stderr
             time.sleep(0.1)

@@ -24,7 +24,7 @@ class NotFetchedError(Exception):
 
 
 def library_requirements(*extras: str) -> tuple[str, ...]:
-    """What `prefect-compat` asks for, with these extras, as its `pyproject.toml` says it."""
+    """The requirements of `prefect-compat` with these extras, read from its `pyproject.toml`."""
     text = (ROOT / "prefect_compat" / "pyproject.toml").read_text(encoding="utf-8")
     project = tomllib.loads(text)["project"]
     optional = project["optional-dependencies"]

@@ -57,7 +57,7 @@ def changes(folders: Sequence[Path]) -> dict[Path, int]:
 
 
 def run(tests: Sequence[str], count: int) -> bool:
-    """Whether the tests pass, in `count` forks of this process. Prints what pytest prints."""
+    """True if the tests pass in `count` forks of this process, which print as pytest does."""
     with ExitStack() as stack:
         outputs = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(count)]
         forks = [_fork(tests, Share(number, count), outputs[number]) for number in range(count)]

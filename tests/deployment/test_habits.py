@@ -1,4 +1,4 @@
-"""What a developer's machine, a commit hook and the workflows run is the same."""
+"""A developer's machine, a commit hook and the workflows run the same commands."""
 
 import re
 import subprocess

@@ -93,7 +93,7 @@ def wait_until(answers: Callable[[], bool], process: subprocess.Popen[bytes], lo
 
 
 def owner_of(folder: Path) -> dict[str, Any]:
-    """How to start PostgreSQL's programs on the folder: they refuse to run as root."""
+    """The command that starts PostgreSQL's programs on the folder: they refuse to run as root."""
     if os.geteuid() != 0:
         return {"cwd": folder}
     owner = pwd.getpwnam("postgres")

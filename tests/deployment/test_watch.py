@@ -24,7 +24,7 @@ def test_group(name): note(name)
 
 
 def run(path: Path, text: str) -> str:
-    """What one run prints, in a process of its own: pytest is not made to run within itself."""
+    """The output of one run, in its own process: pytest cannot run within itself."""
     path.write_text(text)
     program = "import sys; from tools.watch import run; print(run(sys.argv[1:], 2))"
     command = [sys.executable, "-c", program, str(path)]

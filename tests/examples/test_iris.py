@@ -39,7 +39,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """How often each function was called; `train` fails the first time."""
+    """The number of calls of each function; `train` fails the first time."""
     counts: Calls = Counter()
 
     def counted(name: str) -> Callable[..., Any]:

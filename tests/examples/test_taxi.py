@@ -24,7 +24,7 @@ from tests.webhook import Webhook
 
 
 def faults(hour: str) -> int:
-    """How many attempts in a row meet a fault."""
+    """The number of attempts in a row that meet a fault."""
     nothing = pd.DataFrame({"tip_amount": []})
     for attempt in range(6):
         try:

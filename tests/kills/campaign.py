@@ -13,7 +13,7 @@ from tests.kills import forks, targets
 
 @dataclass
 class Row:
-    """What came of one target's kills; each list holds sentences, and should be empty."""
+    """The faults that one target's kills left; each list of sentences should be empty."""
 
     kills: int = 0
     landed: Counter[str] = field(default_factory=Counter)

@@ -30,7 +30,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Extent:
-    """What a whole run takes: the range that moments are drawn from."""
+    """The duration of a whole run: moments are drawn from it."""
 
     seconds: float
     changes: int
@@ -42,7 +42,7 @@ class Extent:
 
 
 def in_fork(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the function returns. Raises RuntimeError with the traceback of what it raises."""
+    """The function's result. Raises RuntimeError with the traceback of what it raises."""
     read, write = os.pipe()
     pid = _fork(lambda: _send(write, function, arguments))
     os.close(write)

@@ -1,4 +1,4 @@
-"""What is killed: each as a run that can be made from a start again and again."""
+"""The targets of the kills: each is a run that can start again and again."""
 
 import hashlib
 import json
@@ -59,7 +59,7 @@ class Target(Protocol):
         """Leaves what is there now out of the next `faults`."""
 
     def faults(self) -> list[str]:
-        """What else is wrong after a kill."""
+        """Other faults after a kill."""
 
 
 def snapshot(folder: Path) -> Snapshot:
@@ -238,7 +238,7 @@ class UnderDagster(_Stored):
             self._expected = self.events(self._home / "history" / "runs" / f"{run}.db", run)
 
     def events(self, database: Path, run: str) -> dict[str, Counter[str]]:
-        """How many of each kind each step has."""
+        """The number of events of each kind, by step."""
         kinds = ("STEP_SUCCESS", "ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION")
         found: dict[str, Counter[str]] = {}
         with sqlite3.connect(database) as connection:

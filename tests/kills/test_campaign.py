@@ -19,7 +19,7 @@ def write(folder: Path, **texts: str) -> Path:
 
 @pytest.fixture
 def known(tmp_path: Path) -> dict[str, Snapshot]:
-    """What a target's files are like before, and after its whole run."""
+    """A target's files before and after its whole run."""
     versions = {
         "nothing": write(tmp_path / "nothing"),
         "old": write(tmp_path / "old", a="1", b="1"),

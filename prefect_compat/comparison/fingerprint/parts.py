@@ -48,7 +48,7 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Rule:
-    """How the values of a type become plain values.
+    """A rule that turns the values of a type into plain values.
 
     `kind` names the exact type, and its subclasses in the packages `layouts` ("*": all), which
     are mere layouts; any other class goes by its own name. `is_whole`: shown as one text.

@@ -92,7 +92,7 @@ class RecordedCheck:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a side's process used, with those that it started, in seconds and bytes.
+    """Seconds and bytes that a side's process used, together with those that it started.
 
     `import_s`: from its start until the project was imported; `start_up_s`: from then until the
     run could start (the flow built, Prefect's server up); `wall_s` and `cpu_s`: the run;

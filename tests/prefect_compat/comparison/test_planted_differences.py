@@ -399,7 +399,7 @@ def test_what_an_earlier_run_left_does_not_pass(
 def test_a_failure_that_only_one_side_stops_at(
     records: Callable[[str, Shop], Record], tmp_path: Path
 ) -> None:
-    """Where the check fails under both, one that does not block lets the rest run."""
+    """If the check fails under both, one that does not block lets the rest run."""
     lets = run("prefect", tmp_path, replace(BAD_LOG, blocks=False))
     named = [str(finding) for finding in judge(records("dagster", BAD_LOG), lets).findings]
     assert any(text.startswith(f"{D.STEP_STATE}: sampled") for text in named), named

@@ -1,4 +1,4 @@
-"""What Prefect adds, where it is asked to: caching, artifacts, limits; and reports to Dagster."""
+"""Prefect's optional additions: caching, artifacts, limits, and reports to Dagster."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Where definitions are: as Dagster's own commands and its workspace files name them."""
+"""Definitions are named as by Dagster's own commands and workspace files."""
 
 import sys
 import textwrap

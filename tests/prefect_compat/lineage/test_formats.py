@@ -188,7 +188,7 @@ def test_boxes_stand_apart_within_the_image(lineage: Lineage) -> None:
 
 
 def demand_event(event: dict[str, Any], kind: str) -> None:
-    """What the specification requires: 2-0-2, BaseEvent, RunEvent, JobEvent, facets."""
+    """The specification's requirements: 2-0-2, BaseEvent, RunEvent, JobEvent, facets."""
     assert datetime.fromisoformat(event["eventTime"]).tzinfo is not None
     assert event["producer"]
     assert event["schemaURL"].endswith(f"2-0-2/OpenLineage.json#/$defs/{kind}")

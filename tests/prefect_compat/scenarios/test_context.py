@@ -1,4 +1,4 @@
-"""What a function may ask of its context has the same answer under both."""
+"""A function's context gives the same answers under both."""
 
 from pathlib import Path
 from typing import Any

@@ -119,7 +119,7 @@ def test_mappings(
     key: str | None,
     expected: int,
 ) -> None:
-    """What the upstream stored is read for the keys that Dagster's mapping says."""
+    """An upstream value is loaded for the keys of Dagster's mapping."""
 
     def build(root: Path) -> dg.Definitions:
         first = dg.AssetSpec("first", partitions_def=upstream)

@@ -49,7 +49,7 @@ def found() -> dict[str, list[Any]]:
 
 
 def without(root: Path, *libraries: str, code: str) -> Any:
-    """What the code prints as JSON in a process in which these libraries cannot be imported."""
+    """The JSON that the code prints in a process that cannot import these libraries."""
     blocked = f"libraries = {libraries!r}\n{BLOCK}"
     command = [sys.executable, "-W", "ignore", "-c", blocked + code]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""What a value carries beside its known content is content, or the value is not comparable."""
+"""State beside a value's known content is content, or the value is not comparable."""
 
 import types
 from collections import OrderedDict, UserDict, defaultdict, deque

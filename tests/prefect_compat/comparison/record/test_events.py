@@ -1,4 +1,4 @@
-"""What is of one run alone is taken out of what its events say."""
+"""Facts about one run alone are removed from its events."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What stores nothing is compared by what was recorded of it, and nothing more is claimed."""
+"""Outputs without a stored value are compared by their records, and nothing more is claimed."""
 
 from pathlib import Path
 

@@ -254,7 +254,7 @@ def test_in_a_browser_nothing_overflows(
 
 
 def grid(page: str) -> dict[str, str]:
-    """What the table of outputs says of each place."""
+    """The status of each place in the table of outputs."""
     cells = (attrs for tag, attrs in Reader(page).elements if tag == "td")
     titles = (attrs["title"] for attrs in cells if "title" in attrs)
     return dict(str(title).split(": ", 1) for title in titles)

@@ -31,6 +31,7 @@ class RunHandle:
         reports = source is not None and source.instance is not None
         self._folder = None if reports else run.instance.root_directory
         self._retries: dict[StepId, tuple[int, float]] = {}
+        self._cache_keys: dict[StepId, str | None] = {}
         _OPEN[run.run_id] = run
 
     def forget(self) -> None:
@@ -44,6 +45,14 @@ class RunHandle:
     def asked_retry(self, step: StepId) -> tuple[int, float] | None:
         """The number of attempts after which Dagster granted another, and its wait in seconds."""
         return self._retries.get(step)
+
+    def keep_cache_key(self, step: StepId, key: str | None) -> None:
+        """Keeps the key that Prefect has asked for before the step runs."""
+        self._cache_keys[step] = key
+
+    def cache_key(self, step: StepId) -> str | None:
+        """The step's cache key; None without one, or if results are not cached."""
+        return self._cache_keys.get(step)
 
     @contextmanager
     def opened(self, upstream: Iterable[StepResult], mappings: Mapping[str, Any]) -> Iterator[Run]:
@@ -79,4 +88,5 @@ class RunHandle:
         self._source = source = state["source"]
         self._folder = state["folder"]
         self._retries = {}
+        self._cache_keys = {}
         self._request = replace(state["request"], job=source.job, repository=source.repository)

@@ -137,11 +137,10 @@ class _StepFunction:
         handle: RunHandle = parameters.pop(RUN)
         mappings = parameters.pop(DYNAMIC, {})
         attempt = context.task_run.run_count
-        upstream = list(chain.from_iterable(parameters.values()))
-        with handle.opened(upstream, mappings) as run:
+        with handle.opened(chain.from_iterable(parameters.values()), mappings) as run:
             if run.request.stops_at_failure and run.state.first_failure:
                 return Cancelled(message="An earlier step failed.")
-            key = _key(context.task, run, upstream) if self._options.caches_results else None
+            key = handle.cache_key(self._step_id)
             with _slot(self._pool):
                 try:
                     result = run_step(run, self._step_id, attempt - 1, key)
@@ -170,12 +169,11 @@ def _cache_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | Non
     values = dict(parameters)
     handle: RunHandle = values.pop(RUN)
     mappings = values.pop(DYNAMIC, {})
+    task: Any = context.task
     with handle.opened((), mappings) as run:
-        return _key(context.task, run, chain.from_iterable(values.values()))
-
-
-def _key(task: Any, run: Any, upstream: Iterable[StepResult]) -> str | None:
-    return cache_key(run, task.step, task.planned_assets, upstream)
+        key = cache_key(run, task.step, task.planned_assets, chain.from_iterable(values.values()))
+    handle.keep_cache_key(task.step_id, key)
+    return key
 
 
 def _slot(pool: str | None) -> AbstractContextManager[None]:

@@ -156,8 +156,7 @@ class DagsterRunObjects:
         def is_check(output: StepOutputHandle) -> bool:
             return self._plan.get_step_output(output).properties.asset_check_key is not None
 
-        step = self.step(parse_step_key(context.step.key))
-        return any(is_missing(entry, is_check, is_unmade) for entry in step.step_inputs)
+        return any(is_missing(entry, is_check, is_unmade) for entry in context.step.step_inputs)
 
     def step_context(
         self, step: StepId, progress: StepProgress, loop: asyncio.AbstractEventLoop

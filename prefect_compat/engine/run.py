@@ -204,10 +204,6 @@ class Run:
         self._objects = objects
 
     @property
-    def job(self) -> dg.JobDefinition:
-        return self.request.job
-
-    @property
     def instance(self) -> dg.DagsterInstance:
         return self._objects.instance
 

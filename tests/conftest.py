@@ -1,5 +1,6 @@
 """Isolation for every test: homes, store and cache of its own, nothing of the user's."""
 
+import gc
 import os
 import shutil
 import signal
@@ -41,6 +42,9 @@ os.environ.update(
         "TICKET_STORE": str(_HOME / "store"),
     }
 )
+_CHILDREN = str(Path(__file__).parent / "children")  # each child process reads its sitecustomize.py
+if _CHILDREN not in (_path := os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+    os.environ["PYTHONPATH"] = os.pathsep.join([_CHILDREN, *filter(None, _path)])
 for _name in ("DAGSTER_HOME", "PREFECT_API_URL", "PREFECT_PROFILE", HANDED_OVER):
     os.environ.pop(_name, None)
 
@@ -69,6 +73,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Starts the session's server early if workers will run the tests."""
     if _IS_OWNER and getattr(config.option, "numprocesses", None):
         _SERVER.start()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a quarter of the time, a test waits for other processes."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """Keeps what was imported out of each later collection of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

@@ -113,13 +113,13 @@ class ending_on_signals:
             left = None if until is None else max(until - time.monotonic(), 0.001)
             self._reader.settimeout(left)
             try:
-                found = self._reader.recv(1)
+                received = self._reader.recv(1)
             except TimeoutError:
                 return None
-            if not found:
+            if not received:
                 return None
-            if found[0] in SIGNALS:
-                return found[0]
+            if received[0] in SIGNALS:
+                return received[0]
 
     def _end_now(self) -> None:
         assert self._signal is not None
@@ -149,22 +149,22 @@ def _run_exit_functions() -> None:
 
 
 def _children() -> list[psutil.Process]:
-    found = psutil.Process().children(recursive=True)
-    last = [child for child in found if child.pid in ended_at_exit]
+    children = psutil.Process().children(recursive=True)
+    last = [child for child in children if child.pid in ended_at_exit]
     # multiprocessing's tracker ends by itself; killed, it is started again and complains.
     tracker = getattr(resource_tracker._resource_tracker, "_pid", None)
     kept = {tracker, *ended_at_exit}.union(
         *({each.pid for each in _below(child)} for child in last)
     )
-    return [child for child in found if child.pid not in kept]
+    return [child for child in children if child.pid not in kept]
 
 
 def _below(process: psutil.Process) -> list[psutil.Process]:
     try:
-        found: list[psutil.Process] = process.children(recursive=True)
+        below: list[psutil.Process] = process.children(recursive=True)
     except psutil.NoSuchProcess:
         return []
-    return found
+    return below
 
 
 def ask_to_end(process: psutil.Process) -> None:

@@ -16,7 +16,7 @@ from prefect_compat.engine.dagster_port.definitions import (
 )
 from prefect_compat.engine.dagster_port.run import RunRequest
 from prefect_compat.engine.run import Run, open_run
-from prefect_compat.errors import StepError
+from prefect_compat.errors import DefinitionError, StepError
 from prefect_compat.flow.submit import run_graph
 from prefect_compat.flow.wiring import Wiring
 from prefect_compat.graph.job import read_plan
@@ -154,7 +154,12 @@ def _instance(instance: dg.DagsterInstance | None) -> Iterator[dg.DagsterInstanc
 def _run_flow(request: RunRequest, instance: dg.DagsterInstance, raise_on_error: bool) -> Run:
     """The run after its flow run. A step's failure is raised as Dagster raises it, or left in the
     events."""
-    wiring = Wiring(read_plan(request.job))
+    try:
+        wiring = Wiring(read_plan(request.job))
+    except DefinitionError:
+        # Dagster's own complaint comes first: an input without a value is also no input of a plan.
+        dg.validate_run_config(request.job, dict(request.run_config or {}))
+        raise
     opened: list[Run] = []
     errors: list[BaseException] = []
 

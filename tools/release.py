@@ -18,26 +18,26 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 def faults(root: Path) -> list[str]:
     """Returns what stands in the way of a release; an empty list if nothing does."""
     versions = {file: _version(root / file) for file in PROJECTS}
-    found: list[str] = []
+    messages: list[str] = []
     if len(set(versions.values())) > 1:
         listed = ", ".join(f"{file}: {version}" for file, version in versions.items())
-        found.append(f"The distributions have different versions ({listed}). Give them one.")
+        messages.append(f"The distributions have different versions ({listed}). Give them one.")
     heading = HEADING.search((root / "CHANGELOG.md").read_text(encoding="utf-8"))
     if heading is None:
-        found.append("CHANGELOG.md has no section. Expected a heading `## VERSION (DAY)`.")
-        return found
+        messages.append("CHANGELOG.md has no section. Expected a heading `## VERSION (DAY)`.")
+        return messages
     version = versions[PROJECTS[0]]
     if heading["version"] != version:
-        found.append(
+        messages.append(
             f"CHANGELOG.md opens with {heading['version']}, the version is {version}."
             " Change one of them."
         )
     if not DAY.fullmatch(heading["day"]):
-        found.append(
+        messages.append(
             f"CHANGELOG.md: {heading['version']} has ({heading['day']}), expected a day like"
             " (2026-11-24). Write the day of the release."
         )
-    return found
+    return messages
 
 
 def _version(file: Path) -> str:
@@ -47,10 +47,10 @@ def _version(file: Path) -> str:
 
 def main() -> None:
     """Prints each fault and exits with code 1 if there are any."""
-    found = faults(ROOT)
-    for fault in found:
-        print(fault)
-    sys.exit(bool(found))
+    messages = faults(ROOT)
+    for message in messages:
+        print(message)
+    sys.exit(bool(messages))
 
 
 if __name__ == "__main__":

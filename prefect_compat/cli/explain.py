@@ -20,12 +20,12 @@ def explain(project: Project) -> None:
     from prefect_compat.graph.features import explain as explanations
 
     with errors_on_stderr():
-        found = explanations(project.load())
-    width = max((len(entry.definition) for entry in found), default=0)
-    for entry in found:
+        entries = explanations(project.load())
+    width = max((len(entry.definition) for entry in entries), default=0)
+    for entry in entries:
         feature = entry.feature
         click.echo(
             f"{entry.definition:<{width}}  {feature.treatment:<9}  {feature.name}: {feature.how}"
         )
-    if any(entry.feature.treatment is Treatment.REFUSED for entry in found):
+    if any(entry.feature.treatment is Treatment.REFUSED for entry in entries):
         sys.exit(REFUSED)

@@ -43,14 +43,14 @@ def lineage(project: Project, job: str, form: str, output: Path | None) -> None:
     with errors_on_stderr():
         if output:
             validate_outputs(output)
-        found = read_lineage(resolve_job(project.load(), job))
+        graph = read_lineage(resolve_job(project.load(), job))
         text = {
-            "html": lambda: lineage_page(found),
-            "svg": lambda: draw(found),
-            "mermaid": lambda: flowchart(found),
-            "json": lambda: json.dumps(as_document(found), indent=2) + "\n",
+            "html": lambda: lineage_page(graph),
+            "svg": lambda: draw(graph),
+            "mermaid": lambda: flowchart(graph),
+            "json": lambda: json.dumps(as_document(graph), indent=2) + "\n",
             "openlineage": lambda: "".join(
-                json.dumps(event) + "\n" for event in job_events(found, datetime.now(UTC))
+                json.dumps(event) + "\n" for event in job_events(graph, datetime.now(UTC))
             ),
         }[form]()
         if output:

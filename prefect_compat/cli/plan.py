@@ -18,12 +18,12 @@ def plan(project: Project, job: str, as_json: bool) -> None:
     from prefect_compat.graph.job import read_plan, resolve_job
 
     with errors_on_stderr():
-        found = read_plan(resolve_job(project.load(), job))
+        job_plan = read_plan(resolve_job(project.load(), job))
     if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=2))
+        click.echo(json.dumps(job_plan.as_dict(), indent=2))
         return
-    click.echo(f"{found.name}: {len(found.steps)} steps, digest {found.digest[:12]}")
-    for step in found.steps:
-        edges = found.upstream_of(step.name)
-        upstream = [f"{found.step(edge.upstream).label} ({edge.kind})" for edge in edges]
+    click.echo(f"{job_plan.name}: {len(job_plan.steps)} steps, digest {job_plan.digest[:12]}")
+    for step in job_plan.steps:
+        edges = job_plan.upstream_of(step.name)
+        upstream = [f"{job_plan.step(edge.upstream).label} ({edge.kind})" for edge in edges]
         click.echo(f"  {step.label}" + (f"  <- {', '.join(upstream)}" if upstream else ""))

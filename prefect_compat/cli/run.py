@@ -55,8 +55,8 @@ def run(
             result = flow(**parameters)
         except (ParameterTypeError, ParameterBindError) as error:
             raise click.UsageError(str(error)) from error
-    checks = {found.check for found in result.checks}
-    failed = {found.check for found in result.checks if not found.passed}
+    checks = {entry.check for entry in result.checks}
+    failed = {entry.check for entry in result.checks if not entry.passed}
     click.echo(
         f"{job}: {len(result.materializations)} outputs, {len(checks)} checks,"
         f" {len(failed)} failed."

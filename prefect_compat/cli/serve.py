@@ -31,8 +31,8 @@ def serve(project: Project, job: str, name: str, cron: str | None) -> None:
     from prefect_compat.server.api import validate_server
 
     with errors_on_stderr():
-        found = read_plan(resolve_job(project.load(), job))
-        if cron and found.is_partitioned:
+        plan = read_plan(resolve_job(project.load(), job))
+        if cron and plan.is_partitioned:
             raise ConfigError(
                 f"{job} is partitioned, and a schedule does not say which partition to run."
                 " Leave --cron out; a flow of your own can choose the partition and call this one."

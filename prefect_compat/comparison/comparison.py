@@ -125,7 +125,7 @@ def compare_sides(
         empty.shared(*pair) for pair in zip(records["dagster"], records["prefect"], strict=True)
     ]
     verdicts = [judge(*pair) for pair in pairs]
-    verdict = next((found for found in verdicts if not found.holds), verdicts[0])
+    verdict = next((entry for entry in verdicts if not entry.holds), verdicts[0])
     first = verdicts.index(verdict)
     dagster, prefect = pairs[first]
     return Comparison(

@@ -109,9 +109,9 @@ def _plain(plan: Plan) -> list[Step]:
 def _middle(plan: Plan) -> Step | None:
     """A step that has others on both sides; rather one that makes an asset and is not retried."""
     upstream = {edge.upstream for edge in plan.edges}
-    found = [s for s in _plain(plan) if s.name in upstream and plan.upstream_of(s.name)]
+    candidates = [s for s in _plain(plan) if s.name in upstream and plan.upstream_of(s.name)]
     return min(
-        found, key=lambda step: (not step.asset_keys, len(step.retry.delays_s)), default=None
+        candidates, key=lambda step: (not step.asset_keys, len(step.retry.delays_s)), default=None
     )
 
 

@@ -93,10 +93,10 @@ _FAULTS: Mapping[FaultKind, Callable[[Fault, Callable[[], Any]], Any]] = {
 }
 
 
-def _failed(found: Any) -> Any:
+def _failed(event: Any) -> Any:
     """The event, with every check result in it failed."""
-    if isinstance(found, dg.AssetCheckResult):
-        return found._replace(passed=False)
-    if isinstance(found, dg.MaterializeResult) and found.check_results:
-        return found._replace(check_results=[_failed(check) for check in found.check_results])
-    return found
+    if isinstance(event, dg.AssetCheckResult):
+        return event._replace(passed=False)
+    if isinstance(event, dg.MaterializeResult) and event.check_results:
+        return event._replace(check_results=[_failed(check) for check in event.check_results])
+    return event

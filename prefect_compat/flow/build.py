@@ -45,33 +45,34 @@ def as_flow(
     caches_results: bool = False,
     makes_artifacts: bool = False,
 ) -> prefect.Flow[..., FlowResult]:
-    """The job, or the assets of a selection (Dagster's selection syntax), as a flow with a
-    parameter `partition` (a key, `A...B`, or `*` for all) where it is partitioned and one
-    parameter for each configurable op, named after it.
+    """A Prefect flow with one task for each step of a Dagster job.
 
-    `run_config` is what `dagster job execute -c` takes: its `ops` become the defaults of the
-    parameters. The task runner is Prefect's thread pool unless another is given. With `report_to`,
-    the run and its events are recorded in that Dagster instance, which also answers for dynamic
-    partitions. The flow returns what each step did; it fails with StepError where a step failed.
+    The job is named, or made of the assets of a `selection` (Dagster's selection syntax). A flow
+    of partitioned assets has the parameter `partition`: a key, `A...B`, or `*` for all. Each
+    configurable op gives it a parameter of the op's name. The flow returns a FlowResult, and
+    fails with StepError if a step fails.
 
-    With `caches_results`, a step is not run again while its code version, configuration,
+    `run_config` takes what `dagster job execute -c` takes; its `ops` become the defaults of the
+    parameters. Tasks run in Prefect's thread pool unless a `task_runner` is given. `report_to` is
+    a Dagster instance that records the run and its events, and that knows dynamic partitions.
+
+    With `caches_results`, a step does not run again while its code version, configuration,
     partitions, resources' configuration and upstream data versions are those of an earlier run.
     With `makes_artifacts`, numbers, markdown, images, tables, JSON and addresses in the metadata
     become Prefect artifacts.
 
-    A range over assets whose backfill policy is not `single_run` is run as Dagster's backfill
-    would: one subflow for each chunk of partitions, in order.
+    A range over assets whose backfill policy is not `single_run` runs as in Dagster's backfill:
+    one subflow for each chunk of partitions, in order.
 
-    Raises DefinitionError for what cannot be carried over, ConfigError for a run config that
-    Dagster would refuse.
+    Raises DefinitionError for a definition that cannot be carried over, ConfigError for a run
+    config that Dagster would refuse.
     """
     source = JobSource(defs, job, selection, report_to)
     job_def = source.job
     validate_carried_over(job_def)
     in_threads = task_runner is None or isinstance(task_runner, ThreadPoolTaskRunner)
     build = _Build(source, TaskOptions(caches_results, makes_artifacts, not in_threads))
-    plan = build.plan
-    build.wiring  # noqa: B018  # made once, before the first run
+    plan = build.wiring.plan  # both are made here, before the first run
     if not plan.steps:
         raise DefinitionError(f"'{plan.name}' has nothing to run: it selects no executable asset.")
     base = run_config.to_config_dict() if isinstance(run_config, dg.RunConfig) else run_config or {}

@@ -109,8 +109,8 @@ def _with_parameters(
     configs = {name: value for name, value in values.items() if value is not None}
     models = {name: v for name, v in configs.items() if isinstance(v, dg.Config)}
     ops = dict(run_config.get("ops", {}))
-    for name, found in dg.RunConfig(ops=models).to_config_dict().get("ops", {}).items():
-        ops[name] = {**ops.get(name, {}), **found}
+    for name, config in dg.RunConfig(ops=models).to_config_dict().get("ops", {}).items():
+        ops[name] = {**ops.get(name, {}), **config}
     for name in configs.keys() - models.keys():
         ops[name] = {**ops.get(name, {}), "config": configs[name]}
     merged = {**run_config, **({"ops": ops} if ops else {})}

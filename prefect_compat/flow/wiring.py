@@ -34,7 +34,7 @@ class Wiring:
         plan: Plan,
         options: TaskOptions = TaskOptions(),  # noqa: B008  # it is frozen
     ) -> None:
-        self._plan = plan
+        self.plan = plan
         self._options = options
         self._steps: dict[str, WiredStep] = {}
         self._tasks: dict[StepId, StepTask] = {}
@@ -89,6 +89,6 @@ class Wiring:
                 taken = (edge.input_name for edge in wired.edges if self.takes_result(wired, edge))
                 dynamic = [DYNAMIC] if wired.dynamic_sources else []
                 inputs = tuple(dict.fromkeys([*taken, *dynamic]))
-                assets = tuple(self._plan.asset(key) for key in wired.step.asset_keys)
+                assets = tuple(self.plan.asset(key) for key in wired.step.asset_keys)
                 self._tasks[step_id] = StepTask(wired.step, step_id, assets, inputs, self._options)
             return self._tasks[step_id]

@@ -83,12 +83,13 @@ class Project:
                     f"{self.module or self.file}: `{self.attribute}` is no Definitions object."
                 )
             return value
-        found = [value for value in vars(module).values() if isinstance(value, dg.Definitions)]
-        if len(found) != 1:
+        candidates = [value for value in vars(module).values() if isinstance(value, dg.Definitions)]
+        if len(candidates) != 1:
             raise DefinitionError(
-                f"{self.module or self.file} has {len(found)} Definitions objects; expected one."
+                f"{self.module or self.file} has {len(candidates)} Definitions objects;"
+                " expected one."
             )
-        return found[0]
+        return candidates[0]
 
     def _import(self) -> ModuleType:
         folder = str(Path(self.folder or "").absolute())
@@ -157,5 +158,5 @@ def as_served(project: Project, job: str) -> str:
 
 def from_served(text: str) -> tuple[Project, str]:
     """The inverse of `as_served`."""
-    found = json.loads(text)
-    return Project(**found["project"]), found["job"]
+    served = json.loads(text)
+    return Project(**served["project"]), served["job"]

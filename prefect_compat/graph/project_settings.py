@@ -47,7 +47,7 @@ def read_project_settings(path: Path = Path("pyproject.toml")) -> ProjectSetting
 
 def _section(path: Path) -> Any:
     try:
-        found: Any = tomllib.loads(path.read_bytes().decode("utf-8"))
+        section: Any = tomllib.loads(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -60,11 +60,11 @@ def _section(path: Path) -> Any:
         raise ConfigError(f"{path} cannot be read as TOML: {error}. Correct the file.") from error
     name = ""
     for key in ("tool", "prefect-compat"):
-        found = found.get(key, {})
+        section = section.get(key, {})
         name = f"{name}.{key}" if name else key
-        if not isinstance(found, dict):
-            raise ConfigError(f"{path}: `{name}` is {found!r}; expected a table [{name}].")
-    return found
+        if not isinstance(section, dict):
+            raise ConfigError(f"{path}: `{name}` is {section!r}; expected a table [{name}].")
+    return section
 
 
 def _fault(fault: dict[str, Any]) -> str:

@@ -149,24 +149,24 @@ def validate_server() -> None:
 
 
 def _refusal(url: str, response: httpx.Response) -> str:
-    found = f"{response.status_code} {response.reason_phrase}"
+    answer = f"{response.status_code} {response.reason_phrase}"
     if response.status_code in (401, 403):
         return (
-            f"The Prefect server at {API_URL}={_shown(url)} refuses the credentials ({found}).\n"
+            f"The Prefect server at {API_URL}={_shown(url)} refuses the credentials ({answer}).\n"
             "Set PREFECT_API_AUTH_STRING to its user:password, or PREFECT_API_KEY for Prefect"
             " Cloud."
         )
     if response.status_code >= 500:
         return (
-            f"The Prefect server at {API_URL}={_shown(url)} cannot answer ({found}).\n"
+            f"The Prefect server at {API_URL}={_shown(url)} cannot answer ({answer}).\n"
             "See its log, or name another server."
         )
-    return _no_api(url, found)
+    return _no_api(url, answer)
 
 
-def _no_api(url: str, found: str) -> str:
+def _no_api(url: str, answer: str) -> str:
     return (
-        f"What answers at {API_URL}={_shown(url)} is not Prefect's API ({found}).\n"
+        f"What answers at {API_URL}={_shown(url)} is not Prefect's API ({answer}).\n"
         "Correct the address; that of a server of your own ends in /api, such as"
         " http://127.0.0.1:4200/api."
     )

@@ -43,9 +43,12 @@ def installed_server() -> Path | None:
 
 
 POSTGRESQL = installed_server()
-pytestmark = pytest.mark.skipif(
-    POSTGRESQL is None, reason="no PostgreSQL server is installed (Debian: postgresql)"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        POSTGRESQL is None, reason="no PostgreSQL server is installed (Debian: postgresql)"
+    ),
+    pytest.mark.xdist_group("postgresql"),  # they share what took long to make
+]
 
 
 @dataclass(frozen=True)

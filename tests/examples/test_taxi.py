@@ -22,6 +22,8 @@ from prefect_compat.errors import StepError
 from tests.projects import failure
 from tests.webhook import Webhook
 
+pytestmark = pytest.mark.xdist_group("taxi")  # they share what took long to make
+
 
 def faults(hour: str) -> int:
     """The number of attempts in a row that meet a fault."""

@@ -6,7 +6,7 @@ from tests.environments import library_requirements
 
 # What the tests of the library need beside it.
 TOOLS = (
-    *("pytest>=8.4", "pytest-xdist>=3.8", "hypothesis>=6.140", "attrs", "pytz", "polars"),
+    *("pytest>=8.4,<9.2", "pytest-xdist>=3.8", "hypothesis>=6.140", "attrs", "pytz", "polars"),
     *("python-dateutil", "scikit-learn"),
 )
 

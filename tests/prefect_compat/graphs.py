@@ -24,7 +24,7 @@ class JsonStore(dg.ConfigurableIOManager):
         return Path(self.root, *key.path, *([partition] if partition else [])).with_suffix(".json")
 
     def _path_of_inner(self, context: dg.OutputContext) -> Path:
-        """Of a value between the ops of a graph, which is no asset."""
+        """The file of a value between the ops of a graph, which is no asset."""
         return Path(self.root, INNER, *context.get_identifier()).with_suffix(".json")
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:

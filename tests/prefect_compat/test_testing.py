@@ -216,6 +216,7 @@ def test_a_job_is_executed_the_same(case: str) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
+        {},
         {"input_values": {"other": 4}},
         {"input_values": {"number": 4}, "op_selection": ["third"]},
         {"input_values": {"number": "four"}},
@@ -223,6 +224,7 @@ def test_a_job_is_executed_the_same(case: str) -> None:
         {"input_values": {"number": 4}, "partition_key": "a"},
     ],
     ids=[
+        "an input without a value",
         "another input",
         "no such op",
         "a wrong type",

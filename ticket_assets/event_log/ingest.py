@@ -121,10 +121,10 @@ class _Reading:
         self.sha256 = digest.hexdigest()
 
 
-def _check_sha256(found: str, file: LocalFile) -> None:
-    if file.csv_sha256 not in (None, found):
+def _check_sha256(sha256: str, file: LocalFile) -> None:
+    if file.csv_sha256 not in (None, sha256):
         raise SourceError(
-            f"{file.location}: the CSV's sha256 is {found}, expected {file.csv_sha256}. The"
+            f"{file.location}: the CSV's sha256 is {sha256}, expected {file.csv_sha256}. The"
             f" published log has changed, or the download is damaged. Remove {file.path} and try"
             " again."
         )

@@ -357,11 +357,11 @@ def _typed(raw: pa.ChunkedArray, column: Column, numbers: Numbers, faults: _Faul
     coded = raw.unify_dictionaries().combine_chunks()
     values, fits = _converted(coded.dictionary, column)
     rows = pc.indices_nonzero(pc.invert(pc.take(fits, coded.indices))).to_numpy()
-    found = (one_line(text) for text in coded.take(rows[:SHOWN_FAULTS]).to_pylist())
+    texts = (one_line(text) for text in coded.take(rows[:SHOWN_FAULTS]).to_pylist())
     expected = EXPECTED[column.kind]
     faults.add(
         numbers[rows],
-        (f"column {column.name}: found '{text}', expected {expected}" for text in found),
+        (f"column {column.name}: found '{text}', expected {expected}" for text in texts),
     )
     return pc.take(values, coded.indices)
 

@@ -137,8 +137,8 @@ def known(kind: type) -> Known | None:
         return _KNOWN[kind]
     if len(_KNOWN) >= MOST:  # classes made at run time: they would all be kept alive
         forget()
-    found = _KNOWN[kind] = _find(kind)
-    return found
+    rules = _KNOWN[kind] = _find(kind)
+    return rules
 
 
 def _find(kind: type) -> Known | None:
@@ -157,7 +157,7 @@ def _find(kind: type) -> Known | None:
     if rule.is_final or is_exact:
         return Known(name, (first,))
     covers = [claim.rule.covers for claim in claims if claim.rule.covers is not None]
-    ignored = [found(kind) if callable(found) else found for found in covers]
+    ignored = [covered(kind) if callable(covered) else covered for covered in covers]
     layout = state.layout(kind, [claim.nearest for claim in claims])
     return Known(name, claims, layout, frozenset[str]().union(*ignored))
 

@@ -38,19 +38,19 @@ def _array(array: npt.NDArray[Any]) -> Any:
 
 def _described(dtype: np.dtype[Any]) -> dict[str, Any]:
     """Facts of a dtype that the form of its cells does not tell."""
-    found: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     if dtype.metadata:
-        found["metadata"] = dict(dtype.metadata)
+        facts["metadata"] = dict(dtype.metadata)
     if dtype.kind == "T":
         if hasattr(dtype, "na_object"):
-            found["missing"] = dtype.na_object
+            facts["missing"] = dtype.na_object
         if not getattr(dtype, "coerce", True):
-            found["coerce"] = False
+            facts["coerce"] = False
     elif dtype.type is np.record or package(dtype.type) != "numpy":
-        found["cells"] = qualified(dtype.type)
+        facts["cells"] = qualified(dtype.type)
     if dtype.fields and len(dtype.fields) != len(dtype.names or ()):
-        found["titles"] = [dtype.fields[name][2:] for name in dtype.names or ()]
-    return found
+        facts["titles"] = [dtype.fields[name][2:] for name in dtype.names or ()]
+    return facts
 
 
 def _content(array: npt.NDArray[Any]) -> Any:

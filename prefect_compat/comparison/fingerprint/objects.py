@@ -104,10 +104,10 @@ def _function(function: Any) -> str:
 
 
 def _is_importable(thing: Any, module: str) -> bool:
-    found: Any = sys.modules.get(module)
+    named: Any = sys.modules.get(module)
     for name in str(thing.__qualname__).split("."):
-        found = getattr(found, name, None)
-    return found is thing
+        named = getattr(named, name, None)
+    return named is thing
 
 
 def _file_or_tree(path: Path) -> Any:
@@ -116,8 +116,8 @@ def _file_or_tree(path: Path) -> Any:
         return _sha256(path)
     if not path.is_dir():
         raise NotComparable(f"no file or directory at {path}")
-    found = sorted((entry.relative_to(path).as_posix(), entry) for entry in path.rglob("*"))
-    return Parts(tuple(Part(name, _entry(entry), f"/{name}") for name, entry in found))
+    entries = sorted((entry.relative_to(path).as_posix(), entry) for entry in path.rglob("*"))
+    return Parts(tuple(Part(name, _entry(entry), f"/{name}") for name, entry in entries))
 
 
 def _entry(path: Path) -> str | None:
@@ -153,9 +153,9 @@ def _model(model: Any) -> Parts:
 def _present(value: Any, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
     """Attributes by name, without those that were never set."""
     for name in names:
-        found = getattr(value, name, NOTHING)
-        if found is not NOTHING:
-            yield name, found
+        attribute = getattr(value, name, NOTHING)
+        if attribute is not NOTHING:
+            yield name, attribute
 
 
 def _estimator(estimator: Any) -> Parts:

@@ -57,27 +57,27 @@ def stored(layout: Layout, value: Any, ignored: frozenset[str]) -> list[Stored]:
             f"of unknown type {qualified(type(value))}: {layout.fault};"
             " `register_fingerprint` says how it becomes plain values"
         )
-    found: list[Stored] = []
+    entries: list[Stored] = []
     for name, read in layout.slots:
         try:
             entry = read(value)
         except AttributeError:  # never set
             continue
         if name not in ignored:
-            found.append((name, entry, "__slots__"))
+            entries.append((name, entry, "__slots__"))
     if layout.attributes is not None:
         for name, entry in layout.attributes(value).items():
             if type(name) is not str:
                 raise NotComparable(f"found an attribute {name!r}, expected its name to be text")
             if name not in ignored:
-                found.append((name, entry, "__dict__"))
-    return found
+                entries.append((name, entry, "__dict__"))
+    return entries
 
 
 def parts(stored: Iterable[Stored], shown: Iterable[Part]) -> list[Part]:
     """The state as parts by name, without what `shown` has as the same attribute."""
     taken = {part.place: part.value for part in shown}
-    found = []
+    named_parts = []
     for name, value, where in stored:
         place = f".{name}"
         if taken.get(place, NOTHING) is value:
@@ -85,8 +85,8 @@ def parts(stored: Iterable[Stored], shown: Iterable[Part]) -> list[Part]:
         if place in taken:
             place = f".{where}[{name!r}]"
         taken[place] = value
-        found.append(Part(place, value, place))
-    return sorted(found, key=lambda part: part.name)
+        named_parts.append(Part(place, value, place))
+    return sorted(named_parts, key=lambda part: part.name)
 
 
 def _slots(kind: type) -> Iterator[tuple[str, Callable[[Any], Any]]]:
@@ -100,9 +100,9 @@ def _slots(kind: type) -> Iterator[tuple[str, Callable[[Any], Any]]]:
 def _attributes(kind: type) -> Callable[[Any], dict[Any, Any]] | None:
     """Reads `__dict__` itself, not a property of that name that hides it."""
     for base in kind.__mro__:
-        found = vars(base).get("__dict__")
-        if type(found) in (GetSetDescriptorType, MemberDescriptorType):
-            read: Callable[[Any], dict[Any, Any]] = getattr(found, "__get__")  # noqa: B009  # descriptor
+        descriptor = vars(base).get("__dict__")
+        if type(descriptor) in (GetSetDescriptorType, MemberDescriptorType):
+            read: Callable[[Any], dict[Any, Any]] = getattr(descriptor, "__get__")  # noqa: B009  # descriptor
             return read
     return None
 

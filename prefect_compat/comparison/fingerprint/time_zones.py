@@ -40,8 +40,8 @@ def zone_content(zone: Any) -> str | Parts:
         case "dateutil.tz.tz.tzoffset":
             return _fixed(zone._offset, zone._name)
         case "dateutil.tz.tz.tzfile":  # the file's path, or the name in dateutil's own archive
-            found = re.search(r"(?:^|/zoneinfo/)([A-Za-z][^/]*(?:/[^/]+)*)$", str(zone._filename))
-            return _named(zone, found and found[1])
+            named = re.search(r"(?:^|/zoneinfo/)([A-Za-z][^/]*(?:/[^/]+)*)$", str(zone._filename))
+            return _named(zone, named and named[1])
         case "dateutil.tz.tz.tzrange" | "dateutil.tz.tz.tzstr":
             return attributes(sorted(vars(zone).items()))
         case "dateutil.tz.tz.tzlocal":  # where there is no summer time, it has an offset

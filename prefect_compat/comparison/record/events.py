@@ -142,17 +142,17 @@ class EventReader:
         declared = self._declared.get((output.step.name, output.name))
         return declared is None or not (declared.asset_key or declared.check_key)
 
-    def _made(self, found: dg.AssetMaterialization, is_stored: bool) -> Made:
-        version = user_data_version(found.tags)
-        if version is None and tuple(found.asset_key.path) in self._versioned:
-            version = data_version(found.tags)
+    def _made(self, event: dg.AssetMaterialization, is_stored: bool) -> Made:
+        version = user_data_version(event.tags)
+        if version is None and tuple(event.asset_key.path) in self._versioned:
+            version = data_version(event.tags)
         return Made(
-            OutputId(tuple(found.asset_key.path), found.partition),
+            OutputId(tuple(event.asset_key.path), event.partition),
             is_stored,
             version,
-            self._metadata(found.metadata),
-            _user_tags(found.tags),
-            found.description,
+            self._metadata(event.metadata),
+            _user_tags(event.tags),
+            event.description,
         )
 
     @cached_property

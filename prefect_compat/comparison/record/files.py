@@ -26,15 +26,15 @@ def stored_files(home: Path, run_ids: Sequence[str]) -> tuple[str, ...]:
 
 
 def _names(home: Path, run_ids: Sequence[str]) -> list[str]:
-    found = []
+    names = []
     for folder in store_folders(home):
         for path in folder.rglob("*"):
             parts = path.relative_to(folder).parts
             others = [part for part in parts if UUID.fullmatch(part) and part not in run_ids]
             if others or LOGS in parts or not path.is_file():
                 continue
-            found.append("/".join(_shared_name(part, run_ids) for part in parts))
-    return found
+            names.append("/".join(_shared_name(part, run_ids) for part in parts))
+    return names
 
 
 def _shared_name(part: str, run_ids: Sequence[str]) -> str:

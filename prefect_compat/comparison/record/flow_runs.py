@@ -87,12 +87,12 @@ def read_flow_run(
 
 def _subflows(client: SyncPrefectClient, flow_run_id: UUID) -> list[FlowRun]:
     parent = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run_id]))
-    found: list[FlowRun] = []
+    runs: list[FlowRun] = []
     while page := client.read_flow_runs(
-        flow_run_filter=parent, sort=FlowRunSort.START_TIME_ASC, offset=len(found)
+        flow_run_filter=parent, sort=FlowRunSort.START_TIME_ASC, offset=len(runs)
     ):
-        found += page
-    return found
+        runs += page
+    return runs
 
 
 def _task_runs(client: SyncPrefectClient, flow_run_id: UUID) -> Iterator[TaskRun]:

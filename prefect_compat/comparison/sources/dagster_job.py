@@ -129,11 +129,11 @@ def _steps(
             by_step[parse_step_key(entry.step_key)].append(entry)
     planned = {step for step in upstream if plan.step(step.name).kind != "mapped"}
     for step in sorted({*by_step, *planned}, key=str):
-        found = by_step[step]
-        times = stopwatch.times_of(found[0].run_id, step) if found else {}
+        of_step = by_step[step]
+        times = stopwatch.times_of(of_step[0].run_id, step) if of_step else {}
         above = upstream.get(StepId(step.name), ())
-        errors = reader.errors(entry.get_dagster_event() for entry in found)
-        yield replace(_step(run, step, above, found), errors=errors, **times)
+        errors = reader.errors(entry.get_dagster_event() for entry in of_step)
+        yield replace(_step(run, step, above, of_step), errors=errors, **times)
 
 
 def _step(

@@ -123,9 +123,9 @@ class EmptyStore:
         if not record.files:  # the side wrote nothing, so none of it lies there
             elsewhere = set(outputs)
         else:
-            found = self._readable(outputs, record.run_ids)
+            values = self._readable(outputs, record.run_ids)
             elsewhere = {
-                output for output, value in found if fingerprint(value).same_as(outputs[output])
+                output for output, value in values if fingerprint(value).same_as(outputs[output])
             }
         return replace(
             record,

@@ -183,10 +183,10 @@ class Meter:
         )
 
     def _children(self) -> list[psutil.Process]:
-        found = self._process.children(recursive=True)
+        processes = self._process.children(recursive=True)
         if self._server is not None:
-            found.append(self._server)
-        return [process for process in found if process.is_running()]
+            processes.append(self._server)
+        return [process for process in processes if process.is_running()]
 
     def _cpu_s(self) -> float:
         times = [self._process.cpu_times(), *(child.cpu_times() for child in self._children())]

@@ -30,7 +30,7 @@ class Work:
 
 def work_options(work: Work) -> tuple[tuple[str, str], ...]:
     """The options that were given, as names and text."""
-    found = {
+    options = {
         "project": " ".join(work.project.options()),
         "job": work.job,
         "partition": work.partition,
@@ -40,7 +40,7 @@ def work_options(work: Work) -> tuple[tuple[str, str], ...]:
         "stores kept apart by": ", ".join(work.store_variables),
         "metadata not compared": ", ".join(work.ignored_metadata),
     }
-    return tuple((name, str(value)) for name, value in found.items() if value)
+    return tuple((name, str(value)) for name, value in options.items() if value)
 
 
 def validate_store_variables(names: Iterable[str]) -> None:

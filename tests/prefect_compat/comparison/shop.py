@@ -58,7 +58,7 @@ class Payment:
 
 
 class LatePayment(Payment):
-    """What it adds to a payment is no field."""
+    """A payment with an annotated attribute that is no dataclass field."""
 
     days: int = 0
 

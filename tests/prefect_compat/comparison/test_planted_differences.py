@@ -23,7 +23,10 @@ from prefect_compat.comparison.verdict import judge
 from tests.prefect_compat.comparison.shop import Shop, slowly
 from tests.prefect_compat.comparison.shop_runs import DAY, SIDES, run
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = [
+    pytest.mark.usefixtures("prefect_server"),
+    pytest.mark.xdist_group("planted differences"),  # they share what took long to make
+]
 
 GOOD = Shop()
 BAD_LOG = replace(GOOD, rows_checked=51)

@@ -26,7 +26,10 @@ needs.tickets()
 
 from tests.prefect_compat.flow.dask_days import defs  # noqa: E402  # the tickets' Dask executor
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = [
+    pytest.mark.usefixtures("prefect_server"),
+    pytest.mark.xdist_group("flows on Dask"),  # they share what took long to make
+]
 
 
 RUNS = 4  # twice as many as workers

@@ -29,8 +29,11 @@ STATES = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left: the store's content, each step's last state, materializations as (key,
-    partition, metadata, data version), checks as (asset, name, passed, severity)."""
+    """The store's content after a run, each step's last state, materializations and checks.
+
+    Materializations are (key, partition, metadata, data version), checks (asset, name, passed,
+    severity).
+    """
 
     stored: dict[str, Any]
     states: dict[str, str]

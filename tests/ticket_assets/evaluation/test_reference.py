@@ -16,6 +16,8 @@ from sklearn.metrics import (
 
 from tests.projects import project, run_dagster
 
+pytestmark = pytest.mark.xdist_group("reference")  # they share what took long to make
+
 # A usual day, one of three rows, an empty one, and the largest.
 REFERENCE_DAYS = ["2016-03-08", "2016-12-03", "2016-12-04", "2016-03-24", "2017-02-18"]
 HOURS = {"1 - Critical": 6, "2 - High": 24, "3 - Moderate": 120, "4 - Low": 240}

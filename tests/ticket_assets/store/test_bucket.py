@@ -29,6 +29,8 @@ from ticket_assets.errors import StoreError
 from ticket_assets.store.provenance import provenance_of
 from ticket_assets.store.tables import LargeTable
 
+pytestmark = pytest.mark.xdist_group("bucket")  # they share what took long to make
+
 DAYS = "2016-03-05...2016-03-09"
 SECRET = "hunter2hunter2"
 

@@ -30,6 +30,8 @@ from ticket_assets.store.provenance import provenance_of, with_provenance
 from ticket_assets.store.tables import LargeTable, map_parts
 from ticket_assets.store.workers import dask_client, run_all
 
+pytestmark = pytest.mark.xdist_group("large")  # they share what took long to make
+
 DASK = "local:2"
 DAYS = "2016-03-01...2016-03-09"
 

@@ -24,6 +24,8 @@ from tests.projects import JOB, failure
 PROJECT = "tests.ticket_assets.upstream_fixes.dask_project"
 
 
+pytestmark = pytest.mark.xdist_group("Dagster on Dask")  # they share what took long to make
+
 RUNS = 4  # twice as many as workers
 
 

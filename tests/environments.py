@@ -1,7 +1,7 @@
 """Virtual environments for tests on other versions, and the wheels to install into them.
 
-An environment takes pip a minute or two. It is made once, in `var/environments`, and is named by
-the digest of its requirements. `make clean` removes it.
+uv makes an environment in seconds; where it cannot fetch the packages, pip tries. It is made once,
+in `var/environments`, and is named by the digest of its requirements. `make clean` removes it.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ HOME = ROOT / "var" / "environments"
 
 
 class NotFetchedError(Exception):
-    """The packages cannot be had from the index that pip uses: pip's own last words."""
+    """The packages cannot be had from the index that pip uses: the last line of pip's errors."""
 
 
 def library_requirements(*extras: str) -> tuple[str, ...]:
@@ -55,14 +55,12 @@ def environment(requirements: Sequence[str]) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
             python = folder / "bin" / "python"
-            try:
-                _pip(python, "install", *requirements)
-            except subprocess.CalledProcessError as error:
-                shutil.rmtree(folder)
-                raise NotFetchedError(_last_words(error)) from error
-            subprocess.run(
-                [str(python), "-m", "compileall", "-q", str(folder / "lib")], check=False
-            )
+            if not _uv_installs(python, requirements):
+                try:
+                    _pip(python, "install", *requirements)
+                except subprocess.CalledProcessError as error:
+                    shutil.rmtree(folder)
+                    raise NotFetchedError(_last_error(error)) from error
             (folder / "complete").write_text(wanted)
     return folder / "bin" / "python"
 
@@ -96,12 +94,15 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
+def _variables() -> dict[str, str]:
+    """The environment with the machine's own cache of packages, not that of the tests."""
+    return {key: text for key, text in os.environ.items() if key != "XDG_CACHE_HOME"}
+
+
 def _pip(python: Path, *arguments: str) -> str:
-    """Runs pip with the settings of the machine, but for the cache folder of the tests."""
-    variables = {key: text for key, text in os.environ.items() if key != "XDG_CACHE_HOME"}
     done = subprocess.run(
         [str(python), "-m", "pip", "--disable-pip-version-check", *arguments],
-        env=variables,
+        env=_variables(),
         capture_output=True,
         text=True,
         check=True,
@@ -109,6 +110,17 @@ def _pip(python: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def _last_words(error: subprocess.CalledProcessError) -> str:
+def _uv_installs(python: Path, requirements: Sequence[str]) -> bool:
+    """Installs the packages by the uv of this environment; False if there is none, or it cannot."""
+    uv = Path(sys.executable).with_name("uv")
+    if not uv.is_file():
+        return False
+    command = [str(uv), "pip", "install", "--quiet", "--python", str(python), *requirements]
+    return (
+        subprocess.run(command, env=_variables(), capture_output=True, check=False).returncode == 0
+    )
+
+
+def _last_error(error: subprocess.CalledProcessError) -> str:
     lines = [line for line in str(error.stderr).splitlines() if line.startswith("ERROR")]
     return lines[0].removeprefix("ERROR: ") if lines else f"pip ended with {error.returncode}"

@@ -65,6 +65,7 @@ ROOMS = {
     ),
     "prefect_compat": (
         "errors",
+        "process_end",
         "signals",
         "pages",
         "graph.ids",

@@ -10,6 +10,7 @@ from prefect_compat.cli.lineage import lineage
 from prefect_compat.cli.plan import plan
 from prefect_compat.cli.run import run
 from prefect_compat.cli.serve import serve
+from prefect_compat.process_end import end_without_collections
 from prefect_compat.signals import ending_on_signals
 
 
@@ -17,6 +18,7 @@ class InterruptibleGroup(click.Group):
     """Commands that end on Ctrl-C and on SIGTERM: see `ending_on_signals`."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        end_without_collections()
         with ending_on_signals():
             return super().invoke(ctx)
 

@@ -28,7 +28,7 @@ from prefect_compat.server.temporary import (
     TemporaryServer,
 )
 
-ANSWER_LIMIT_S = 10
+ANSWER_LIMIT_S = 60
 SQLITE = "sqlite+aiosqlite:///"
 
 

@@ -8,11 +8,13 @@ import sys
 
 import uvicorn
 
+from prefect_compat.process_end import end_without_collections
 from prefect_compat.signals import end_with_parent
 
 
 def main() -> None:
     """Serves the API on the open socket until it is asked to end, or the parent has ended."""
+    end_without_collections()
     descriptor, parent = map(int, sys.argv[1:])
     end_with_parent(parent)
     config = uvicorn.Config(

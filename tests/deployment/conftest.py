@@ -11,12 +11,12 @@ from tools.second_checkout import Servers, servers
 from tools.ui import browser_page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("dev")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dev(folder: Path) -> Iterator[Servers]:
     # Few days, so that a tick is over soon.
     days = {"TICKET_FIRST_DAY": "2016-03-07", "TICKET_LAST_DAY": "2016-03-12"}

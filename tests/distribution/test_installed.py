@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.environments import installed, unmet
+from tests.environments import ROOT, installed, unmet
 
 HERE = Path(__file__).parent
 # Python reads this file at the start of each process that has its folder on the path.
 BLOCK = "import sys\nsys.modules.update(dict.fromkeys(('numpy', 'pandas', 'pyarrow')))\n"
 LIBRARIES = pytest.mark.parametrize("has_pandas", [True, False], ids=["pandas 2", "no pandas"])
 
-pytestmark = pytest.mark.xdist_group("oldest")
+pytestmark = pytest.mark.oldest
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,10 @@ class Project:
 
     def run(self, *command: str | Path, pandas: bool, **variables: str) -> Any:
         (self.folder / "home").mkdir(exist_ok=True)
-        blocked = self.folder / "blocked"
-        blocked.mkdir(exist_ok=True)
-        (blocked / "sitecustomize.py").write_text(BLOCK)
+        at_start = self.folder / "at_start"
+        at_start.mkdir(exist_ok=True)
+        ours = (ROOT / "tests" / "children" / "sitecustomize.py").read_text()
+        (at_start / "sitecustomize.py").write_text(ours if pandas else ours + BLOCK)
         kept = {
             name: text
             for name, text in os.environ.items()
@@ -46,7 +47,7 @@ class Project:
                 "MY_STORE": str(self.folder / "store"),
                 "DO_NOT_TRACK": "1",
                 "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
-                **({} if pandas else {"PYTHONPATH": str(blocked)}),
+                "PYTHONPATH": str(at_start),
                 **variables,
             },
             capture_output=True,

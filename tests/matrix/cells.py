@@ -53,5 +53,6 @@ SMOKE = (
     "tests/prefect_compat/graph/test_plan.py",
     "tests/prefect_compat/scenarios/test_partitions.py",
     "tests/prefect_compat/test_testing.py",
+    "tests/prefect_compat/comparison/test_comparison.py::test_the_same_on_both_sides",
     "tests/prefect_compat/comparison/diff/test_rows.py",
 )

@@ -27,6 +27,7 @@ from prefect_compat.comparison.sources.prefect_server import (
 )
 from prefect_compat.errors import ComparisonError, PrefectCompatError
 from prefect_compat.graph.project import Project
+from prefect_compat.process_end import end_without_collections
 from prefect_compat.signals import GRACE_S, end_with_parent, end_with_tree, ending_on_signals
 
 # The environment variable with the process of the comparison: a side ends with it.
@@ -144,6 +145,7 @@ def side_environment(
 
 def main(run: Callable[[SideTask], Record]) -> None:
     """The body of a side's process: runs the task given on the command line."""
+    end_without_collections()
     task = SideTask.from_json(sys.argv[1])
     if COMPARING_PID in os.environ:
         end_with_parent(int(os.environ[COMPARING_PID]))

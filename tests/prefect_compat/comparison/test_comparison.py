@@ -6,13 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.prefect_compat.comparison.totals import ONE_DAY, compare, compare_here, write_project
+from tests.prefect_compat.comparison.totals import (
+    ONE_DAY,
+    compare,
+    compare_from_shell,
+    compare_here,
+    write_project,
+)
 
 shared_server = pytest.mark.usefixtures("handed_over")
 
 
 def test_the_same_on_both_sides(tmp_path: Path) -> None:
-    found = compare(tmp_path, *ONE_DAY, "--keep", "kept")
+    write_project(tmp_path)
+    found = compare_from_shell(tmp_path, *ONE_DAY, "--keep", "kept")
     assert found.returncode == 0, found.stderr
     assert found.stdout.splitlines()[-1] == (
         "Identical under both: the stores have the same content for 2 of 2 asset-days."
@@ -30,7 +37,7 @@ def test_the_same_on_both_sides(tmp_path: Path) -> None:
 @shared_server
 def test_mapped_steps_are_compared_by_what_they_depend_on(tmp_path: Path) -> None:
     found = compare(tmp_path, "--store-env", "MY_STORE", "-j", "mapping", "--keep", "kept")
-    assert found.returncode == 0, found.stdout + found.stderr
+    assert found.exit_code == 0, found.stdout + found.stderr
     for side in ("dagster", "prefect"):
         record = json.loads((tmp_path / "kept" / f"{side}.json").read_text())
         upstream = {
@@ -42,14 +49,18 @@ def test_mapped_steps_are_compared_by_what_they_depend_on(tmp_path: Path) -> Non
 
 
 @shared_server
-def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:
+def test_an_asset_that_is_not_deterministic_is_found_and_its_cells_are_shown(
+    tmp_path: Path,
+) -> None:
     found = compare(tmp_path, *ONE_DAY, first="os.getpid()")
-    assert found.returncode == 1, found.stderr
+    assert found.exit_code == 1, found.stderr
     assert re.search(
         r"different content: numbers\[2016-05-10\](, n)?: dagster has table 3 x 1 \w{12},"
         r" prefect has",
         found.stdout,
     )
+    assert "  numbers[2016-05-10]: 3 rows; differing cells: 1 in n\n" in found.stdout
+    assert "    2, n: dagster " in found.stdout
     assert found.stdout.splitlines()[-1] == (
         "Different in 2 places: the stores have the same content for 0 of 2 asset-days."
     )
@@ -58,7 +69,7 @@ def test_an_asset_that_is_not_deterministic_is_found(tmp_path: Path) -> None:
 @shared_server
 def test_runs_that_fail_in_the_same_way_behave_the_same_and_it_is_said(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, second="raise ValueError('no totals today')")
-    assert found.returncode == 0, found.stdout + found.stderr
+    assert found.exit_code == 0, found.stdout + found.stderr
     assert found.stdout.splitlines()[-1] == (
         "Both runs failed in the same way: total: ValueError: no totals today."
         " Identical under both: the stores have the same content for 1 of 1 asset-days."
@@ -112,7 +123,7 @@ def test_where_one_side_cannot_be_run_the_page_says_so(
     tmp_path: Path, first: str, words: str
 ) -> None:
     found = compare(tmp_path, *ONE_DAY, "--html", "page.html", "--json", "all.json", first=first)
-    assert found.returncode == 2, found.stdout + found.stderr
+    assert found.exit_code == 2, found.stdout + found.stderr
     assert words in found.stderr
     assert "Parity" not in found.stdout
     page = (tmp_path / "page.html").read_text()
@@ -131,7 +142,7 @@ def test_a_server_that_goes_away_is_said(tmp_path: Path) -> None:
         second=f"{ON_PREFECT_S_SIDE} and {kills}",
         PREFECT_CLIENT_MAX_RETRIES="0",
     )
-    assert found.returncode == 2, found.stdout + found.stderr
+    assert found.exit_code == 2, found.stdout + found.stderr
     assert "prefect: could not be run" in found.stderr
     assert "Connection refused" in found.stderr
 
@@ -145,7 +156,7 @@ def test_a_store_that_cannot_be_read_is_not_parity(tmp_path: Path) -> None:
         f" if {ON_PREFECT_S_SIDE}]"
     )
     found = compare(tmp_path, *ONE_DAY, second=spoils)
-    assert found.returncode == 1, found.stdout + found.stderr
+    assert found.exit_code == 1, found.stdout + found.stderr
     assert "not comparable: numbers[2016-05-10]" in found.stdout
     assert "cannot be read back" in found.stdout
 
@@ -153,7 +164,7 @@ def test_a_store_that_cannot_be_read_is_not_parity(tmp_path: Path) -> None:
 @shared_server
 def test_a_failure_asked_for_is_the_same_on_both_sides(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, "--fail", "total")
-    assert found.returncode == 0, found.stdout + found.stderr
+    assert found.exit_code == 0, found.stdout + found.stderr
     assert "1 of 1 asset-days after total: error in all attempts." in found.stdout
     assert compare_here(tmp_path, *ONE_DAY, "--fail", "totals").exit_code == 2
 

@@ -18,7 +18,6 @@ from prefect_compat.comparison.diff.rows import (
 from prefect_compat.comparison.diff.text_rows import TextTable, text_rows
 from prefect_compat.graph.ids import OutputId
 from prefect_compat.graph.project import Project
-from tests.prefect_compat.comparison.totals import ONE_DAY, compare
 
 OUTPUT = OutputId(("a",), None)
 
@@ -56,12 +55,6 @@ def test_columns_of_one_name_are_told_apart() -> None:
 def test_types_alone_leave_no_cell() -> None:
     left, right = (pd.DataFrame({"x": [1]}, dtype=dtype) for dtype in ("int64", "int32"))
     assert differing_rows(OUTPUT, text_rows(left), text_rows(right)).counts == ()
-
-
-def test_a_comparison_shows_them(tmp_path: Path) -> None:
-    found = compare(tmp_path, *ONE_DAY, first="os.getpid()")
-    assert "  numbers[2016-05-10]: 3 rows; differing cells: 1 in n\n" in found.stdout
-    assert "    2, n: dagster " in found.stdout
 
 
 def table(*rows: str, names: tuple[str, ...] = ("x", "y")) -> TextTable:

@@ -68,7 +68,7 @@ def test_a_misspelt_variable_leaves_the_real_store_as_it_is(tmp_path: Path) -> N
     (real / "2016-05-10").write_text("n\n1\n")
     options = ("--store-env", "OTHER", *ONE_DAY[2:])
     found = compare(tmp_path, *options, MY_STORE=str(tmp_path / "real"), OTHER="x")
-    assert found.returncode == 2, found.stdout + found.stderr
+    assert found.exit_code == 2, found.stdout + found.stderr
     assert "numbers[2016-05-10] can be read although the store is empty" in found.stderr
     assert "running" not in found.stderr
     assert contents(tmp_path / "real") == {"numbers/2016-05-10": b"n\n1\n"}

@@ -31,7 +31,7 @@ AROUND = 40  # letters shown on both sides of a change
 COPIED = ("prefect_compat", "ticket_assets", "tests", "pyproject.toml")
 # These start a process, a server or a browser, or draw a large graph.
 SLOW = (
-    *("browser", "another_process", "command_line", "a_comparison_shows_them"),
+    *("browser", "another_process", "command_line"),
     *("every_format", "nothing_is_loaded", "of_the_design", "lineage0"),
 )
 KILLED = {1, 3, -11}

@@ -51,10 +51,22 @@ def environment_of(folder: Path, settings: Mapping[str, str] | None = None) -> d
 
 @contextmanager
 def servers(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Servers]:
-    """Yields both UIs with everything deployed, started as in the background of a script.
+    """Yields both UIs with everything deployed.
 
-    On exit stops them, and kills what is left. Raises RuntimeError with their output if they do
-    not start.
+    Stops them as `starting` does. Raises RuntimeError with their output if they do not start.
+    """
+    with starting(folder, settings) as (running, output):
+        _wait_for(running.process, output)
+        yield running
+
+
+@contextmanager
+def starting(
+    folder: Path, settings: Mapping[str, str] | None = None
+) -> Iterator[tuple[Servers, Path]]:
+    """Yields the servers while they start, as in the background of a script, and their output.
+
+    On exit stops them, and kills what is left.
     """
     dagster, prefect = free_port(), free_port()
     ports = ("--dagster-port", str(dagster), "--prefect-port", str(prefect))
@@ -72,8 +84,7 @@ def servers(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
         )
     running = Servers(process, f"http://{HOST}:{dagster}", f"http://{HOST}:{prefect}")
     try:
-        _wait_for(process, output)
-        yield running
+        yield running, output
     finally:
         if process.poll() is None:
             left = running.descendants()

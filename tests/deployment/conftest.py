@@ -1,5 +1,6 @@
 """The servers of `make dev`, once for all tests that click in them or wait for their ticks."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def dev(folder: Path) -> Iterator[Servers]:
     with servers(folder, days) as found:
         yield found
         started = found.descendants()
-        found.process.terminate()
+        found.process.send_signal(signal.SIGINT)  # Ctrl-C
         assert found.process.wait(600) == 0
         assert left(started) == []
 

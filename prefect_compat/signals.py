@@ -19,7 +19,7 @@ import psutil
 GRACE_S = 5.0
 # The same in a process that its parent has asked to end: it is to be done before the parent is.
 FOLLOWER_GRACE_S = 1.0
-UNWINDING_S = 1.0
+UNWINDING_S = 2.5
 EXIT_FUNCTIONS_S = 2.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Processes that this one's exit functions end: the temporary server, after the last log lines.

@@ -4,14 +4,17 @@ Checked against Prefect 3.6 to 3.8.8.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
+from inspect import signature
 from typing import Any
 from unittest.mock import patch
 
 import prefect.context
 from prefect.runner import Runner
 from prefect.settings import temporary_settings
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
 
 @contextmanager
@@ -26,6 +29,42 @@ def settings_of_process(settings: Mapping[Any, Any]) -> Iterator[None]:
     # Contexts that have no settings of their own read this one.
     with patch.object(prefect.context, "GLOBAL_SETTINGS_CONTEXT", context):
         yield
+
+
+def process_pool(max_workers: int | None, initializer: Callable[[], None]) -> TaskRunner[Any]:
+    """A task runner of processes, each of which first calls the initializer."""
+    if "initializer" in signature(ProcessPoolTaskRunner.__init__).parameters:
+        return ProcessPoolTaskRunner(max_workers=max_workers, initializer=initializer)
+    return _InitializedPool(max_workers, initializer)
+
+
+class _InitializedPool(ProcessPoolTaskRunner):
+    """The pool of Prefect 3.6, which takes no initializer: its executor has one of Prefect's own.
+
+    The executor starts its processes later, when it gets tasks.
+    """
+
+    def __init__(self, max_workers: int | None, initializer: Callable[[], None]) -> None:
+        super().__init__(max_workers=max_workers)
+        self._own = initializer
+
+    def duplicate(self) -> "_InitializedPool":
+        pool = _InitializedPool(self._max_workers, self._own)
+        pool.subprocess_message_processor_factories = self.subprocess_message_processor_factories
+        return pool
+
+    def __enter__(self) -> "_InitializedPool":
+        super().__enter__()
+        executor: Any = self._executor
+        executor._initializer = partial(_call_both, executor._initializer, self._own)
+        return self
+
+
+def _call_both(
+    first: Callable[..., None], second: Callable[[], None], *arguments_of_first: Any
+) -> None:
+    first(*arguments_of_first)
+    second()
 
 
 def remove_folder(runner: Runner) -> None:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from prefect_compat.errors import ConfigError
+from prefect_compat.flow.prefect_port import process_pool
 from prefect_compat.signals import follow_parent
 
 NAMES = ("threads", "sequential", "processes", "dask")
@@ -27,7 +28,7 @@ def named_task_runner(
     if name == "threads":
         return ThreadPoolTaskRunner(max_workers=workers)
     if name == "processes":
-        return ProcessPoolTaskRunner(max_workers=workers, initializer=follow_parent)
+        return process_pool(workers, follow_parent)
     return _dask(workers, address)
 
 

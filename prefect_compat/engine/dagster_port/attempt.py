@@ -19,8 +19,8 @@ from dagster._core.execution.plan.execute_plan import _trigger_hook, dagster_eve
 from dagster._core.execution.plan.inputs import FromMultipleSources, StepInput
 from dagster._core.execution.plan.outputs import StepOutputHandle
 
-# Calls the wrapped code: `wrapper(attempt, call)` returns what `call()` does, or something else.
 OutputHandle = StepOutputHandle
+# Calls the wrapped code: `wrapper(context, call)` returns what `call()` does, or something else.
 Wrapper = Callable[[dg.StepExecutionContext, Callable[[], Any]], Any]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import prefect_compat
 from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.costs import summarise
 from prefect_compat.comparison.diff.rows import Cell, RowDifference
@@ -36,7 +37,7 @@ from tests.prefect_compat.comparison.records import DAGSTER, FIRST, PREFECT, SEC
 from tests.prefect_compat.comparison.report.compared import Reader, compared, costs
 from tests.projects import JOB, project
 
-STYLES = Path(__file__).parents[4] / "prefect_compat" / "templates"
+STYLES = Path(prefect_compat.__file__).parent / "templates"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DAYS = [f"2016-05-{day:02}" for day in range(1, 32)]
 

@@ -145,7 +145,7 @@ def test_a_pool_is_the_concurrency_limit_of_its_name(tmp_path: Path) -> None:
     guard = threading.Lock()
 
     def build(number: int) -> dg.AssetsDefinition:
-        @dg.asset(name=f"pooled_{number}", pool="one-at-a-time")
+        @dg.asset(name=f"pooled_{number}", pool="one_at_a_time")
         def pooled() -> int:
             nonlocal running, most
             with guard:
@@ -160,7 +160,7 @@ def test_a_pool_is_the_concurrency_limit_of_its_name(tmp_path: Path) -> None:
 
     with get_client(sync_client=True) as client:
         client.create_global_concurrency_limit(
-            GlobalConcurrencyLimitCreate(name="one-at-a-time", limit=1)
+            GlobalConcurrencyLimitCreate(name="one_at_a_time", limit=1)
         )
     as_flow(project(tmp_path, [build(n) for n in range(3)]), job="the_job")()
     assert most == 1

@@ -1,6 +1,10 @@
 """The layout, place by place: layers, gaps, order, lines."""
 
+from itertools import combinations
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prefect_compat.lineage.drawing import Drawing, Size, lay_out
 from prefect_compat.lineage.graph import Lineage, LineageEdge, Node, NodeId
@@ -39,6 +43,23 @@ def test_a_chain_runs_from_left_to_right() -> None:
     assert drawing.size == Size(504, 88)
     assert {box.size for box in drawing.boxes} == {BOX}
     assert (drawing.boxes[0].right, drawing.boxes[0].middle) == (124, 44)
+
+
+LETTERS = "abcdefghij"
+PAIRS = st.sampled_from([left + right for left, right in combinations(LETTERS, 2)])
+
+
+@given(st.lists(PAIRS, unique=True, max_size=20))
+def test_no_box_touches_another_and_each_edge_leads_to_the_right(edges: list[str]) -> None:
+    drawing = lay_out(graph(LETTERS, *edges), BOX)
+    for one, other in combinations(drawing.boxes, 2):
+        apart_x = max(one.x, other.x) - min(one.right, other.right)
+        apart_y = max(one.y, other.y) - min(one.y, other.y) - BOX.height
+        assert max(apart_x, apart_y) > 10
+    found = places(drawing)
+    assert all(found[edge[0]][0] + BOX.width < found[edge[1]][0] for edge in edges)
+    assert all(0 <= box.x < box.right <= drawing.size.width for box in drawing.boxes)
+    assert all(0 <= box.y < box.y + BOX.height <= drawing.size.height for box in drawing.boxes)
 
 
 def test_boxes_in_one_layer_stand_apart_around_their_source() -> None:

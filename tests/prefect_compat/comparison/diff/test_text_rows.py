@@ -353,3 +353,24 @@ def test_the_files_of_a_folder_come_in_order(tmp_path: Path) -> None:
 def test_bytes_inside_a_container_stand_on_one_line() -> None:
     assert rows_of([bytes(range(40))]) == [("[0]", repr(bytes(range(40))))]
     assert rows_of(bytes(64)) == [("00000000", "00" * 32), ("00000020", "00" * 32)]
+
+
+class Measured(np.ndarray):
+    """An array with an attribute."""
+
+
+def test_an_attribute_of_an_array_stands_beside_its_cells() -> None:
+    array = np.array([1.5]).view(Measured)
+    array.unit = "h"
+    grid = np.array([[1.5]]).view(Measured)
+    grid.unit = "d"
+    rows = places({"array": array, "grid": grid})
+    assert rows["['array'][0]"] == "1.5"
+    assert rows["['array'].unit"] == "'h'"
+    assert rows["['grid'][0, 0]"] == "1.5"
+    assert rows["['grid'].unit"] == "'d'"
+
+
+def test_a_time_of_day_in_arrow_keeps_its_nanoseconds() -> None:
+    times = pd.Series([1], dtype=pd.ArrowDtype(pa.time64("ns")))
+    assert shown(pd.DataFrame({"c": times}))["c"] == ("00:00:00.000000001",)

@@ -33,14 +33,11 @@ def main() -> None:
     chosen = arguments.cell or ([OLDEST.name] if arguments.smoke else [])
     cells = [cell for cell in CELLS if not chosen or cell.name in chosen]
     wheel = _wheel()
-    done = [
-        run(cell, wheel, arguments.workers, SMOKE if arguments.smoke else ALL) for cell in cells
-    ]
-    if arguments.write:
-        known = {**read_results(RESULTS), **{result.cell: result for result in done}}
-        ordered = [known[cell.name] for cell in CELLS if cell.name in known]
-        RESULTS.write_text(json.dumps(as_json(ordered), indent=1) + "\n", encoding="utf-8")
-        write_table(PAGE, table(ordered))
+    done = []
+    for cell in cells:
+        done.append(run(cell, wheel, arguments.workers, SMOKE if arguments.smoke else ALL))
+        if arguments.write:
+            keep(done)
     print(table(done))
     if arguments.conformance:
         for cell in cells:
@@ -97,6 +94,14 @@ def run(cell: Cell, wheel: Path, workers: str, tests: Sequence[str]) -> Result:
     if not report.is_file():
         sys.exit(f"{cell.name}: pytest could not start, see {folder / 'log.txt'}")
     return Result(cell.name, kind, day, *versions, *count(report))
+
+
+def keep(results: Sequence[Result]) -> None:
+    """Keeps the results beside those of earlier runs, and puts all of them into the page."""
+    known = {**read_results(RESULTS), **{result.cell: result for result in results}}
+    ordered = [known[cell.name] for cell in CELLS if cell.name in known]
+    RESULTS.write_text(json.dumps(as_json(ordered), indent=1) + "\n", encoding="utf-8")
+    write_table(PAGE, table(ordered))
 
 
 def conform(cell: Cell, wheel: Path) -> None:

@@ -144,7 +144,7 @@ def test_a_server_that_goes_away_is_said(tmp_path: Path) -> None:
     )
     assert found.exit_code == 2, found.stdout + found.stderr
     assert "prefect: could not be run" in found.stderr
-    assert "Connection refused" in found.stderr
+    assert re.search("Connection (refused|reset)|disconnected", found.stderr)  # as it happens
 
 
 @shared_server

@@ -15,8 +15,12 @@ from typing import Any
 
 import psutil
 
-# What a step that is running has left to end. With all that follows, it stays below 10 s.
+from prefect_compat.errors import ConfigError
+
+# What a step that is running has left to end. With all that follows, it stays below the 10 s after
+# which `docker stop` kills.
 GRACE_S = 5.0
+GRACE_SETTING = "PREFECT_COMPAT_GRACE_S"
 # The same in a process that its parent has asked to end: it is to be done before the parent is.
 FOLLOWER_GRACE_S = 1.0
 UNWINDING_S = 2.5
@@ -139,6 +143,21 @@ class ending_on_signals:
             sys.stdout.flush()
             sys.stderr.write(f"Ended by {self._signal.name}.\n")
             sys.stderr.flush()
+
+
+def grace_s() -> float:
+    """The seconds that a command leaves its steps to end: those of PREFECT_COMPAT_GRACE_S, or 5.
+
+    Raises ConfigError if the setting is no number of seconds.
+    """
+    text = os.environ.get(GRACE_SETTING, "")
+    try:
+        seconds = float(text) if text else GRACE_S
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise ConfigError(f"{GRACE_SETTING} is {text!r}; expected seconds, such as 5 or 0.5.")
+    return seconds
 
 
 def _run_exit_functions() -> None:

@@ -5,13 +5,14 @@ from typing import Any
 import click
 
 from prefect_compat.cli.compare import compare
+from prefect_compat.cli.exit_codes import errors_on_stderr
 from prefect_compat.cli.explain import explain
 from prefect_compat.cli.lineage import lineage
 from prefect_compat.cli.plan import plan
 from prefect_compat.cli.run import run
 from prefect_compat.cli.serve import serve
 from prefect_compat.process_end import end_without_collections
-from prefect_compat.signals import ending_on_signals
+from prefect_compat.signals import ending_on_signals, grace_s
 
 
 class InterruptibleGroup(click.Group):
@@ -19,7 +20,9 @@ class InterruptibleGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         end_without_collections()
-        with ending_on_signals():
+        with errors_on_stderr():
+            seconds = grace_s()
+        with ending_on_signals(seconds):
             return super().invoke(ctx)
 
 

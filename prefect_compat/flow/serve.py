@@ -12,7 +12,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 
 from prefect_compat.flow.prefect_port import remove_folder
-from prefect_compat.signals import GRACE_S, ask_to_end
+from prefect_compat.signals import ask_to_end, grace_s
 
 
 class InterruptibleRunner(Runner):
@@ -38,7 +38,7 @@ class InterruptibleRunner(Runner):
     def _cancel_after(self, flow_runs: list[psutil.Process]) -> None:
         # Prefect kills the flow runs that are left when it is cancelled, and they would leave
         # their temporary folders. By their state: to reap them is for the event loop.
-        until = time.monotonic() + GRACE_S - 1
+        until = time.monotonic() + grace_s() - 1
         while any(map(_is_alive, flow_runs)) and time.monotonic() < until:
             time.sleep(0.05)
         assert self._task is not None  # the handler is installed after it is known

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.settings import get_current_settings
 
+from prefect_compat.cli.main import main
 from tests.commands import Command, prefect_compat, started
 
 # A step that cannot be interrupted, in a thread; a child that does not hear; a temporary folder.
@@ -144,6 +146,7 @@ def test_the_flow_runs_of_a_deployment_end_with_what_serves_it(
     environment = {
         "WAITING_MARKER": str(marker),
         "PREFECT_API_URL": str(get_current_settings().api.url),
+        "PREFECT_COMPAT_GRACE_S": "300",  # a busy machine takes more than five
     }
     name = f"by-{number.name}"
     with (
@@ -181,3 +184,15 @@ def test_without_a_signal_the_handlers_are_put_back() -> None:
     with ending_on_signals():
         assert signal.getsignal(signal.SIGTERM) != before[1]
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "inf"])
+def test_a_grace_that_is_no_number_of_seconds_is_refused(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_COMPAT_GRACE_S", text)
+    refused = CliRunner().invoke(main, ["plan", "-m", "tests.prefect_compat.waiting"])
+    assert refused.exit_code == 2
+    assert refused.stderr == (
+        f"Error: PREFECT_COMPAT_GRACE_S is '{text}'; expected seconds, such as 5 or 0.5.\n"
+    )

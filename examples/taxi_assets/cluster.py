@@ -41,16 +41,16 @@ class DaskCluster(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster
             cluster = _clusters.get(kind)
             if cluster is None or not _is_up(cluster):
                 # A worker's profile can block it for ever before Python 3.11.9 (CPython 106883).
-                settings = {
-                    "distributed.worker.profile.enabled": False,
-                    "distributed.scheduler.idle-timeout": f"{self.idle_s} s",
-                }
-                with config.set(settings):
+                with config.set({"distributed.worker.profile.enabled": False}):
                     _clusters[kind] = cluster = LocalCluster(  # type: ignore[no-untyped-call]
                         n_workers=self.workers,
                         threads_per_worker=1,
                         dashboard_address="127.0.0.1:0",
                     )
+                # Not by the setting: a scheduler that closes before its first worker has started
+                # leaves LocalCluster waiting for that worker without end.
+                scheduler: Any = cluster.scheduler
+                scheduler.idle_since, scheduler.idle_timeout = None, self.idle_s
             return cluster
 
 

@@ -236,7 +236,7 @@ def test_files_on_s3(
 
 class TestTheCluster:
     def test_it_is_the_same_for_the_next_run_and_stops_when_it_is_idle(self) -> None:
-        cluster = DaskCluster(workers=1, idle_s=2)
+        cluster = DaskCluster(workers=1, idle_s=10)
         addresses = []
         for _ in range(2):
             with cluster.client() as client:
@@ -244,7 +244,7 @@ class TestTheCluster:
                 addresses.append(client.scheduler.address)
         assert len(set(addresses)) == 1
         give_up = time.monotonic() + 600
-        (local,) = (c for kind, c in _clusters.items() if kind == (1, 2.0))
+        (local,) = (c for kind, c in _clusters.items() if kind == (1, 10.0))
         while _is_up(local):
             assert time.monotonic() < give_up
             time.sleep(0.2)
@@ -252,7 +252,7 @@ class TestTheCluster:
             assert client.scheduler.address not in addresses
 
     def test_one_that_runs_already_is_used(self) -> None:
-        with DaskCluster(workers=1, idle_s=3).client() as known:
+        with DaskCluster(workers=1, idle_s=20).client() as known:
             address = known.scheduler.address
             with DaskCluster(address=address).client() as client:
                 assert client.scheduler.address == address

@@ -82,7 +82,7 @@ test: install
 
 # The library's wheel alone on the oldest versions: its own tests, and a few of ours.
 oldest: install
-	$(BIN)/python -m pytest -q -n auto -m oldest tests/distribution
+	$(BIN)/python -m pytest -q -m oldest tests/distribution
 	$(BIN)/python -m tests.matrix --smoke
 
 TEST ?= tests/prefect_compat/graph

@@ -1,6 +1,6 @@
 """The one door to Prefect's inside: only this module names private parts of Prefect.
 
-Checked against Prefect 3.6 to 3.8.8.
+Checked against Prefect 3.6.29, 3.8.8 and 3.9.1.
 """
 
 import shutil
@@ -46,17 +46,17 @@ class _InitializedPool(ProcessPoolTaskRunner):
 
     def __init__(self, max_workers: int | None, initializer: Callable[[], None]) -> None:
         super().__init__(max_workers=max_workers)
-        self._own = initializer
+        self._own_initializer = initializer
 
     def duplicate(self) -> "_InitializedPool":
-        pool = _InitializedPool(self._max_workers, self._own)
+        pool = _InitializedPool(self._max_workers, self._own_initializer)
         pool.subprocess_message_processor_factories = self.subprocess_message_processor_factories
         return pool
 
     def __enter__(self) -> "_InitializedPool":
         super().__enter__()
         executor: Any = self._executor
-        executor._initializer = partial(_call_both, executor._initializer, self._own)
+        executor._initializer = partial(_call_both, executor._initializer, self._own_initializer)
         return self
 
 

@@ -28,7 +28,7 @@ from prefect_compat.comparison.sources.prefect_server import (
 from prefect_compat.errors import ComparisonError, PrefectCompatError
 from prefect_compat.graph.project import Project
 from prefect_compat.process_end import end_without_collections
-from prefect_compat.signals import GRACE_S, end_with_parent, end_with_tree, ending_on_signals
+from prefect_compat.signals import end_with_parent, end_with_tree, ending_on_signals, grace_s
 
 # The environment variable with the process of the comparison: a side ends with it.
 COMPARING_PID = "PREFECT_COMPAT_COMPARING_PID"
@@ -122,7 +122,7 @@ def start_process(
         return side.wait()
     finally:
         if side.poll() is None:
-            end_with_tree(side.pid, GRACE_S - 1)
+            end_with_tree(side.pid, max(grace_s() - 1, 0))
             side.wait()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(side.pid, signal.SIGKILL)  # what it has left behind in its session
@@ -150,7 +150,7 @@ def main(run: Callable[[SideTask], Record]) -> None:
     if COMPARING_PID in os.environ:
         end_with_parent(int(os.environ[COMPARING_PID]))
     try:
-        with ending_on_signals(), injected(task.fault):
+        with ending_on_signals(grace_s()), injected(task.fault):
             record = run(task)
     except PrefectCompatError as error:
         sys.exit(str(error))

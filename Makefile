@@ -53,7 +53,7 @@ demo: install
 
 IRIS := -m examples.iris_assets.definitions -j flowers
 
-# Iris under both orchestrators: two jobs that feed each other.
+# Iris under both orchestrators: two jobs, and the first feeds the second.
 demo-iris: install
 	@mkdir -p var/iris
 	@$(BIN)/prefect-compat lineage $(IRIS) --format svg -o var/iris/lineage.svg
@@ -87,7 +87,7 @@ oldest: install
 
 TEST ?= tests/prefect_compat/graph
 
-# One room's tests, again after each change: make watch TEST=tests/prefect_compat/lineage
+# The tests of one package, after each change: make watch TEST=tests/prefect_compat/lineage
 watch: install
 	@$(BIN)/python -m tools.watch $(TEST)
 
@@ -158,7 +158,7 @@ lock: install
 	  --no-emit-package prefect-compat pyproject.toml prefect_compat/pyproject.toml \
 	  -o requirements.lock
 
-# Removes all that the targets made, var/ included.
+# Removes var/, .venv/ and the tools' caches.
 clean:
 	rm -rf var .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

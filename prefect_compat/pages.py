@@ -9,6 +9,7 @@ def render(template: str, **values: Any) -> str:
     """This package's template filled with the values, which are escaped."""
     environment = Environment(
         loader=PackageLoader("prefect_compat"),
+        # Not `select_autoescape`: it goes by the suffix, and the templates end in `.j2`.
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

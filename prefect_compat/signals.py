@@ -62,6 +62,7 @@ class ending_on_signals:
             return  # only the main thread can handle signals
         self._previous = {number: signal.signal(number, self._raise) for number in SIGNALS}
         self._reader, self._writer = socket.socketpair()
+        # Python takes no wake-up descriptor that could block a signal handler.
         self._writer.setblocking(False)
         self._previous_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         threading.Thread(target=self._watch, name="signals", daemon=True).start()
@@ -92,6 +93,7 @@ class ending_on_signals:
 
     def _raise(self, number: int, frame: FrameType | None) -> None:
         self._notice(number)
+        # A second one would break off the closing that the first has begun.
         if not self._has_raised:
             self._has_raised = True
             raise InterruptedBySignal
@@ -114,6 +116,7 @@ class ending_on_signals:
         """The next SIGINT or SIGTERM; None when there was none in time, or none can come."""
         until = None if wait_s is None else time.monotonic() + wait_s
         while True:
+            # Not 0, which makes a socket non-blocking: `recv` would raise BlockingIOError.
             left = None if until is None else max(until - time.monotonic(), 0.001)
             self._reader.settimeout(left)
             try:
@@ -122,6 +125,7 @@ class ending_on_signals:
                 return None
             if not received:
                 return None
+            # Any signal with a handler in Python writes its number here, such as SIGCHLD.
             if received[0] in SIGNALS:
                 return received[0]
 
@@ -169,6 +173,7 @@ def _run_exit_functions() -> None:
 
 def _children() -> list[psutil.Process]:
     children = psutil.Process().children(recursive=True)
+    # Exit functions end these, so their own children are spared as well.
     last = [child for child in children if child.pid in ended_at_exit]
     # multiprocessing's tracker ends by itself; killed, it is started again and complains.
     tracker = getattr(resource_tracker._resource_tracker, "_pid", None)
@@ -213,6 +218,7 @@ def end_with_tree(pid: int, wait_s: float) -> None:
         process = psutil.Process(pid)
     except psutil.NoSuchProcess:
         return
+    # Asked while the process runs: afterwards its children belong to another parent.
     below = _below(process)
     end_processes([process], wait_s)
     end_processes(below, 0)
@@ -246,6 +252,7 @@ def follow_parent(grace_s: float = 0) -> None:
     workers would wait for its next task for ever. Ignoring SIGINT is not enough: Dagster's step
     code has it raised all the same.
     """
+    # A terminal sends Ctrl-C to the run's process group, which this process leaves.
     os.setpgid(0, 0)
     end_with_parent(os.getppid(), grace_s)
 
@@ -253,6 +260,7 @@ def follow_parent(grace_s: float = 0) -> None:
 def _follow(parent: int, grace_s: float) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
+    # Handlers and context managers come first; `_end_after` ends what they leave.
     os.kill(os.getpid(), signal.SIGTERM)
     _end_after(grace_s)
 
@@ -267,6 +275,7 @@ def _end_all() -> None:
     """Ends the children, and calls the exit functions, which `os._exit` leaves out: they remove
     temporary folders and send the last logs."""
     end_processes(_children(), 0)
+    # In a thread, so that an exit function that hangs cannot keep the process alive.
     calls = threading.Thread(target=_run_exit_functions, daemon=True)
     calls.start()
     calls.join(EXIT_FUNCTIONS_S)

@@ -243,6 +243,7 @@ def sampled_batch(
 
 @daily_asset(
     ins={
+        # The store's IO manager reads only these columns.
         "sampled_batch": dg.AssetIn(
             metadata={"columns": ["day", "log_row", "sys_updated_at", "closed_at"]}
         )
@@ -345,6 +346,7 @@ def trial_summary(
     return materialized(context, documents, facts, {})
 
 
+# For the store's IO manager: the report covers the days evaluated so far, not all partitions.
 ALL_DAYS = {"allow_missing_partitions": True}
 
 
@@ -396,6 +398,7 @@ def performance_report(
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as JSON objects, with null for a missing value."""
     records: list[dict[str, Any]] = (
+        # As objects first: a column of floats would turn None into NaN again.
         table.astype(object).where(table.notna(), None).to_dict("records")
     )
     return records

@@ -1,6 +1,6 @@
 """The jobs, the schedule, and the sensors that send notices about finished runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -55,20 +55,29 @@ def oldest_day_first(days: dg.PartitionsDefinition[str]) -> dg.ScheduleDefinitio
 def _days_to_run(instance: dg.DagsterInstance, days: dg.PartitionsDefinition[str]) -> list[str]:
     """The days without a trial summary, oldest first, but for those that are running."""
     evaluated = instance.get_materialized_partitions(dg.AssetKey(trial_summary.name))
-    running = {
-        run.tags.get(PARTITION_TAG)
-        for run in instance.get_runs(
-            dg.RunsFilter(
-                job_name=ticket_model_evaluation.name,
-                statuses=[
-                    dg.DagsterRunStatus.QUEUED,
-                    dg.DagsterRunStatus.STARTING,
-                    dg.DagsterRunStatus.STARTED,
-                ],
-            )
+    runs = instance.get_runs(
+        dg.RunsFilter(
+            job_name=ticket_model_evaluation.name,
+            statuses=[
+                dg.DagsterRunStatus.QUEUED,
+                dg.DagsterRunStatus.STARTING,
+                dg.DagsterRunStatus.STARTED,
+            ],
         )
-    }
-    return [day for day in days.get_partition_keys() if day not in evaluated | running]
+    )
+    running = [_first_and_last_day(run.tags) for run in runs]
+    return [
+        day
+        for day in days.get_partition_keys()
+        if day not in evaluated and not any(first <= day <= last for first, last in running)
+    ]
+
+
+def _first_and_last_day(tags: Mapping[str, str]) -> tuple[str, str]:
+    """The days of a run, as ISO dates, which sort as days do."""
+    day = tags.get(PARTITION_TAG, "")
+    first, last = (tags.get(name, day) for name in RANGE_TAGS)
+    return first, last
 
 
 def notice_sensors(

@@ -117,6 +117,7 @@ class _DaySummary:
     values: Mapping[str, Hashes]
 
     def with_more(self, later: "_DaySummary") -> "_DaySummary":
+        # The empty summary that a day starts with has no `values` to unite.
         if not self.rows:
             return later
         first = pd.concat([self.first, later.first.head(PREVIEW_ROWS - len(self.first))])

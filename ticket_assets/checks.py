@@ -110,6 +110,7 @@ def _targets(
     )
     materializations = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key, storage_ids=sorted(latest.values())),
+        # Dagster takes a limit of 0 for none, and no ids for no filter: it would read them all.
         limit=max(1, len(latest)),
     )
     return {
@@ -218,6 +219,7 @@ def sample_is_of_the_log(
 
 
 def _common_rows(log: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:
+    # Each row once: one that was drawn twice would be multiplied by the caller's merge.
     return log.merge(drawn.drop_duplicates(), on=KEY_COLUMNS)
 
 
@@ -226,6 +228,7 @@ def no_negative_target(
     context: dg.AssetCheckExecutionContext, targets: pd.DataFrame
 ) -> dg.AssetCheckResult:
     """No ticket was closed before its last update."""
+    # Not `< 0`: a missing target is a fault too.
     negative = targets[~(targets["target_s"] >= 0)]
     return _verdict(context, negative, "closed_at is not before sys_updated_at.", rows=len(targets))
 

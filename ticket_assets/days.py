@@ -11,6 +11,7 @@ from ticket_assets.errors import PartitionError
 
 def daily_partitions(first_day: date, last_day: date) -> dg.DailyPartitionsDefinition:
     """One partition per calendar day of `closed_at`, both ends included."""
+    # Dagster's `end_date` is the first day that is left out.
     return dg.DailyPartitionsDefinition(
         start_date=first_day.isoformat(), end_date=(last_day + timedelta(days=1)).isoformat()
     )

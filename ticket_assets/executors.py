@@ -30,6 +30,7 @@ DASK_CONFIG = dg.Field(
 
 
 def _requirements(config: Mapping[str, object]) -> Sequence[dg.ExecutorRequirement]:
+    # Another process needs a stored run, a job that it can load, and outputs that last.
     return dg.multiple_process_executor_requirements() if "dask" in config else []
 
 

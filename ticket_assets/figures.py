@@ -24,6 +24,7 @@ def trials(store: str | Path, days: str) -> list[dict[str, Any]]:
     first, last = days.split("...")[0], days.split("...")[-1]
     place = place_at(store)
     names = sorted(place.names("trial_summary"))
+    # Days in this form sort as text.
     wanted = [
         f"trial_summary/{name}"
         for name in names

@@ -70,12 +70,14 @@ def deliver(notice: Notice, url: str, warn: Callable[[str], None]) -> bool:
         try:
             with requests_not_logged():
                 answer = requests.post(url, json=notice.as_message(), timeout=TIMEOUT_S)
+        # requests lets some of urllib3's errors through: LocationParseError for a long label.
         except (requests.RequestException, HTTPError, ValueError) as error:
             reason = type(error).__name__
             continue
         if answer.ok:
             return True
         reason = f"HTTP status {answer.status_code}"
+        # Another try helps against a server's fault or a rate limit; any other refusal is final.
         if answer.status_code < 500 and answer.status_code != 429:
             break
     host = printable(url).split("/")[2]

@@ -87,6 +87,7 @@ def error_by_priority(errors: pd.DataFrame) -> dg.MarkdownMetadataValue:
 def _image(draw: "Callable[[Axes], None]", title: str) -> dg.MarkdownMetadataValue:
     from matplotlib.figure import Figure  # takes 0.3 s, and only plots need it
 
+    # Without pyplot, which keeps every figure open and is not safe in threads.
     figure = Figure(figsize=(8, 3), dpi=90, layout="constrained")
     axes = figure.subplots()
     draw(axes)

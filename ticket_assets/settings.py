@@ -64,6 +64,7 @@ class Settings:
 
 def _local_path(env: Mapping[str, str], name: str, default: str) -> Path:
     text = env.get(name, "").strip() or default
+    # One slash is enough: pathlib makes `s3:/bucket` of `s3://bucket`.
     if re.match(r"[A-Za-z][\w+.-]*:/", text):
         raise SettingError(
             f"{name} is '{printable(text)}'; expected a local path such as '{default}'. Set it to"

@@ -30,6 +30,7 @@ def run_step(
     """
     earlier = run.state.events_of(step) if attempts_before else ()
     with run.step_context(step, attempts_before) as context:
+        # Prefect starts a step when everything upstream has completed. Skipped steps count.
         if run.is_missing_input(context):
             skipped = _record(run, [skipped_event(context)])
             return StepResult(step, run.run_id, skipped, skipped=True, cache_key=cache_key)

@@ -30,6 +30,7 @@ def cache_key(
     upstream = list(upstream)
     versions = _data_versions(upstream)
     own = {asset.key for asset in assets}
+    # An asset of the step itself is made by it, and has no version yet.
     parents = sorted({parent.asset_key for asset in assets for parent in asset.upstream} - own)
     if any(parent not in versions for parent in parents):
         return None

@@ -48,6 +48,7 @@ class _InitializedPool(ProcessPoolTaskRunner):
         super().__init__(max_workers=max_workers)
         self._own_initializer = initializer
 
+    # A flow run uses a duplicate of its runner. Prefect's method would pass no initializer.
     def duplicate(self) -> "_InitializedPool":
         pool = _InitializedPool(self._max_workers, self._own_initializer)
         pool.subprocess_message_processor_factories = self.subprocess_message_processor_factories

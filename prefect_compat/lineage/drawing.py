@@ -112,6 +112,7 @@ def _parts(lineage: Lineage) -> list[tuple[list[NodeId], list[LineageEdge]]]:
     members = {index: [node.id] for index, node in enumerate(lineage.nodes)}
     between = [edge for edge in lineage.edges if edge.upstream != edge.downstream]
     for edge in between:
+        # The earlier part takes in the later one, so parts stay in the lineage's order.
         first, second = sorted((part_of[edge.upstream], part_of[edge.downstream]))
         if first != second:
             moved = members.pop(second)
@@ -154,6 +155,7 @@ def _layers(ids: Sequence[NodeId], edges: Iterable[LineageEdge]) -> dict[NodeId,
     for edge in edges:
         upstream[edge.downstream].append(edge.upstream)
         downstream[edge.upstream].append(edge.downstream)
+    # A lineage lists each node after its upstream, so those layers are known in time.
     layer_of: dict[NodeId, int] = {}
     for node_id in ids:
         layer_of[node_id] = max((layer_of[other] + 1 for other in upstream[node_id]), default=0)
@@ -187,6 +189,7 @@ def _neighbours(
     seen = set()
     for way in ways:
         for left, right in pairwise(way):
+            # Lines that share a path have the same links; a barycentre must count each once.
             if (left, right) not in seen:
                 seen.add((left, right))
                 links.setdefault(left, ([], []))[1].append(right)
@@ -199,12 +202,14 @@ def _neighbours(
 
 def _untangled(layers: list[list[_Place]], neighbours: Neighbours) -> list[list[_Place]]:
     """The orders with the fewest crossings among those that the sweeps try."""
+    # Copies: the sweeps sort `current` in place, and a later one can be worse.
     best, fewest = [list(layer) for layer in layers], _crossings(layers, neighbours)
     current = [list(layer) for layer in layers]
     for sweep in range(SWEEPS):
         if fewest == 0:
             break
         side = sweep % 2  # 0: each layer after its left neighbour, 1: after its right one
+        # The first layer in the direction of the sweep has no neighbours to follow.
         for layer in current[1:] if side == 0 else current[-2::-1]:
             _sort_by_barycentre(layer, current, neighbours, side)
         crossings = _crossings(current, neighbours)
@@ -236,6 +241,8 @@ def _crossings_between(
     count, ends = 0, list[int]()
     for place in left:
         targets = sorted(rank[other] for other in neighbours[place][1])
+        # Two lines cross if their left and right ends are in opposite order. Lines from one
+        # place never cross, so its targets join `ends` only afterwards.
         count += sum(len(ends) - bisect_right(ends, target) for target in targets)
         for target in targets:
             insort(ends, target)
@@ -247,10 +254,12 @@ def _heights(
 ) -> dict[_Place, float]:
     """The vertical middle of every place: in order, apart, and near the places it is linked to."""
     middles: dict[_Place, float] = {}
+    # First without any pull, so that `_mean` knows a middle for every place.
     for layer in layers:
         middles |= _spread(layer, dict.fromkeys(layer, 0.0), box)
     for sweep in range(SWEEPS):
         sides = ((0,), (1,), (0, 1))[sweep % 3]
+        # The layers follow the pull: each goes by heights that this sweep has already set.
         for layer in layers if 0 in sides else reversed(layers):
             wanted = {place: _mean(place, sides, neighbours, middles) for place in layer}
             middles |= _spread(layer, wanted, box)
@@ -303,6 +312,7 @@ def _lefts(
             between[left.layer].add((left, right))
     lefts = [0.0]
     for layer in range(len(layers) - 1):
+        # Capped, or hundreds of lines would push two layers far apart.
         lefts.append(lefts[-1] + box.width + LAYER_GAP + min(2.0 * len(between[layer]), 110.0))
     return lefts
 
@@ -327,6 +337,7 @@ def _rows(ids: Sequence[NodeId], box: Size, width: float) -> Drawing:
     """Lone boxes in one column while it is short, else in rows about as wide as the rest."""
     stride = Size(box.width + BOX_GAP, box.height + BOX_GAP)
     fitting = max(1, int((width + BOX_GAP) // stride.width))
+    # The two minus signs round the division up.
     columns = max(fitting, -(-len(ids) * int(stride.height) // int(TALL)))
     boxes = tuple(
         Box(node_id, index % columns * stride.width, index // columns * stride.height, box)

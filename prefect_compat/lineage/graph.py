@@ -31,6 +31,7 @@ class NodeId:
         """The inverse of `str`."""
         space, _, path = text.partition(":")
         parts, part = [], ""
+        # A backslash and what it escapes are one token, of which only the last letter counts.
         for token in re.findall(r"\\.|.", path, flags=re.DOTALL):
             if token == "/":
                 parts.append(part)
@@ -124,6 +125,7 @@ def lineage_of(plan: Plan) -> Lineage:
     checks = sorted(check for step in plan.steps for check in step.check_keys)
     checks_by_asset = {
         NodeId("asset", path): tuple(check.name for check in entries)
+        # `groupby` joins neighbours only; the checks are sorted by asset.
         for path, entries in groupby(checks, key=lambda check: check.asset_key)
     }
     ends = {end for edge in edges for end in (edge.upstream, edge.downstream)}
@@ -183,6 +185,7 @@ def _ordered(nodes: set[NodeId], edges: set[LineageEdge]) -> list[NodeId]:
     """The nodes in topological order, alphabetical within each level."""
     sorter: TopologicalSorter[NodeId] = TopologicalSorter(dict.fromkeys(nodes, ()))
     for edge in edges:
+        # graphlib would take an asset that reads its own earlier partitions for a cycle.
         if edge.upstream != edge.downstream:
             sorter.add(edge.downstream, edge.upstream)
     sorter.prepare()

@@ -188,6 +188,7 @@ def _input_fields(node: Node) -> Event:
                 {**_asset_dataset(dep.upstream), "field": dep.upstream_column} for dep in deps
             ]
         }
+        # `groupby` joins neighbours only; the plan sorts these by column.
         for column, deps in groupby(node.column_deps, key=lambda dep: dep.column)
     }
 

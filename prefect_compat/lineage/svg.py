@@ -86,6 +86,7 @@ def draw(lineage: Lineage, status: Mapping[NodeId, Status] | None = None) -> str
             f'<title id="{name}-title">{_text(f"Lineage of {lineage.name}")}</title>',
             f'<desc id="{name}-desc">{_text(describe(lineage, stated))}</desc>',
             f"<style>{STYLE}</style>",
+            # Lines come first: SVG paints what follows over them.
             *(_line(lineage, line) for line in drawing.lines),
             *(_node(lineage.node(box.id), box, stated.get(box.id)) for box in drawing.boxes),
             *legend,
@@ -120,8 +121,10 @@ def _box_size(lineage: Lineage, has_status: bool) -> Size:
     """The size of all boxes: as wide as the longest text within limits, as high as the lines."""
     widths = [
         max(
+            # Labels are bold (weight 600), and so a little wider than the estimate.
             text_width(node.label, LABEL_SIZE * 1.04),
             text_width(node.summary, SMALL_SIZE),
+            # The status stands in the same row as the group.
             text_width(_group(node), SMALL_SIZE) + (96.0 if has_status else 0.0),
         )
         for node in lineage.nodes
@@ -151,6 +154,7 @@ def _node(node: Node, box: Box, status: Status | None) -> str:
                 f'<text class="status {status.level}" text-anchor="end"'
                 f' x="{_number(box.right - PADDING)}" y="{_number(baseline)}">{_text(shown)}</text>'
             )
+        # Less room would leave little of the group but an ellipsis.
         if group and room - taken > 3 * SMALL_SIZE:
             fitting = shortened(group, room - taken, SMALL_SIZE)
             texts.append(_text_at(box.x + PADDING, baseline, fitting, "group"))
@@ -209,6 +213,7 @@ def _path(line: Line) -> str:
     starts, ends = line.points[::2], line.points[1::2]
     commands = []
     for index, ((x, y), (to_x, to_y)) in enumerate(zip(starts, ends, strict=True)):
+        # Control points half way, at the heights of the ends: the curve leaves and arrives level.
         bend = (to_x - x) / 2
         commands.append(
             f"{'L' if index else 'M'}{_number(x)} {_number(y)}"
@@ -255,6 +260,7 @@ def _legend(
     for classes, words_of in entries:
         is_status = classes.startswith("status")
         width = text_width(words_of, SMALL_SIZE) + (0.0 if is_status else SWATCH + 8.0)
+        # The first entry of a row stays, however wide it is: a new row would be no wider.
         if x > MARGIN and x + width > max(drawing.width, 340.0) - MARGIN:
             x, y = MARGIN, y + 22.0
         drawn.append(_legend_entry(classes, words_of, x, y))

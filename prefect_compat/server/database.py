@@ -16,6 +16,7 @@ def provide(database: Path) -> bool:
     """Copies the kept database there, unless one is there; False where none is kept."""
     if database.exists() or not _kept().is_file():
         return False
+    # Copied under a name of its own, so that no server opens half a database.
     own = _own_name(database)
     with suppress(OSError):  # a server can set up its database itself
         database.parent.mkdir(parents=True, exist_ok=True)
@@ -31,6 +32,7 @@ def keep(database: Path) -> None:
     own = _own_name(kept)
     with suppress(OSError, sqlite3.Error):  # without it, the next start is slow, and no more
         kept.parent.mkdir(parents=True, exist_ok=True)
+        # By SQLite's backup: the server runs, and its last changes may be in the WAL alone.
         source = f"file:{database}?mode=ro"
         with (
             closing(sqlite3.connect(source, uri=True)) as live,

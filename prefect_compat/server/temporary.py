@@ -60,6 +60,7 @@ class TemporaryServer:
         is_copied = file is not None and database.provide(file)
         with ExitStack() as opened:
             output = opened.enter_context(log.open("ab")) if log else None
+            # Opened here and inherited: no other process can take the port before the server does.
             listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
             self._port = listener.getsockname()[1]
             descriptor = listener.fileno()
@@ -79,6 +80,7 @@ class TemporaryServer:
         except BaseException:
             self.stop()
             raise
+        # Only a database that this server has just set up is known to be empty.
         if file is not None and is_new and not is_copied:
             database.keep(file)
         self.start_s = time.monotonic() - started

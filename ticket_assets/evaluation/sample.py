@@ -28,11 +28,13 @@ def draw_sample(rows: Table, batch_size: int, seed: int) -> pd.DataFrame:
             f"sampled_batch: batch_size is {batch_size}; expected 1 or more. Correct it in the"
             " run's configuration."
         )
+    # A day may be split between parts: its positions run on, so the split does not show.
     before, rows_before = [], Counter[pd.Timestamp]()
     for counts in map_parts(count_rows_by_day, rows[["day"]]):
         before.append({day: rows_before[day] for day in counts})
         rows_before.update(counts)
     candidates = partial(_candidates, batch_size=batch_size, seed=seed)
+    # A day's smallest keys are among the smallest of its parts, so each part returns only those.
     drawn = _smallest(pd.concat(map_parts(candidates, rows, before)), batch_size)
     return drawn.drop(columns="draw").reset_index(drop=True)
 
@@ -58,6 +60,7 @@ def _candidates(
 
 
 def _smallest(rows: pd.DataFrame, batch_size: int) -> pd.DataFrame:
+    # `first` breaks ties, so a day never has more than `batch_size` rows.
     rank = rows.groupby("day", sort=False)["draw"].rank(method="first")
     return rows[rank <= batch_size]
 
@@ -65,6 +68,7 @@ def _smallest(rows: pd.DataFrame, batch_size: int) -> pd.DataFrame:
 def _mixed(state: npt.NDArray[np.uint64] | np.uint64) -> npt.NDArray[np.uint64]:
     """SplitMix64's output function (Steele, Lea and Flood, "Fast splittable pseudorandom
     number generators", 2014): the same 64 bits on every machine and NumPy version."""
+    # An array: NumPy warns when a scalar overflows, and here the overflow is intended.
     z = np.atleast_1d(np.asarray(state, np.uint64)) + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -42,6 +42,7 @@ def score(targets: pd.DataFrame, predictions: pd.DataFrame, days: pd.DatetimeInd
             "r2": _r2(groups["squared"].sum(), groups["spread"].sum(), groups.size()),
         }
     ).reindex(days)
+    # `reindex` adds the days without tickets, and their gaps turn the counts into floats.
     table["num_obs"] = table["num_obs"].fillna(0).astype("int64")
     return table.rename_axis("day").reset_index()
 

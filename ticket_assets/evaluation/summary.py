@@ -31,6 +31,7 @@ class Provenance:
     @property
     def trial_id(self) -> str:
         """A uuid5 of everything but `log_source`: the same trial has the same id everywhere."""
+        # A change of their order or form would give every trial a new id.
         facts = [
             self.day, self.log_sha256, self.batch_size, self.seed,
             *asdict(self.hours).items(), *sorted(self.versions.items()),

@@ -65,6 +65,7 @@ class _Cutter:
         marked = self._offset == 0 and content.startswith(BYTE_ORDER_MARK)
         end, rows, length = (len(BYTE_ORDER_MARK) if marked else 0), 0, len(content)
         plain = _end_of_plain_rows(content, end)
+        # The log may end without a line end. Then the pattern looks at all rows of its last block.
         if plain == length or (plain and not is_last):
             return self._block(content, plain, content.count(b"\n", 0, plain))
         while end < length:
@@ -130,6 +131,7 @@ def _end_of_plain_rows(content: bytearray, start: int) -> int:
     if returns and (b"\n\r" in content or returns != content.count(b"\r\n")):
         return 0
     end = 0
+    # A stretch of ROW_BYTES in which no row ends may be in a row that is too long.
     while end + ROW_BYTES < len(content):
         last = content.rfind(b"\n", end, end + ROW_BYTES)
         if last < 0:

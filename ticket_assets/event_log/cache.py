@@ -124,11 +124,13 @@ def open_log(
             stage_name = None if dask else file_sha256
             waiting = f"waiting for another process that parses {file.location}"
             with stage(folder, stage_name, lambda: log(waiting)) as work:
+                # Another process may have parsed it while this one waited for the stage.
                 parsed = _from_cache(file, folder, index)
                 if parsed is None:
                     path = parse_log(file, file_sha256, folder, limits.limit_mb, dask)
                     parsed = _opened(file, path)
                     write_json({"csv_sha256": parsed.identity.sha256}, work / index.name)
+                    # The index comes last: it names a log only once that is whole.
                     index.parent.mkdir(exist_ok=True)
                     (work / index.name).replace(index)
                     rows = parsed.identity.rows

@@ -115,6 +115,7 @@ def _keep(part: Path, path: Path, work: Path, facts: dict[str, Any]) -> Path:
         "bytes": part.stat().st_size,
         "fetched_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    # The facts come after the file: a file without them, or with another's, is fetched again.
     part.replace(path)
     _etag_path(part).unlink(missing_ok=True)
     temporary = work / "facts.json"
@@ -155,6 +156,7 @@ def _fetch_http(url: str, part: Path, limits: DownloadLimits) -> str | None:
                 part.unlink(missing_ok=True)
                 start = 0
             etag = response.headers.get("ETag")
+            # Before the bytes: after a kill, a part without its ETag could not be resumed.
             _etag_path(part).write_text(etag or "", encoding="utf-8")
             expected = _announced_size(response, start)
             _check_size(url, expected or 0, limits)
@@ -258,6 +260,7 @@ def _append(
     with part.open("r+b" if start else "wb") as file:
         file.seek(start)
         for piece in pieces:
+            # A server may send a page under any content type, or none.
             if size == 0 and piece.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
                 raise SourceError(_html(printable(url)))
             size += len(piece)

@@ -62,6 +62,7 @@ def parse_log(file: LocalFile, file_sha256: str, folder: Path, limit_mb: int, da
             blocks.append(block)
             if block.parsed.stopped:  # it has so many faults that the rest tells nothing more
                 check_rows(file.location, [block.parsed for block in blocks])
+        # An archive's CSV has a sha256 only when all of it was unpacked.
         _check_sha256(reading.sha256, file)
         check_rows(file.location, [block.parsed for block in blocks])
         _check_days(file.location, blocks)
@@ -116,6 +117,7 @@ class _Reading:
             for chunk in chunks:
                 digest.update(chunk)
                 file.write(chunk)
+                # Workers read a block from this file as soon as it is cut.
                 file.flush()
                 yield chunk
         self.sha256 = digest.hexdigest()

@@ -171,6 +171,7 @@ def parse_rows(
     if len(wrong) > MOST_WRONG_ROWS:
         return ParsedRows(rows, None, faults.count, faults.first(), stopped=True)
     numbers = np.delete(np.arange(1, rows + 1), [row - 1 for row, _ in wrong])
+    # Only a quoted value can hold a line end.
     if b'"' in content:
         _add_swallowed_rows(raw, header, numbers, faults)
     columns = {column.name: _typed(raw[column.name], column, numbers, faults) for column in COLUMNS}
@@ -292,6 +293,7 @@ def _read_rows(
     try:
         try:
             table = read(use_threads=True)
+        # It may have failed only because `note` refused: then the rows are read once more.
         except pa.ArrowInvalid:
             if not wrong:
                 raise
@@ -354,8 +356,10 @@ def _typed(raw: pa.ChunkedArray, column: Column, numbers: Numbers, faults: _Faul
         faults.add(numbers[rows], repeat(message))
     if column.kind == "text":
         return raw
+    # Arrow makes a dictionary for each block that it reads, with codes of its own.
     coded = raw.unify_dictionaries().combine_chunks()
     values, fits = _converted(coded.dictionary, column)
+    # A missing value has no code, so its mask is null, and no fault.
     rows = pc.indices_nonzero(pc.invert(pc.take(fits, coded.indices))).to_numpy()
     texts = (one_line(text) for text in coded.take(rows[:SHOWN_FAULTS]).to_pylist())
     expected = EXPECTED[column.kind]

@@ -152,6 +152,7 @@ def parse_block(place: CsvRange, name: str, header: list[str], path: Path) -> Pa
 
 def _amounts(table: pa.Table) -> dict[Day, Amount]:
     """The amount of each day of a parsed block, in the order of the days."""
+    # No value of a fixed width takes more than 8 bytes; texts add theirs.
     sizes = pa.array(np.full(table.num_rows, 8 * table.num_columns, np.int64))
     for column in table.columns:
         if pa.types.is_string(column.type):
@@ -182,6 +183,8 @@ def plan_parts(blocks: Sequence[ParsedBlock], rows: int) -> Iterator[PartPlan]:
         slices = []
         for index, block in enumerate(blocks):
             size = sum((block.days.get(day, NOTHING) for day in days), NOTHING)
+            # A block's file is in the order of the days, so its slices follow one another. That
+            # holds only while the days are taken in their order, each once.
             start, starts[index] = starts[index], starts[index] + size.rows
             if size.rows:
                 slices.append(
@@ -228,6 +231,7 @@ def _portions(slices: Sequence[Slice], rows: int) -> Iterator[tuple[Slice, ...]]
             start = stop
             if left == 0:
                 yield tuple(portion)
+                # The rest counts as the whole slice: only the slice's size is known.
                 portion, left, held = [], rows, whole.bytes
     if portion:
         yield tuple(portion)

@@ -41,6 +41,7 @@ def locate(
     """
     if source == "sample":
         path = folder / SAMPLE_NAME
+        # It is written whole or not at all, and its name has the version of its content.
         if not path.exists():
             log(f"generating the synthetic sample log into {path}")
             write_sample(path)

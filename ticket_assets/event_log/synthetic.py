@@ -21,6 +21,7 @@ import pyarrow.csv
 from ticket_assets.event_log.schema import MISSING, NAMES, PRIORITIES
 from ticket_assets.store.staging import stage
 
+# Raise it when the content changes: an existing file of the name is used as it is.
 VERSION = 1
 SAMPLE_NAME = f"sample-{VERSION}.csv"
 INCIDENTS_PER_CHUNK = 50_000
@@ -57,6 +58,7 @@ def write_sample(path: Path, shape: Shape | None = None) -> None:
         with temporary.open("wb") as file:
             file.write((",".join(NAMES) + "\n").encode())
             for chunk, start in enumerate(range(0, len(closing_day), INCIDENTS_PER_CHUNK)):
+                # Each chunk has its own stream, so its rows do not depend on other chunks.
                 days = closing_day[start : start + INCIDENTS_PER_CHUNK]
                 rows = _rows(shape, np.random.default_rng([shape.seed, chunk]), days, start)
                 pyarrow.csv.write_csv(
@@ -75,6 +77,7 @@ def _closing_days(shape: Shape) -> Ints:
     First come busy months with quiet weekends, then a thin tail with the empty days. One day has a
     seventh of all incidents.
     """
+    # 2**31 is no chunk's number, so no chunk draws the same numbers.
     rng = np.random.default_rng([shape.seed, 2**31])
     day = np.arange(shape.days)
     weekday = (day + shape.first_day.weekday()) % 7
@@ -86,6 +89,7 @@ def _closing_days(shape: Shape) -> Ints:
     weight[quiet[order[: shape.empty_days]]] = 0
     largest = (shape.largest_day - shape.first_day).days
     weight[largest] = 0
+    # A sixth of all the other days is a seventh of the whole.
     weight[largest] = weight.sum() / 6
     # At least one incident on every day that is not meant to be empty.
     sure = day[weight > 0]

@@ -42,6 +42,7 @@ class Bucket:
         below = f"{self.address(folder)}/"
         with self._store_errors():
             paths = self._files.find(below, prefix=start)
+        # s3fs answers with paths without the scheme.
         within = below.removeprefix("s3://")
         return {path.removeprefix(within) for path in paths if path.startswith(within)}
 
@@ -74,6 +75,7 @@ class Bucket:
                     sent[name] = pool.submit(self._send, name, content)
                 wait(sent.values(), return_when=FIRST_EXCEPTION)
             finally:
+                # Waits for the files on their way, so that each is known as sent or not.
                 pool.shutdown(cancel_futures=True)
         faults = {name: call.exception() for name, call in sent.items() if not call.cancelled()}
         fault = next((fault for fault in faults.values() if fault), None)
@@ -127,6 +129,7 @@ class Bucket:
         except PermissionError as error:
             problem = f"the store refuses these credentials ({_code(error)}: {_sentence(error)})"
             remedy = "Use credentials that may list, read and write there"
+        # Called only when an error gets here: without the extra there are no such classes.
         except _library_errors() as error:
             problem, remedy = _explain(error)
         raise StoreError(f"TICKET_STORE {self._root}: {problem}. {remedy}.") from None

@@ -32,6 +32,8 @@ class DayLocks:
         """
         self.verify_held()
         with self._guard:
+            # Under the guard: a lock belongs to an open file, so two threads of this run that want
+            # one day would wait for each other like two runs.
             for key in sorted(set(keys) - set(self._held)):
                 self._held[key] = self._lock(key)
 
@@ -61,6 +63,7 @@ class DayLocks:
     def _lock(self, key: str) -> BinaryIO:
         path = self._path(key)
         give_up = time.monotonic() + self._wait_s
+        # Asks again and again, because `flock` waits without a limit or not at all.
         while True:
             try:
                 return lock_file(path)

@@ -40,6 +40,7 @@ class DayDigests:
     """Digests of a table's days, fed with the hashes of their rows in the table's order."""
 
     def __init__(self, table: Table, keys: Sequence[str]) -> None:
+        # A day without rows has no hashes: only the header shows that its columns changed.
         header = [(name, str(dtype)) for name, dtype in no_rows_of(table).dtypes.items()]
         provenances = provenance_of(table)
         self._digests = {

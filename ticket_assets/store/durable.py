@@ -22,6 +22,7 @@ def make_folder(folder: Path) -> None:
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for path in missing:
+        # A folder's own name is kept by its parent.
         flush_folder(path.parent)
 
 

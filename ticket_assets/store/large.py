@@ -71,6 +71,7 @@ def _join_on_workers(
     for key, no_rows in split_table(empty, list(targets)).items():
         if not pieces[key]:
             write_file(targets[key], encode(no_rows).write)
+        # The one piece is the day's whole file, and was flushed when it was written.
         elif len(pieces[key]) == 1:
             pieces[key][0].rename(targets[key])
     calls = [(paths, targets[key]) for key, paths in pieces.items() if len(paths) > 1]

@@ -71,6 +71,7 @@ class LocalFolder:
                 make_folder(folder)
             _check_replaceable(targets.values(), folders)
             with stage(Path(os.path.commonpath(folders))) as own:
+                # Numbered, because files of two folders may have the same name.
                 staged = {
                     name: own / f"{number}-{target.name}"
                     for number, (name, target) in enumerate(targets.items())
@@ -81,6 +82,7 @@ class LocalFolder:
         except OSError as error:
             last_check()  # if the store was deleted, that is the better explanation
             raise unwritable(next(iter(targets.values())), error) from error
+        # Outside of the `try`: `unwritable` says that no file was changed, and now all are.
         _flush(targets, folders)
 
 

@@ -24,6 +24,7 @@ def find_files(place: Place, name: str, keys: Sequence[str], allow_missing: bool
 
     Raises StoreError if a day is missing; with `allow_missing`, only if all are.
     """
+    # A bucket lists a thousand names a request. The days' common prefix keeps the list short.
     start = os.path.commonprefix(list(keys))  # noqa: RUF071 - of characters, on purpose
     stored = place.names(name, start)
     files = {
@@ -83,6 +84,7 @@ def read_table(
     names = list(columns) if columns else None
     with _store_errors(place.address(name)):
         file = pq.ParquetFile(place.open(name))
+        # A file without rows may have no row group, and then the whole file is the empty table.
         if group is None or group >= file.num_row_groups:
             return file.read(columns=names)
         return file.read_row_group(group, columns=names)

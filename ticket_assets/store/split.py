@@ -56,6 +56,7 @@ def rows_by_day(table: pd.DataFrame, keys: Sequence[str]) -> list[slice]:
     expected = to_days(keys).to_numpy("datetime64[s]")
     starts = np.searchsorted(days, expected, side="left")
     ends = np.searchsorted(days, expected, side="right")
+    # Rows of other days are in none of these spans, so the spans are fewer rows than the table.
     if (ends - starts).sum() != len(days):
         stray = sorted(set(days) - set(expected))[0]
         raise DataError(

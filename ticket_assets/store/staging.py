@@ -37,6 +37,7 @@ def stage(
         own.mkdir()
         yield own
     finally:
+        # Still locked: whoever waits for the lock sees that its file is gone, and makes another.
         _remove(own, lock_path)
         unlock(lock)
         _remove_if_empty(staging)

@@ -84,6 +84,7 @@ def with_attrs(table: SomeTable, attrs: Mapping[str, Any]) -> SomeTable:
 
 def no_rows_of(table: Table) -> pd.DataFrame:
     """An empty table with the columns and types of this one."""
+    # Dask keeps an empty frame as `_meta`; `head` of its frame would compute a partition.
     empty: pd.DataFrame = (table.frame._meta if isinstance(table, LargeTable) else table).head(0)
     return empty
 

@@ -27,6 +27,7 @@ def run_all(
     if not dask:
         yield from (function(*call) for call in calls)
         return
+    # These calls write files. If they were pure, Dask would run two equal ones once.
     with dask_client(dask) as client:
         yield from in_order(client, [client.submit(function, *call, pure=False) for call in calls])
 
@@ -77,6 +78,7 @@ def _connected(dask: str) -> Any:
                 cluster = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
                 with config.set(NO_PROFILE):
                     address = LocalCluster(n_workers=workers, **cluster)  # type: ignore[no-untyped-call]
+            # The default client would compute whatever else this process does with Dask.
             client = Client(address, set_as_default=False)  # type: ignore[no-untyped-call]
             _clients[dask] = client
         return client

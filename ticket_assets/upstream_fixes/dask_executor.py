@@ -73,9 +73,12 @@ class _Client(dask.distributed.Client):
     """A client that submits `run_step` in place of upstream's function, under a key of the run."""
 
     def submit(self, *arguments: Any, key: str, **options: Any) -> Any:  # type: ignore[override]
+        # Upstream passes its function, the futures that the step waits for, then the job, the run,
+        # the run config, the step's key, the instance and the known state.
         _, before, *step_arguments = arguments
         run: dg.DagsterRun = step_arguments[1]
         step = partial(run_step, *step_arguments)
+        # Not in the partial: Dask must find the futures, to wait for them.
         return super().submit(step, before=before, key=f"{run.run_id}.{key}", **options)
 
 

@@ -40,6 +40,7 @@ class KeptConnectionsEventLogStorage(SqliteEventLogStorage):
         # Connections of open transactions by database; guarded by the lock.
         self._open: dict[str, Any] = {}
         super().__init__(base_dir, inst_data)
+        # In place of the plain lock that the parent's `__init__` has just made.
         lock: Any = threading.RLock()  # reentrant: one transaction may open within another
         self._db_lock = lock
 
@@ -58,6 +59,7 @@ class KeptConnectionsEventLogStorage(SqliteEventLogStorage):
     def _connect(self, shard: str) -> Iterator[Any]:
         with self._db_lock:
             if shard in self._open:
+                # An inner transaction joins the outer one, which alone commits.
                 yield self._open[shard]
                 return
             with self._engine(shard).connect() as connection, connection.begin():
@@ -101,6 +103,7 @@ class KeptConnectionsEventLogStorage(SqliteEventLogStorage):
         super().wipe()
 
     def dispose(self) -> None:
+        # The parent's comes first: it ends the thread that reads new events through the engines.
         super().dispose()
         self._dispose_engines()
 

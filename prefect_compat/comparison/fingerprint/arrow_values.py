@@ -30,6 +30,7 @@ def _schema(schema: pa.Schema) -> Parts:
 def _lasting(written: bytes) -> Any:
     try:
         return {key: entry for key, entry in json.loads(written).items() if key not in VOLATILE}
+    # Another writer may have put anything there.
     except (ValueError, AttributeError):
         return written
 
@@ -53,9 +54,11 @@ def _type(kind: pa.DataType) -> Parts:
 
 def _arrow_array(array: Any) -> Parts:
     """Chunks, offsets, and a dictionary's entries (unless ordered) are no content."""
+    # Decoded first: Arrow's `null_count` overlooks a null that stands in the dictionary itself.
     whole = _decoded(array)
     order = None
     if pa.types.is_dictionary(array.type) and array.type.ordered:
+        # Each chunk may have a dictionary of its own; unified, the first one is that of all.
         chunks = array.unify_dictionaries().chunks if _is_chunked(array) else [array]
         order = chunks[0].dictionary if chunks else None
     missing = whole.is_null().to_numpy(zero_copy_only=False)
@@ -116,11 +119,13 @@ def _present(array: Any) -> Any:
     if types.is_interval(kind):
         return [tuple(span) for span in array.to_pylist()]
     if types.is_temporal(kind):
+        # Viewed as numbers: `to_numpy` refuses a time of day with odd nanoseconds, for one.
         number = pa.int32() if kind.bit_width == 32 else pa.int64()
         return array.view(number).to_numpy(zero_copy_only=False)
     if types.is_struct(kind):
         return array.flatten()
     if types.is_map(kind):
+        # A copy: `keys` and `items` of a slice are still those of the whole array.
         compact = array.take(pa.array(np.arange(len(array))))
         lengths = np.diff(compact.offsets.to_numpy()).astype("<i8")
         return inner(lengths=lengths, keys=compact.keys, entries=compact.items)
@@ -135,6 +140,7 @@ def _bytes(array: Any) -> Buffer:
     _, starts, data = array.buffers()
     if not len(array) or data is None:
         return Buffer("bytes", (bytes(8 * len(array)), b""))
+    # The buffers of a slice are those of the whole array; `offset` says where it starts.
     offsets = np.frombuffer(starts, "=i8")[array.offset : array.offset + len(array) + 1]
     lengths = np.diff(offsets).astype("<i8").tobytes()
     return Buffer("bytes", (lengths, data[int(offsets[0]) : int(offsets[-1])].to_pybytes()))

@@ -61,6 +61,7 @@ def fingerprint(value: Any) -> Fingerprint:
         rules = known(type(value))
         plain = rules.taken_apart(value) if rules else value
         kind = rules.kind if rules else type(value).__name__
+        # Digested once: the members give the names of `parts` and the digest of the whole.
         members = list(_members(plain, (id(value), id(plain)))) if _has_names(plain) else []
         digest = _combined(plain, members) if members else _digest(plain, ())
         return Fingerprint(
@@ -96,6 +97,7 @@ def _float(value: float) -> bytes:
 _LEAVES: dict[type, Callable[[Any], bytes]] = {
     NoneType: lambda _: b"",
     bool: lambda value: b"%d" % value,
+    # In hexadecimal: Python refuses to write an int of more than 4300 decimal digits.
     int: lambda value: b"%x" % value,
     float: _float,
     complex: lambda value: _float(value.real) + _float(value.imag),
@@ -112,6 +114,7 @@ def _digest(value: Any, above: tuple[int, ...]) -> bytes:
         return _hash(type(value).__name__, leaf(value))
     if type(value) is Buffer:
         return _hash(value.cells, *value.data)
+    # Python may reuse an id, but not here: the callers' frames keep the values above alive.
     if id(value) in above:
         raise NotComparable("contains itself")
     if len(above) >= DEEPEST:
@@ -183,6 +186,7 @@ def _has_names(plain: Any) -> bool:
 
 
 def _named(plain: Any, members: list[tuple[Any, bytes]]) -> tuple[tuple[str, str], ...]:
+    # A member's bytes end with its value's sha256, which is 32 bytes long.
     named = (
         (part.name, f"{part.dtype} {digest[-32:].hex()[:16]}".strip())
         if isinstance(part, Part)

@@ -100,6 +100,7 @@ class Known:
         others = [
             _itself(f"as {qualified(claim.base)}", _by_rule(claim.rule, value))
             for claim in self.claims[1:]
+            # A member of an enum of ints, say, is its own value: it would be digested twice.
             if not (isinstance(value, Enum) and _is_its_value(value, claim.base))
         ]
         stored = state.stored(self.layout, value, self.ignored)
@@ -179,6 +180,8 @@ def _claims(kind: type) -> Iterator[Claim]:
             nearest = _nearest(kind, base, (package(base), *rule.layouts))
         elif not has_form and (rule := objects.rule_of_form(base)) is not None:
             has_form = True
+            # A namedtuple's fields are its tuple's cells. The other forms leave what their bases
+            # hold to the rules of those bases.
             nearest = tuple if objects.is_namedtuple(base) else object
         if rule is not None:
             covered.update(each for each in nearest.__mro__ if each is not object)
@@ -225,6 +228,7 @@ def _itself(name: str, value: Any) -> Part:
 def _is_its_value(member: Enum, base: type) -> bool:
     """True if an enum's member equals its value as the number or text that it derives from."""
     value = vars(member)["_value_"]
+    # By `repr`: NaN is not equal to itself, and 0.0 equals -0.0.
     return type(value) is base in LEAVES and repr(value) == repr(_EXACT[base](member))
 
 

@@ -29,6 +29,7 @@ OF_MASKED = frozenset(
 
 def _array(array: npt.NDArray[Any]) -> Any:
     """Byte order, strides and NaN payload are no content; `datetime64`'s unit is."""
+    # Not a subclass: a matrix, for one, stays two-dimensional under `ravel`.
     array = np.asarray(array)
     described = _described(array.dtype)
     if not described:
@@ -62,8 +63,10 @@ def _content(array: npt.NDArray[Any]) -> Any:
         return Parts((Part("dtype", dtype.kind), Part("shape", array.shape), _cells(array)))
     if dtype.char in "gG":  # 8, 12 or 16 bytes by machine, some of them garbage
         return inner(dtype=dtype.char, shape=array.shape, cells=list(map(str, array.ravel())))
+    # It also turns no dimensions into one, which `view` below needs.
     little = np.ascontiguousarray(array, dtype.newbyteorder("<"))
     if dtype.kind in "fc":
+        # A complex number is two floats, and each may be a NaN with its own payload.
         real = little.view(f"<f{dtype.itemsize // (2 if dtype.kind == 'c' else 1)}")
         little = np.where(np.isnan(real), np.nan, real)
     if dtype.kind == "b":  # any byte but 0 is true

@@ -87,6 +87,7 @@ def _span(value: Any) -> tuple[int, int, int]:
 def _class(kind: type) -> str:
     if "<locals>" in kind.__qualname__:
         raise NotComparable("a class inside a function has no name of its own")
+    # Built-in classes are exempt: `builtins.NoneType`, for one, cannot be imported.
     if kind.__flags__ & MADE_AT_RUN_TIME and not _is_importable(kind, kind.__module__):
         raise NotComparable(f"the class {qualified(kind)} cannot be imported by its name")
     return qualified(kind)
@@ -125,6 +126,7 @@ def _entry(path: Path) -> str | None:
         return _sha256(path)
     if path.is_dir() and not path.is_symlink():
         return None
+    # Also a link to a directory: `rglob` does not enter it, so its files would go unseen.
     raise NotComparable(f"{path} is neither a file nor a directory")
 
 
@@ -136,6 +138,7 @@ def _sha256(path: Path) -> str:
 def _model(model: Any) -> Parts:
     """A pydantic model: fields, those that were set, extra fields, private attributes."""
     extra = {
+        # An extra field may have the name of a private attribute, such as `_x`.
         f"extra {name}" if name.startswith("_") else name: Part(name, value, f".{name}")
         for name, value in sorted((model.__pydantic_extra__ or {}).items())
     }
@@ -187,6 +190,7 @@ def _bins(mapper: Any) -> Parts:
 
 def _sparse(matrix: Any) -> Parts:
     """Stored entries in order; duplicates are summed, as the matrix itself would."""
+    # A copy: a COO matrix would return itself, and `sum_duplicates` changes it in place.
     entries = matrix.tocoo(copy=True)
     entries.sum_duplicates()
     coordinates = [axis.astype("<i8") for axis in entries.coords]
@@ -198,6 +202,7 @@ def _state(value: Any) -> Parts:
 
 
 def _tree(tree: Any) -> Parts:
+    # A Cython class without a `__dict__`; what it is pickled from is complete.
     _, (features, classes, outputs), learned = tree.__reduce__()
     made = {"n_features": features, "n_classes": classes, "n_outputs": outputs}
     return attributes([*sorted(learned.items()), *made.items()])
@@ -308,6 +313,7 @@ def rule_of_form(kind: type) -> Rule | None:
     own = vars(kind)
     if isinstance(kind, EnumType):
         return Rule(_member, is_whole=True, covers=OF_ENUM)
+    # In the class's own dict: a plain subclass inherits these marks without being of the form.
     if "__dataclass_fields__" in own:
         return Rule(
             lambda value: attributes(_present(value, (f.name for f in fields(value)))),

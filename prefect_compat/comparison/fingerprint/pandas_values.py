@@ -95,6 +95,7 @@ def _index(index: pd.Index) -> Parts:
 
 
 def _series(series: Any) -> Parts:
+    # As pandas' own class: a subclass may override what is read below.
     plain = series if type(series) is pd.Series else pd.Series(series)
     return Parts(
         (
@@ -109,6 +110,7 @@ def _series(series: Any) -> Parts:
 
 def _table(table: pd.DataFrame) -> Parts:
     plain = table if type(table) is pd.DataFrame else pd.DataFrame(table)
+    # By position: if names repeat, `plain[name]` is a table and not a column.
     columns = (
         Part(str(name), plain.iloc[:, position].array, f"[{name!r}]", _dtype_text(dtype))
         for position, (name, dtype) in enumerate(zip(plain.columns, plain.dtypes, strict=True))
@@ -148,6 +150,7 @@ def _timestamp(value: pd.Timestamp) -> Parts:
 RULES: dict[type, Rule] = {
     **texts.RULES,
     pd.api.extensions.ExtensionDtype: Rule(
+        # An empty column shows all that a dtype says.
         lambda dtype: pd.array([], dtype=dtype),
         "column dtype",
         ("pandas",),

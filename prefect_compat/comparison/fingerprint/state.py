@@ -39,12 +39,14 @@ def layout(kind: type, known: Iterable[type]) -> Layout:
     slots: list[tuple[str, Callable[[Any], Any]]] = []
     for base in own:
         for name, member in _slots(base):
+            # A base's slot keeps its value, though a slot of the same name hides it.
             is_shadowed = any(name == other for other, _ in slots)
             slots.append((f"{base.__qualname__}.{name}" if is_shadowed else name, member))
     attributes = _attributes(kind)
     fault = ""
     if kind.__dictoffset__ and attributes is None:
         fault = "its attributes cannot be read"
+    # More bytes than slots and dict explain: fields of C, which no attribute shows.
     elif kind.__basicsize__ > _size(kind, known, len(slots)):
         fault = "it keeps state that Python cannot read"
     return Layout(tuple(slots), attributes, fault)
@@ -80,6 +82,7 @@ def parts(stored: Iterable[Stored], shown: Iterable[Part]) -> list[Part]:
     named_parts = []
     for name, value, where in stored:
         place = f".{name}"
+        # The same object in the same place: a rule has already read this attribute.
         if taken.get(place, NOTHING) is value:
             continue
         if place in taken:

@@ -47,6 +47,7 @@ def zone_content(zone: Any) -> str | Parts:
         case "dateutil.tz.tz.tzlocal":  # where there is no summer time, it has an offset
             return _named(zone, None)
     name = getattr(zone, "zone", None)
+    # pytz's FixedOffset has the attribute, but no name in it.
     if name is None and (offset := zone.utcoffset(None)) is not None:
         return _fixed(offset)
     return _named(zone, name)

@@ -33,6 +33,7 @@ def _runs(dagster: Record, prefect: Record) -> Iterator[Finding]:
     """Yields a finding if one run failed alone, failed outside any step, or ran nothing."""
     sides = (dagster, prefect)
     has_failed_step = [any(step.state == "failed" for step in side.steps) for side in sides]
+    # Without a failed step on each side, nothing shows that both failed for the same reason.
     if bool(dagster.error) != bool(prefect.error) or (dagster.error and not all(has_failed_step)):
         left, right = (one_line(side.error) or "success" for side in sides)
         yield Finding(Difference.RUN, THE_RUN, left, right)
@@ -48,6 +49,7 @@ def _graphs(dagster: Iterable[RecordedStep], prefect: Iterable[RecordedStep]) ->
         yield Finding(Difference.STEP, name, *sides)
     common = {*left} & {*right}
     for name in sorted(common):
+        # An edge to a step of one side alone follows from that step, a finding already.
         for upstream in sorted((left[name] ^ right[name]) & common):
             sides = (
                 "the dependency" if upstream in side[name] else ABSENT for side in (left, right)

@@ -40,6 +40,7 @@ def judge_catalogues(dagster: Record, prefect: Record) -> Iterator[Finding]:
 def judge_files(left: Sequence[str], right: Sequence[str]) -> Iterator[Finding]:
     """Yields the files that only one side's store has, by folder."""
     mine, other = Counter(left), Counter(right)
+    # Counters and not sets: names repeat where `…` stands for a random part.
     sides = [_by_folder(one - two) for one, two in ((mine, other), (other, mine))]
     for folder in sorted({*sides[0], *sides[1]}):
         names = (_listed(side.get(folder, [])) for side in sides)

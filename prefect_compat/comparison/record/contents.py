@@ -72,6 +72,7 @@ def open_store(
             else:
                 key, context = _asset_context(job, instance, resources, output)
             manager = getattr(resources, key)
+            # This is a new manager with an empty memory: its KeyError would look like a loss.
             if isinstance(manager, dg.InMemoryIOManager):
                 raise NotKept
             return manager.load_input(context)

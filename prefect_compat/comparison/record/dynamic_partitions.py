@@ -33,6 +33,7 @@ class DynamicPartitions:
         delete = dg.DagsterInstance.delete_dynamic_partition
 
         def adding(instance: Any, name: str, partition_keys: Sequence[str]) -> None:
+            # The change comes first: one that Dagster refuses must not be recorded.
             add(instance, name, partition_keys)
             self._changes += [(name, f"added {key}") for key in partition_keys]
 

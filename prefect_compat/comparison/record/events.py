@@ -72,6 +72,7 @@ class EventReader:
         self._declared = {
             (step.name, output.name): output for step in plan.steps for output in step.outputs
         }
+        # The longest first: one of these texts may be a part of another.
         self._own = sorted(own, key=len, reverse=True)
         self._ignored = frozenset(ignored)
 
@@ -87,6 +88,7 @@ class EventReader:
                     step = parse_step_key(str(event.step_key))
                     is_stored = (step, tuple(made.asset_key.path)) in stored_assets
                     outputs.append(self._made(made, is_stored))
+            # Assets are in the materializations, and results of checks are compared apart.
             for entry in stored:
                 if self._is_of_op(entry):
                     place = StepOutputId(number, entry.step, entry.name, entry.mapping_key)
@@ -164,6 +166,7 @@ class EventReader:
         versioned: set[AssetPath] = set()
         for asset in self._plan.assets:
             upstream = {parent.asset_key for parent in asset.upstream}
+            # A plan has each asset after its upstream, so one pass settles them all.
             if asset.is_made and asset.code_version is not None and versioned >= upstream:
                 versioned.add(asset.key)
         return frozenset(versioned)
@@ -183,6 +186,7 @@ class EventReader:
         text = f"{kind} {self._without_own(stored)}"
         if len(text) <= SHOWN_LENGTH:
             return text
+        # The digest stands for the rest, so that a difference beyond the shown text is found.
         return f"{text[: SHOWN_LENGTH // 4]}… {hashlib.sha256(text.encode()).hexdigest()}"
 
     def _without_own(self, text: str) -> str:

@@ -38,6 +38,7 @@ def _names(home: Path, run_ids: Sequence[str]) -> list[str]:
 
 
 def _shared_name(part: str, run_ids: Sequence[str]) -> str:
+    # Before the random parts: a run's id looks like one of them.
     for number, run_id in enumerate(run_ids):
         part = part.replace(run_id, f"run {number + 1}")
     return RANDOM.sub("…", part)

@@ -29,6 +29,7 @@ from prefect_compat.graph.ids import StepId
 
 PATIENCE_S = 30.0
 MATERIALIZED = "prefect.asset.materialization.succeeded"
+# The most events that Prefect's API returns at once; a higher limit is refused.
 PAGE = 50
 
 
@@ -128,6 +129,7 @@ def retry_waits_s(run: TaskRun) -> tuple[float, ...]:
         due = state.state_details.scheduled_time
         if state.name == "AwaitingRetry" and due is not None:
             waits.append((due - state.timestamp).total_seconds())
+        # Prefect sets AwaitingRetry only for a delay; without one it retries at once.
         elif state.name == "Retrying" and not is_waiting:
             waits.append(0.0)
         is_waiting = state.name == "AwaitingRetry"
@@ -148,7 +150,9 @@ def _materialized(
         time.sleep(0.1)
     counts: Counter[str] = Counter()
     for event in events:
+        # Our own tasks put `partitions` into the event (`_summary` in flow/task.py).
         counts["/".join(asset_path(event.resource.id))] += int(event.payload.get("partitions", 0))
+    # The plus drops assets without partitions: Dagster's side has no such entries either.
     return +counts
 
 

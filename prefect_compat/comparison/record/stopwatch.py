@@ -52,6 +52,7 @@ def _timer(times: Times) -> Callable[[dg.StepExecutionContext, Callable[[], Any]
         place = (context.run_id, parse_step_key(context.step.key))
         with _added(times, place):
             result = call()
+        # A generator's call returns at once: the work is done while it is iterated.
         return _timed_iteration(result, times, place) if inspect.isgenerator(result) else result
 
     return timed
@@ -65,6 +66,7 @@ def _timed_iteration(generator: Iterator[Any], times: Times, place: Place) -> It
                 value = next(generator)
             except StopIteration:
                 return
+        # Until the next call Dagster checks and stores the value: not the function's time.
         yield value
 
 

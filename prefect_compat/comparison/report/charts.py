@@ -71,6 +71,7 @@ def bars(rows: Sequence[Bar], floor: Figure | None) -> str:
     """Horizontal bars in seconds with whiskers from least to most; a line marks the floor."""
     most = max([row.figure.most for row in rows] + [floor.median if floor else 0.0]) or 1.0
     height = AXIS + ROW * len(rows)
+    # 80 units are left for the seconds behind the longest bar.
     scale = (WIDTH - LABELS - 80) / most
     body = [*_axis(most, scale, height)]
     for number, row in enumerate(rows):
@@ -103,6 +104,7 @@ def _svg(height: float, words: str, body: Iterable[str]) -> str:
 
 
 def _axis(most_s: float, scale: float, height: float) -> Iterator[str]:
+    # The finest of 1, 2, 5, 10, ... with at most nine ticks, so that their labels fit.
     step = next((size for size in _SIZES if most_s / size <= 8), _SIZES[-1])
     for number in range(int(most_s / step) + 1):
         x = LABELS + number * step * scale
@@ -125,6 +127,7 @@ def _step(step: RecordedStep, origin: float, scale: float, y: float, side: str) 
     if step.started_s is None or step.ended_s is None:
         return f'<text class="tick left" x="{LABELS + 4}" y="{y + 15:.1f}">{NOT_STARTED}</text>'
     x = LABELS + (step.started_s - origin) * scale
+    # At least one unit wide, or the bar of a very short step would vanish.
     width = max((step.ended_s - step.started_s) * scale, 1.0)
     own = min((step.function_s + step.storage_s) * scale, width)
     state = "" if step.state == "succeeded" else " ended-otherwise"

@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks.measuring import ROOT, UCI_ARCHIVE, Timings, report, take_turns
 from prefect_compat.comparison.comparison import SIDES
 from prefect_compat.comparison.sources.side import SideTask, run_side
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 from ticket_assets.addresses import printable
 from ticket_assets.days import daily_partitions
@@ -90,7 +91,9 @@ def orchestrated(side: str, partition: str) -> float:
     project = Project(module="ticket_assets.definitions")
     with tempfile.TemporaryDirectory() as folder:
         record = str(Path(folder, "record.json"))
-        task = SideTask(project, JOB, partition, None, record, home=str(Path(folder, side)))
+        task = SideTask(
+            project, JobChoice(JOB), partition, "{}", record, home=str(Path(folder, side))
+        )
         found = run_side(SIDES[side], task, ("TICKET_STORE",))
     if found.error:
         sys.exit(f"{side}: {found.error}")

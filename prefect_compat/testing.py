@@ -178,7 +178,9 @@ def _run_flow(request: RunRequest, instance: dg.DagsterInstance, raise_on_error:
         flow_function, name=name, flow_run_name=name, task_runner=one_at_a_time
     )
     with prefect_api():
+        # Prefect raises nothing here: what Dagster would raise is decided below.
         flow(return_state=True)
+    # A step's failure leaves a run to return; any other error broke the run off.
     if errors and not (opened and isinstance(errors[0], StepError)):
         raise errors[0]
     (run,) = opened

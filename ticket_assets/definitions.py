@@ -36,8 +36,9 @@ def build_definitions(
     """
     _ignore_expected_warnings()
     days = daily_partitions(settings.first_day, settings.last_day)
+    daily = [asset.define(days) for asset in DAILY_ASSETS]
     return dg.Definitions(
-        assets=[asset.define(days) for asset in (event_log, *DAILY_ASSETS, performance_report)],
+        assets=[event_log.define(days), *daily, performance_report.define(days)],
         asset_checks=[check.define(days) for check in CHECKS],
         jobs=[ticket_model_evaluation, ticket_performance_report],
         schedules=[oldest_day_first(days)],

@@ -1,7 +1,9 @@
 """`prefect-compat compare`: runs the job under both orchestrators and compares them."""
 
+import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +16,14 @@ from prefect_compat.cli.exit_codes import (
     errors_on_stderr,
     log_to_stderr,
 )
-from prefect_compat.cli.options import job_option, project_options
+from prefect_compat.cli.options import (
+    config_options,
+    job_options,
+    partition_options,
+    project_options,
+)
 from prefect_compat.cli.output_files import validate_outputs, write_output
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 
 if TYPE_CHECKING:
@@ -31,9 +39,10 @@ class CompareOptions:
     """The command's options, as click passes them."""
 
     project: Project
-    job: str
+    choice: JobChoice
     partition: str | None
-    config: str | None
+    run_config: Mapping[str, Any]
+    tags: Mapping[str, str]
     store_env: tuple[str, ...]
     fault: str | None
     ignored: tuple[str, ...]
@@ -57,9 +66,11 @@ class CompareOptions:
         settings = read_project_settings()
         return Work(
             project=self.project,
-            job=self.job,
+            choice=self.choice,
             partition=self.partition,
-            run_config=str(Path(self.config).absolute()) if self.config else None,
+            run_config=json.dumps(self.run_config),
+            tags=tuple(self.tags.items()),
+            config_name="from the command line" if self.run_config else None,
             store_variables=self.store_env or settings.store_env,
             ignored_metadata=self.ignored or settings.ignore_metadata,
             fault=Fault.parse(self.fault) if self.fault else None,
@@ -70,18 +81,18 @@ class CompareOptions:
         )
 
 
-@click.command(short_help="Run the job under both and compare.")
+@click.command(short_help="Run a job under both and compare.")
 @project_options
-@job_option
-@click.option("--partition", help="Partition key, or a range A...B.")
-@click.option("-c", "--config", help="Run-config file for both sides.")
+@job_options
+@partition_options
+@config_options
 @click.option(
     "--store-env",
     multiple=True,
     metavar="VARIABLE",
-    help="Environment variable that says where the project stores its outputs. Each side gets its"
-    " own folder in it. Repeat the option for several variables. Default: `store_env` in"
-    " [tool.prefect-compat] of pyproject.toml.",
+    help="Environment variable that says where the project stores its outputs. `compare` sets it to"
+    " a different folder for each side, so your own store is not touched. Repeat the option for"
+    " several variables. Default: `store_env` in [tool.prefect-compat] of pyproject.toml.",
 )
 @click.option(
     "--fail",
@@ -143,7 +154,7 @@ def compare(**options: Any) -> None:
     \b
     Exit code 0: identical under both, in graph, outputs and behaviour.
     Exit code 1: something differs.
-    Exit code 2: a side could not be run.
+    Exit code 2: a side could not be run, or the command was refused.
     """
     with errors_on_stderr():
         comparison, outcomes = _compare(CompareOptions(**options))
@@ -199,8 +210,6 @@ def _write(
     outcomes: "tuple[Outcome, ...]",
     job: "dg.JobDefinition",
 ) -> None:
-    import json
-
     from prefect_compat.comparison.report.document import as_document
     from prefect_compat.comparison.report.html import comparison_page
     from prefect_compat.lineage.graph import read_lineage

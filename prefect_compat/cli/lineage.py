@@ -5,14 +5,15 @@ from pathlib import Path
 import click
 
 from prefect_compat.cli.exit_codes import errors_on_stderr
-from prefect_compat.cli.options import job_option, project_options
+from prefect_compat.cli.options import job_options, project_options
 from prefect_compat.cli.output_files import validate_outputs, write_output
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 
 
 @click.command()
 @project_options
-@job_option
+@job_options
 @click.option(
     "--format",
     "form",
@@ -27,7 +28,7 @@ from prefect_compat.graph.project import Project
     type=click.Path(path_type=Path),
     help="Write to a file instead of printing.",
 )
-def lineage(project: Project, job: str, form: str, output: Path | None) -> None:
+def lineage(project: Project, choice: JobChoice, form: str, output: Path | None) -> None:
     """Draw the job's assets and their dependencies."""
     import json
     from datetime import UTC, datetime
@@ -43,7 +44,7 @@ def lineage(project: Project, job: str, form: str, output: Path | None) -> None:
     with errors_on_stderr():
         if output:
             validate_outputs(output)
-        graph = read_lineage(resolve_job(project.load(), job))
+        graph = read_lineage(resolve_job(project, choice))
         text = {
             "html": lambda: lineage_page(graph),
             "svg": lambda: draw(graph),

@@ -3,22 +3,23 @@
 import click
 
 from prefect_compat.cli.exit_codes import errors_on_stderr
-from prefect_compat.cli.options import job_option, project_options
+from prefect_compat.cli.options import job_options, project_options
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 
 
 @click.command()
 @project_options
-@job_option
+@job_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def plan(project: Project, job: str, as_json: bool) -> None:
+def plan(project: Project, choice: JobChoice, as_json: bool) -> None:
     """Print the steps and edges that the flow is built from."""
     import json
 
     from prefect_compat.graph.job import read_plan, resolve_job
 
     with errors_on_stderr():
-        job_plan = read_plan(resolve_job(project.load(), job))
+        job_plan = read_plan(resolve_job(project, choice))
     if as_json:
         click.echo(json.dumps(job_plan.as_dict(), indent=2))
         return

@@ -1,63 +1,98 @@
 """`prefect-compat run`: a job as one Prefect flow run."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
-from prefect_compat.cli.exit_codes import errors_on_stderr
-from prefect_compat.cli.options import job_option, project_options
+from prefect_compat.cli.exit_codes import errors_on_stderr, log_to_stderr
+from prefect_compat.cli.options import (
+    config_options,
+    job_options,
+    partition_options,
+    project_options,
+)
+from prefect_compat.errors import ConfigError
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
+
+# The words of a task runner for people.
+HOW = {
+    "sequential": "one at a time",
+    "threads": "in threads",
+    "processes": "in processes",
+    "dask": "on Dask",
+}
 
 
 @click.command()
 @project_options
-@job_option
-@click.option("--partition", help="Partition key, or a range A...B.")
-@click.option("-c", "--config", help="Run-config file, as for `dagster job execute -c`.")
+@job_options
+@partition_options
+@config_options
 @click.option(
     "--task-runner",
     "runner",
-    type=click.Choice(["threads", "sequential", "processes", "dask"]),
-    default="threads",
-    show_default=True,
-    help="Where the tasks run.",
+    type=click.Choice(list(HOW)),
+    help="Where the tasks run. Default: as the job's executor runs steps.",
 )
 @click.option(
     "--workers", type=click.IntRange(min=1), help="Number of threads, processes or Dask workers."
 )
 @click.option("--address", help="Address of a running Dask scheduler, such as tcp://10.0.0.1:8786.")
+@click.option("--report-to-dagster", "reports", is_flag=True, help="Record the run in Dagster too.")
+@click.option("--cache", is_flag=True, help="Do not run a step again whose inputs are the same.")
+@click.option("--artifacts", is_flag=True, help="Show metadata as Prefect artifacts.")
 def run(
     project: Project,
-    job: str,
+    choice: JobChoice,
     partition: str | None,
-    config: str | None,
-    runner: str,
+    run_config: Mapping[str, Any],
+    tags: Mapping[str, str],
+    runner: str | None,
     workers: int | None,
     address: str | None,
+    reports: bool,
+    cache: bool,
+    artifacts: bool,
 ) -> None:
-    """Run the job as one Prefect flow run."""
+    """Run a job, or the assets of a project, as one Prefect flow run."""
+    from contextlib import nullcontext
+
+    import dagster as dg
     from prefect.exceptions import ParameterBindError, ParameterTypeError
 
-    from prefect_compat.flow.build import as_flow
-    from prefect_compat.flow.parameters import read_run_config
+    from prefect_compat.flow.build import build_flow
     from prefect_compat.flow.task_runners import named_task_runner
-    from prefect_compat.graph.job import resolve_job
+    from prefect_compat.graph.job_source import JobSource
     from prefect_compat.graph.partitions import run_keys
     from prefect_compat.server.api import validate_server
 
     with errors_on_stderr():
-        run_config = read_run_config(config) if config else {}
-        defs = project.load()
-        run_keys(resolve_job(defs, job), partition)
-        task_runner = named_task_runner(runner, workers, address)
-        flow = as_flow(defs, job=job, run_config=run_config, task_runner=task_runner)
-        parameters = {"partition": partition} if partition is not None else {}
-        validate_server()
-        try:
-            result = flow(**parameters)
-        except (ParameterTypeError, ParameterBindError) as error:
-            raise click.UsageError(str(error)) from error
+        if runner is None and (workers or address):
+            raise ConfigError("--workers and --address need --task-runner.")
+        with dg.DagsterInstance.get() if reports else nullcontext() as instance:
+            source = JobSource(project, choice, instance)
+            run_keys(source.job, partition, instance)
+            flow = build_flow(
+                source,
+                run_config=run_config,
+                tags=tags,
+                task_runner=named_task_runner(runner, workers, address) if runner else None,
+                caches_results=cache,
+                makes_artifacts=artifacts,
+            )
+            if flow.runner_choice is not None:
+                chosen = flow.runner_choice
+                log_to_stderr(f"Tasks run {HOW[chosen.name]}: {chosen.reason}.")
+            validate_server()
+            try:
+                result = flow(**({"partition": partition} if partition is not None else {}))
+            except (ParameterTypeError, ParameterBindError) as error:
+                raise click.UsageError(str(error)) from error
     checks = {entry.check for entry in result.checks}
     failed = {entry.check for entry in result.checks if not entry.passed}
     click.echo(
-        f"{job}: {len(result.materializations)} outputs, {len(checks)} checks,"
+        f"{source.job.name}: {len(result.materializations)} outputs, {len(checks)} checks,"
         f" {len(failed)} failed."
     )

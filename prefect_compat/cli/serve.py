@@ -5,17 +5,18 @@ import os
 import click
 
 from prefect_compat.cli.exit_codes import errors_on_stderr
-from prefect_compat.cli.options import job_option, project_options
+from prefect_compat.cli.options import job_options, project_options
 from prefect_compat.errors import ConfigError
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 
 
 @click.command(short_help="Deploy the flow without a work pool.")
 @project_options
-@job_option
+@job_options
 @click.option("--name", default="served", show_default=True, help="Name of the deployment.")
 @click.option("--cron", help="Schedule, such as '0 6 * * *'. Only for jobs without partitions.")
-def serve(project: Project, job: str, name: str, cron: str | None) -> None:
+def serve(project: Project, choice: JobChoice, name: str, cron: str | None) -> None:
     """Deploy the job's flow from this process, without a work pool.
 
     It runs the flow for each request from the UI, the API or `prefect deployment run`, until you
@@ -27,14 +28,14 @@ def serve(project: Project, job: str, name: str, cron: str | None) -> None:
 
     from prefect_compat.flow.serve import serve_deployment
     from prefect_compat.graph.job import read_plan, resolve_job
-    from prefect_compat.graph.project import SERVED, SERVING_PID, as_served
+    from prefect_compat.graph.job_source import SERVED, SERVING_PID, as_served
     from prefect_compat.server.api import validate_server
 
     with errors_on_stderr():
-        plan = read_plan(resolve_job(project.load(), job))
+        plan = read_plan(resolve_job(project, choice))
         if cron and plan.is_partitioned:
             raise ConfigError(
-                f"{job} is partitioned, and a schedule does not say which partition to run."
+                f"{plan.name} is partitioned, and a schedule does not say which partition to run."
                 " Leave --cron out; a flow of your own can choose the partition and call this one."
             )
         if not get_current_settings().api.url:
@@ -43,7 +44,7 @@ def serve(project: Project, job: str, name: str, cron: str | None) -> None:
                 " for instance http://127.0.0.1:4200/api."
             )
         validate_server()
-        os.environ[SERVED] = as_served(project, job)
+        os.environ[SERVED] = as_served(project, choice)
         os.environ[SERVING_PID] = str(os.getpid())
         deployment = RunnerDeployment.from_entrypoint(
             "prefect_compat.flow.served_flow.flow",

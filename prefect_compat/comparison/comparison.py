@@ -1,13 +1,11 @@
 """Runs both sides, one after the other and each in its own process, then judges their records."""
 
+import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import dagster as dg
-import yaml
 
 from prefect_compat.comparison.costs import Costs, summarise
 from prefect_compat.comparison.diff.rows import RowDifference, RowsTask, read_differences
@@ -23,10 +21,13 @@ from prefect_compat.comparison.sources.prefect_server import (
 from prefect_compat.comparison.sources.side import SideTask, run_side, start_process
 from prefect_compat.comparison.sources.work import Work, validate_store_variables
 from prefect_compat.comparison.verdict import Verdict, judge
+from prefect_compat.engine.dagster_port.workspace import Loadable
 from prefect_compat.errors import ComparisonError, ServerError
 from prefect_compat.graph.ids import ValueId
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 
+# In this order everywhere: records, folders and rows are paired with the sides by position.
 SIDES = {
     "dagster": "prefect_compat.comparison.sources.dagster_job",
     "prefect": "prefect_compat.comparison.sources.derived_flow",
@@ -38,8 +39,9 @@ SHOWN_OUTPUTS = 10
 class Comparison:
     """Two records and what came of comparing them.
 
-    The records are those of the first round, `verdict` is on all rounds. `rows` are the first
-    differing rows of the first outputs that differ; `costs` is None if a side could not be run.
+    Records, `verdict` and `rows` are those of the first round that differs, or of the first round.
+    `rows` has the first differing rows of the first outputs that differ. `costs` is None if a side
+    could not be run.
     """
 
     work: Work
@@ -56,12 +58,14 @@ class Comparison:
 
 
 def compare(
-    defs: dg.Definitions | Project,
+    defs: Loadable | Project,
     *,
-    job: str,
+    job: str | None = None,
+    selection: str | None = None,
     store_env: Sequence[str],
     partition: str | None = None,
     run_config: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
     ignore_metadata: Sequence[str] = (),
     fail: str | None = None,
     repeat: int = 1,
@@ -70,7 +74,8 @@ def compare(
 ) -> Comparison:
     """Runs a job under Dagster and under Prefect and compares what they recorded and stored.
 
-    Each side runs in a process of its own, with its own home and store: `defs` must therefore be
+    The job is named, or made of the assets of a `selection`, or of all assets. Each side runs in a
+    process of its own, with its own home and store: `defs` must therefore be
     a global variable of an importable module, and `store_env` names the environment variables
     that say where the project stores its outputs. `partition` is a key, `A...B`, or `*`; `fail`
     is `STEP` or `STEP:N`, as `prefect-compat compare --fail` takes it. `repeat` counts the rounds
@@ -84,18 +89,17 @@ def compare(
     if keep:
         validate_folder(keep)
     with tempfile.TemporaryDirectory(prefix="prefect-compat-") as temporary:
-        config_file = Path(temporary) / "run_config.yaml"
-        if run_config is not None:
-            config_file.write_text(yaml.safe_dump(dict(run_config)), encoding="utf-8")
         work = Work(
             project=defs if isinstance(defs, Project) else Project.of_definitions(defs),
-            job=job,
+            choice=JobChoice(job, selection),
             partition=partition,
-            run_config=str(config_file) if run_config is not None else None,
+            run_config=json.dumps(run_config or {}),
             store_variables=tuple(store_env),
             ignored_metadata=tuple(ignore_metadata),
             fault=Fault.parse(fail) if fail else None,
             rounds=repeat,
+            tags=tuple((tags or {}).items()),
+            config_name="passed from Python" if run_config else None,
         )
         empty = EmptyStore(work, Path(temporary) / "empty")
         with comparison_folder(keep) as folder, comparison_server() as server:
@@ -118,6 +122,7 @@ def compare_sides(
     """
     records: dict[str, list[Record]] = {side: [] for side in SIDES}
     for number in range(work.rounds):
+        # The side that runs first may find cold disk caches, so the order alternates.
         for side in list(SIDES) if number % 2 == 0 else reversed(SIDES):
             records[side].append(_run(side, work, _home(folder, number), server, log))
     have_run = all(record.has_run for side in records.values() for record in side)
@@ -125,6 +130,7 @@ def compare_sides(
         empty.shared(*pair) for pair in zip(records["dagster"], records["prefect"], strict=True)
     ]
     verdicts = [judge(*pair) for pair in pairs]
+    # The first round that differs decides: a difference that comes and goes is one too.
     verdict = next((entry for entry in verdicts if not entry.holds), verdicts[0])
     first = verdicts.index(verdict)
     dagster, prefect = pairs[first]
@@ -157,7 +163,7 @@ def side_task(side: str, work: Work, folder: Path) -> SideTask:
     """The task of one side, with its home and its record in the folder."""
     return SideTask(
         project=work.project,
-        job=work.job,
+        choice=work.choice,
         partition=work.partition,
         run_config=work.run_config,
         record=str(folder / f"{side}.json"),
@@ -165,13 +171,14 @@ def side_task(side: str, work: Work, folder: Path) -> SideTask:
         fault=work.fault,
         ignored_metadata=work.ignored_metadata,
         warm=work.rounds > 1,
+        tags=work.tags,
     )
 
 
 def _run(
     side: str, work: Work, folder: Path, server: ComparisonServer, log: Callable[[str], None]
 ) -> Record:
-    log(f"{side}: running {work.job} {work.partition or ''}")
+    log(f"{side}: running {work.choice} {work.partition or ''}")
     try:
         used = server_of(side, server)
         record = run_side(SIDES[side], side_task(side, work, folder), work.store_variables, used)
@@ -189,10 +196,11 @@ def _rows(
 ) -> tuple[RowDifference, ...]:
     """Reads these outputs again from both stores and returns how they differ."""
     folders = [folder / f"{side}-rows" for side in SIDES]
+    # Without outputs the zip is empty, so no process is started only to read nothing.
     for side, texts, record in zip(SIDES, folders if outputs else (), records, strict=False):
         task = RowsTask(
             work.project,
-            work.job,
+            work.choice,
             work.run_config,
             tuple(map(str, outputs)),
             record.run_ids,

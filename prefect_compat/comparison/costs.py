@@ -104,12 +104,14 @@ def _own_s(record: Record, part: str) -> float:
 
 def _steps(dagster: Sequence[Record], prefect: Sequence[Record]) -> list[StepCosts]:
     left, right = ([_by_name(record) for record in side] for side in (dagster, prefect))
+    # A step that did not run in every round, on both sides, has no times to compare.
     names = [name for name in left[0] if all(name in steps for steps in (*left, *right))]
     return [
         StepCosts(
             name,
             *(
                 Figure.of([steps[name][part] for steps in side])
+                # In the order of StepCosts' fields: Dagster's two figures, then Prefect's.
                 for side in (left, right)
                 for part in (0, 1)
             ),

@@ -23,6 +23,7 @@ from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.job import read_plan
 from prefect_compat.graph.plan import Plan, Step
 
+# The exit code that `subprocess` gives a process that this signal ended.
 KILLED = -signal.SIGKILL
 
 
@@ -63,6 +64,7 @@ def run_matrix(
         log(f"{case.name}: {case.work.fault or case.work.partition}")
         place = folder / f"failure-{number + 1}"
         if case.work.fault is not None and case.work.fault.kind == "kill":
+            # In the folders of the runs that follow: those must cope with what the kill left.
             _kill_both(case.work, place, server)
             again = replace(case.work, fault=None)
             outcomes.append(Outcome(case, compare_sides(again, place, empty, server, log)))
@@ -74,6 +76,7 @@ def run_matrix(
 def failure_cases(work: Work, job: dg.JobDefinition, empty_partition: str | None) -> Iterator[Case]:
     """The cases, with the steps of this job to which they are done."""
     plan = read_plan(job)
+    # The matrix is about behaviour. One round shows it; more would only refine the times.
     once = replace(work, rounds=1)
 
     def case(name: str, step: Step | None, fault: Fault | None, reason: str) -> Case:
@@ -83,6 +86,7 @@ def failure_cases(work: Work, job: dg.JobDefinition, empty_partition: str | None
 
     middle = _middle(plan)
     steady = "no step has others before and after it"
+    # The faults name no step yet: `case` puts it in.
     yield case("an error in the middle", middle, Fault(""), steady)
     retried = next((step for step in _plain(plan) if step.retry.delays_s), None)
     policy = "no step has a retry policy"

@@ -61,6 +61,7 @@ def injected(fault: Fault | None) -> Iterator[None]:
     def faulty(context: dg.StepExecutionContext, call: Callable[[], Any]) -> Any:
         if context.step.key != fault.step:
             return call()
+        # By run: each chunk of partitions, and a warm run, starts again at its first attempt.
         attempts[context.run_id] = attempts.get(context.run_id, 0) + 1
         if fault.attempts is not None and attempts[context.run_id] > fault.attempts:
             return call()
@@ -70,6 +71,8 @@ def injected(fault: Fault | None) -> Iterator[None]:
         yield
 
 
+# A generator, so that iterating it raises and not the call: only around the iteration does
+# Dagster apply the retry policy (`_yield_compute_results`).
 def _raise(fault: Fault, call: Callable[[], Any]) -> Iterator[Any]:
     raise InjectedFailure(f"asked for in {fault.step}")
     yield
@@ -83,6 +86,7 @@ def _fail_checks(fault: Fault, call: Callable[[], Any]) -> Any:
     events = call()
     if inspect.isasyncgen(events):
         return (_failed(event) async for event in events)
+    # A function may give None for no events; Dagster accepts that too.
     return (_failed(event) for event in events or ())
 
 

@@ -76,5 +76,6 @@ def judge(dagster: Record, prefect: Record) -> Verdict:
         assets=assets,
         steps=len({(step.run, step.step) for step in (*dagster.steps, *prefect.steps)}),
         findings=findings,
+        # Without findings both failed alike, so one side's reason serves for both.
         failure=failure_of(dagster) if dagster.error and not findings else None,
     )

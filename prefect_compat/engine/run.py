@@ -74,6 +74,7 @@ class RunState:
             self._events.append(event)
             if event.is_successful_output:
                 self._produced.add(event.step_output_data.step_output_handle)
+            # Not a step that failed: what depends on it must not start, and is not skipped.
             elif event.is_step_success or event.is_step_skipped:
                 self._ended.add(str(event.step_key))
 
@@ -118,6 +119,7 @@ class RunState:
     ) -> None:
         """Keeps the mapping keys of a step's dynamic outputs and resolves the plan with them."""
         with self._lock:
+            # Under the lock, because Dagster's `resolve` changes the plan's dicts in place.
             self._mappings[step] = keys
             resolve(self._mappings)
 
@@ -147,6 +149,7 @@ class ResourceScope:
         try:
             yield from self._objects.tear_down_resources()
         finally:
+            # Only now: resources may use their loop while they are torn down.
             for loop in self._loops:
                 loop.run_until_complete(loop.shutdown_asyncgens())
                 loop.close()
@@ -182,6 +185,7 @@ class EventSink:
 
     def learn(self, results: Iterable[StepResult]) -> None:
         """Takes over what upstream steps did, if they ran in another process."""
+        # Without `reports`, each process has an instance of its own, which lacks these events.
         for result in results:
             if self.state.add_upstream(result):
                 for event in result.events:
@@ -261,26 +265,29 @@ def open_run(request: RunRequest, instance: dg.DagsterInstance) -> Iterator[Run]
     """
     objects = DagsterRunObjects(request, instance, joins=False)
     run = Run(request, objects)
+    # Not `sys.exc_info()`: it also has an error that the caller is handling just now.
+    error: BaseException | None = None
     try:
         run.sink.record(objects.started())
-        error: BaseException | None = None
         try:
             _record_all(run, run.resources.set_up())
             yield run
-        except BaseException as raised:
-            error = raised
-            raise
         finally:
-            ended = objects.ended(run.state.events, error)
-            run.sink.record(ended)
-            objects.close(ended)
+            # As in Dagster, a run has not ended before its resources are released.
+            _record_all(run, run.resources.tear_down())
+    except BaseException as raised:
+        error = raised
+        raise
     finally:
-        _record_all(run, run.resources.tear_down())
+        ended = objects.ended(run.state.events, error)
+        run.sink.record(ended)
+        objects.close(ended)
 
 
 @contextmanager
 def join_run(request: RunRequest, instance: dg.DagsterInstance) -> Iterator[Run]:
     """A run that another process has opened, with its resources set up here too."""
+    # Only the process that opened the run records its start and its end.
     run = Run(request, DagsterRunObjects(request, instance, joins=True))
     try:
         _record_all(run, run.resources.set_up())

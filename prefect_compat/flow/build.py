@@ -11,6 +11,7 @@ from prefect.context import FlowRunContext
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from prefect_compat.engine.dagster_port.run import RunRequest
+from prefect_compat.engine.dagster_port.workspace import Loadable
 from prefect_compat.engine.run import open_run, run_instance
 from prefect_compat.errors import DefinitionError, StepError
 from prefect_compat.flow.parameters import (
@@ -24,37 +25,42 @@ from prefect_compat.flow.parameters import (
 from prefect_compat.flow.result import FlowResult
 from prefect_compat.flow.submit import run_graph
 from prefect_compat.flow.task import TaskOptions
+from prefect_compat.flow.task_runners import Name, RunnerChoice, declared_runner
 from prefect_compat.flow.wiring import Wiring
 from prefect_compat.graph.features import validate_carried_over
-from prefect_compat.graph.job import read_plan
+from prefect_compat.graph.job import JobChoice, read_plan
 from prefect_compat.graph.job_source import JobSource
 from prefect_compat.graph.partitions import RANGE, chunks, run_keys, run_tags
 from prefect_compat.graph.plan import Plan
+from prefect_compat.graph.project import Project
 from prefect_compat.server.api import prefect_api
 
 
 def as_flow(
-    defs: dg.Definitions,
+    defs: Loadable | Project,
     *,
     job: str | None = None,
     selection: Any = None,
     run_config: Mapping[str, Any] | dg.RunConfig | None = None,
     tags: Mapping[str, str] | None = None,
-    task_runner: TaskRunner[Any] | None = None,
+    task_runner: TaskRunner[Any] | Name | None = None,
     report_to: dg.DagsterInstance | None = None,
     caches_results: bool = False,
     makes_artifacts: bool = False,
 ) -> prefect.Flow[..., FlowResult]:
     """A Prefect flow with one task for each step of a Dagster job.
 
-    The job is named, or made of the assets of a `selection` (Dagster's selection syntax). A flow
-    of partitioned assets has the parameter `partition`: a key, `A...B`, or `*` for all. Each
+    `defs` is anything that Dagster loads: Definitions, a function with `@definitions` or
+    `@repository`, assets, a module; or the place of a Project. The job is named, or made of the
+    assets of a `selection` (Dagster's selection syntax), or else of all assets. A flow of
+    partitioned assets has the parameter `partition`: a key, `A...B`, or `*` for all. Each
     configurable op gives it a parameter of the op's name. The flow returns a FlowResult, and
     fails with StepError if a step fails.
 
     `run_config` takes what `dagster job execute -c` takes; its `ops` become the defaults of the
-    parameters. Tasks run in Prefect's thread pool unless a `task_runner` is given. `report_to` is
-    a Dagster instance that records the run and its events, and that knows dynamic partitions.
+    parameters. Tasks run as the job's executor runs steps, one at a time or in processes, unless a
+    `task_runner` of Prefect or the name of one is given. `report_to` is a Dagster instance that
+    records the run and its events, and that knows dynamic partitions.
 
     With `caches_results`, a step does not run again while its code version, configuration,
     partitions, resources' configuration and upstream data versions are those of an earlier run.
@@ -67,17 +73,49 @@ def as_flow(
     Raises DefinitionError for a definition that cannot be carried over, ConfigError for a run
     config that Dagster would refuse.
     """
-    source = JobSource(defs, job, selection, report_to)
+    return build_flow(
+        JobSource(defs, JobChoice(job, selection), report_to),
+        run_config=run_config,
+        tags=tags,
+        task_runner=task_runner,
+        caches_results=caches_results,
+        makes_artifacts=makes_artifacts,
+    )
+
+
+def build_flow(
+    source: JobSource,
+    *,
+    run_config: Mapping[str, Any] | dg.RunConfig | None = None,
+    tags: Mapping[str, str] | None = None,
+    task_runner: TaskRunner[Any] | Name | None = None,
+    caches_results: bool = False,
+    makes_artifacts: bool = False,
+) -> "DerivedFlow":
+    """The flow of a job; `as_flow` tells about the parameters."""
     job_def = source.job
     validate_carried_over(job_def)
-    in_threads = task_runner is None or isinstance(task_runner, ThreadPoolTaskRunner)
-    build = _Build(source, TaskOptions(caches_results, makes_artifacts, not in_threads))
-    plan = build.wiring.plan  # both are made here, before the first run
-    if not plan.steps:
-        raise DefinitionError(f"'{plan.name}' has nothing to run: it selects no executable asset.")
     base = run_config.to_config_dict() if isinstance(run_config, dg.RunConfig) else run_config or {}
     if base:
         validate_run_config(job_def, base)
+    plan = read_plan(job_def)
+    if not plan.steps:
+        raise DefinitionError(f"'{plan.name}' has nothing to run: it selects no executable asset.")
+    choice: RunnerChoice | None = None
+    if task_runner is None:
+        choice = declared_runner(source, base, len(plan.steps))
+    elif isinstance(task_runner, str):
+        choice = RunnerChoice(task_runner, "it was asked for")
+    runner: Any = choice.task_runner() if choice else task_runner
+    in_threads = isinstance(runner, ThreadPoolTaskRunner)
+    options = TaskOptions(
+        caches_results=caches_results,
+        makes_artifacts=makes_artifacts,
+        leaves_process=not in_threads,
+        one_at_a_time=choice is not None and choice.name == "sequential",
+    )
+    build = _Build(source, options)
+    _ = build.wiring  # made here, before the first run
 
     # What it holds can be pickled, so that the flow can be sent to other processes.
     def run(**parameters: Any) -> FlowResult:
@@ -85,6 +123,7 @@ def as_flow(
         limit = build.plan.partitions_per_run
         if keys is not None and limit is not None and len(keys) > limit:
             return _run_chunks(keys, limit, parameters)
+        # The caller's instance stays open after the run; one of our own is closed.
         with nullcontext(source.instance) if source.instance else run_instance() as instance:
             request = RunRequest(
                 job=source.job,
@@ -99,17 +138,25 @@ def as_flow(
     run.__name__ = run.__qualname__ = plan.name
     run.__doc__ = docstring(source, plan)
     set_signature(run, flow_parameters(source, plan, base))
-    return DerivedFlow(
+    flow = DerivedFlow(
         run,
         name=plan.name.replace("_", "-"),
         description=job_def.description,
+        # Gives `name {partition}`, a template that Prefect fills with the run's parameter.
         flow_run_name=f"{plan.name} {{{PARTITION}}}" if plan.is_partitioned else plan.name,
-        task_runner=task_runner,
+        task_runner=runner,
     )
+    flow.runner_choice = choice
+    return flow
 
 
 class DerivedFlow(prefect.Flow[..., FlowResult]):
-    """A Prefect flow that starts our temporary server if the settings name no server."""
+    """A Prefect flow that starts our temporary server if the settings name no server.
+
+    `runner_choice` says which task runner the job got and why; None if one was passed.
+    """
+
+    runner_choice: RunnerChoice | None = None
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         with prefect_api():
@@ -119,6 +166,7 @@ class DerivedFlow(prefect.Flow[..., FlowResult]):
         # Prefect makes a flow of its own class of it.
         flow = super().with_options(**options)
         flow.__class__ = DerivedFlow
+        flow.runner_choice = None if "task_runner" in options else self.runner_choice  # type: ignore[attr-defined]  # it has just become one
         return flow  # type: ignore[return-value]  # it has just become one
 
 
@@ -151,6 +199,7 @@ def _run_chunks(keys: tuple[str, ...], limit: int, parameters: Mapping[str, Any]
     """
     context = FlowRunContext.get()
     assert context is not None  # in the flow's own run
+    # Called within its own run, a flow starts a subflow.
     flow: Any = context.flow
     together = FlowResult(())
     errors: list[StepError] = []

@@ -1,7 +1,8 @@
 """The flow's parameters: the partition, and the configuration of each node that has one."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import dagster as dg
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationError
 
 from prefect_compat.engine.dagster_port.definitions import has_config_schema
 from prefect_compat.engine.dagster_port.graph import config_class
+from prefect_compat.engine.dagster_port.workspace import merged_config, parse_run_config
 from prefect_compat.errors import ConfigError
 from prefect_compat.graph.job_source import JobSource
 from prefect_compat.graph.partitions import partition_help, run_keys
@@ -20,14 +22,26 @@ CONFIG = "config"
 SECTIONS = {"ops", "resources", "execution", "loggers", "inputs"}
 
 
+def merged_run_config(paths: Iterable[str]) -> dict[str, Any]:
+    """Run-config files merged as Dagster merges them; the last wins.
+
+    Raises ConfigError if one cannot be read or holds no mapping.
+    """
+    merged: dict[str, Any] = {}
+    for path in paths:
+        merged = merged_config(merged, read_run_config(path))
+    return merged
+
+
 def read_run_config(path: str) -> dict[str, Any]:
     """A run-config file (YAML or JSON). Raises ConfigError if it holds no mapping."""
     try:
-        with open(path, encoding="utf-8") as file:
-            content = yaml.safe_load(file)
+        content = parse_run_config(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path} cannot be read as run config: {reason}") from error
+    if content is None:
+        return {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path} holds {type(content).__name__}; expected a mapping with `ops`.")
     return content
@@ -106,9 +120,11 @@ def _with_parameters(
     """`run_config` with the values of the flow's parameters put in."""
     if job.config_mapping is not None:
         return validate_run_config(job, values.get(CONFIG) or run_config)
+    # None is the default of a parameter without a value: what `run_config` has stays.
     configs = {name: value for name, value in values.items() if value is not None}
     models = {name: v for name, v in configs.items() if isinstance(v, dg.Config)}
     ops = dict(run_config.get("ops", {}))
+    # By Dagster's own conversion: it writes an EnvVar as `{"env": NAME}` and an enum by name.
     for name, config in dg.RunConfig(ops=models).to_config_dict().get("ops", {}).items():
         ops[name] = {**ops.get(name, {}), **config}
     for name in configs.keys() - models.keys():
@@ -120,6 +136,7 @@ def _with_parameters(
 def validate_run_config(job: dg.JobDefinition, run_config: Mapping[str, Any]) -> dict[str, Any]:
     """The run config, if Dagster itself accepts it for this job. Raises ConfigError if not."""
     unsupported = sorted(set(run_config) - SECTIONS)
+    # A job that maps its configuration takes what its mapping declares, without sections.
     if unsupported and job.config_mapping is None:
         raise ConfigError(
             f"Run config has the section '{unsupported[0]}'; expected ops or resources."

@@ -12,6 +12,8 @@ from prefect_compat.errors import DefinitionError
 from prefect_compat.graph.ids import StepId
 from prefect_compat.graph.job_source import JobSource
 
+# The open runs of this process, by run id. A handle does not hold its run: it is pickled for other
+# processes, and a run has locks and open resources.
 _OPEN: dict[str, Run] = {}
 
 
@@ -30,6 +32,7 @@ class RunHandle:
         # behind.
         reports = source is not None and source.instance is not None
         self._folder = None if reports else run.instance.root_directory
+        # Prefect repeats an attempt in the process that made it, so these need not be pickled.
         self._retries: dict[StepId, tuple[int, float]] = {}
         self._cache_keys: dict[StepId, str | None] = {}
         _OPEN[run.run_id] = run
@@ -81,6 +84,7 @@ class RunHandle:
     def __getstate__(self) -> dict[str, Any]:
         if self._source is None:
             raise DefinitionError("`materialize` runs its steps in this process alone.")
+        # Dagster's definitions cannot be pickled. The other process gets them from the source.
         request = replace(self._request, job=None, repository=None)  # type: ignore[arg-type]
         return {"source": self._source, "request": request, "folder": self._folder}
 

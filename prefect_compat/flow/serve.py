@@ -33,6 +33,7 @@ class InterruptibleRunner(Runner):
         flow_runs = psutil.Process().children()
         for flow_run in flow_runs:
             ask_to_end(flow_run)
+        # Waiting here would hold up the event loop, which the handler has interrupted.
         threading.Thread(target=self._cancel_after, args=(flow_runs,), daemon=True).start()
 
     def _cancel_after(self, flow_runs: list[psutil.Process]) -> None:

@@ -5,13 +5,13 @@ Prefect starts a process for each flow run and loads the flow in it by this modu
 
 import os
 
-from prefect_compat.flow.build import as_flow
-from prefect_compat.graph.project import SERVED, SERVING_PID, from_served
+from prefect_compat.flow.build import build_flow
+from prefect_compat.graph.job_source import SERVED, SERVING_PID, JobSource, from_served
 from prefect_compat.signals import GRACE_S, follow_parent
 
 # The serving process imports this module too, for the deployment, and has another parent.
 if os.getppid() == int(os.environ.get(SERVING_PID, "0")):
     follow_parent(GRACE_S)
 
-project, job = from_served(os.environ[SERVED])
-flow = as_flow(project.load(), job=job, makes_artifacts=True)
+project, choice = from_served(os.environ[SERVED])
+flow = build_flow(JobSource(project, choice), makes_artifacts=True)

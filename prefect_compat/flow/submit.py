@@ -37,6 +37,7 @@ def run_graph(run: Run, wiring: Wiring, source: JobSource | None) -> FlowResult:
         submission.submit_all()
         futures = submission.futures
         for future in futures.values():
+            # Not `result()`: it would raise at the first failure, while other steps still run.
             future.wait()
     lost = _record_lost(futures, submission.upstream)
     failed = [step for step, future in futures.items() if step in lost or _has_failed(future)]
@@ -45,6 +46,7 @@ def run_graph(run: Run, wiring: Wiring, source: JobSource | None) -> FlowResult:
     cause: Any = lost.get(failed[0])
     if cause is None:
         cause = futures[failed[0]].state.result(raise_on_failure=False)
+    # What could not start stays NotReady, a state of Prefect's that is not final.
     not_started = [
         str(step)
         for step, future in futures.items()
@@ -73,6 +75,7 @@ def _crash_recorded() -> Iterator[None]:
     except (KeyboardInterrupt, TerminationSignal) as interruption:
         # In a thread, which a second signal does not interrupt.
         reason = f"Interrupted: {type(interruption).__name__}."
+        # A new thread has an empty context, in which Prefect knows no flow run.
         recording = Thread(target=copy_context().run, args=(_record_crash, reason))
         recording.start()
         recording.join()
@@ -131,6 +134,7 @@ def _error_of_worker(future: PrefectFuture[Any]) -> BaseException | None:
     if not isinstance(future, PrefectWrappedFuture):
         return None
     wrapped: Any = future.wrapped_future
+    # A cancelled future raises CancelledError when it is asked for its exception.
     if not wrapped.done() or wrapped.cancelled():
         return None
     error: BaseException | None = wrapped.exception()
@@ -166,17 +170,20 @@ class _Submission:
         self._mappings: dict[str, dict[str, list[str] | None]] = {}
 
     def submit_all(self) -> None:
-        """Submits first the steps that wait for no dynamic output, so that they start at once."""
-        for wired in self._wiring:
-            if not wired.waits:
-                dependencies = [
-                    Dependency(StepId(edge.upstream), edge.kind, edge.input_name)
-                    for edge in wired.edges
-                ]
-                self._submit(wired, StepId(wired.step.name), dependencies)
-        for wired in self._wiring:
+        """Submits the steps: all in order if they run one at a time, else first those that wait
+        for no dynamic output, so that they start at once."""
+        steps = list(self._wiring)
+        if not self._wiring.one_at_a_time:
+            steps.sort(key=lambda wired: wired.waits)
+        for wired in steps:
             if wired.waits:
                 self._submit_resolved(wired)
+                continue
+            dependencies = [
+                Dependency(StepId(edge.upstream), edge.kind, edge.input_name)
+                for edge in wired.edges
+            ]
+            self._submit(wired, StepId(wired.step.name), dependencies)
 
     def _submit_resolved(self, wired: WiredStep) -> None:
         if not all(self._is_resolved(source) for source in sorted(wired.dynamic_sources)):
@@ -200,6 +207,7 @@ class _Submission:
         if not future.state.is_completed():
             return False
         result = future.result()
+        # As in Dagster's plan: None for a skipped output, a list, even an empty one, for others.
         self._mappings[source] = {
             output.name: None
             if result.skipped or not (output.is_required or result.mapping_keys(output.name))

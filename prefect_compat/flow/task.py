@@ -37,12 +37,14 @@ class TaskOptions:
     `caches_results`: a step is not run again while its code version, configuration, partitions
     and upstream data versions are those of an earlier run. `makes_artifacts`: metadata is shown
     as artifacts. `leaves_process`: tasks run in other processes, which need the results of
-    everything upstream.
+    everything upstream. `one_at_a_time`: the steps start in the order of Dagster's in-process
+    executor.
     """
 
     caches_results: bool = False
     makes_artifacts: bool = False
     leaves_process: bool = False
+    one_at_a_time: bool = False
 
 
 class StepTask(MaterializingTask[..., StepResult]):
@@ -126,6 +128,7 @@ class _StepFunction:
         self.__name__ = str(step_id)
         # Prefect's key of the task ends at the last dot, which nested ops have in their names.
         self.__qualname__ = str(step_id).replace(".", "/")
+        # Otherwise this class's docstring would describe each step that has no description.
         self.__doc__ = None
         set_signature(self, [parameter(name, Any) for name in (RUN, *inputs)])
         self._step_id = step_id
@@ -136,9 +139,11 @@ class _StepFunction:
         context = _task_run()
         handle: RunHandle = parameters.pop(RUN)
         mappings = parameters.pop(DYNAMIC, {})
+        # Prefect has counted this attempt already: the first is 1.
         attempt = context.task_run.run_count
         with handle.opened(chain.from_iterable(parameters.values()), mappings) as run:
             if run.request.stops_at_failure and run.state.first_failure:
+                # Dagster stops there. Prefect would run what does not depend on the failed step.
                 return Cancelled(message="An earlier step failed.")
             key = handle.cache_key(self._step_id)
             with _slot(self._pool):
@@ -149,6 +154,8 @@ class _StepFunction:
                     raise
             run.state.add_result(result)
         if result.skipped:
+            # Completed, because Prefect starts nothing after any other state. The next steps
+            # see for themselves if an input is missing: a fan-in may still run.
             return Completed(name="Skipped", message="An input was not yielded.", data=result)
         _log_checks(result)
         if self._options.makes_artifacts:
@@ -181,6 +188,7 @@ def _slot(pool: str | None) -> AbstractContextManager[None]:
     return concurrency(pool) if pool else nullcontext()
 
 
+# A function: Prefect never retries a task whose condition is another kind of callable.
 def _asks_for_retry(task: Any, task_run: Any, state: prefect.State[Any]) -> bool:
     return isinstance(state.result(raise_on_failure=False), RetryRequestedError)
 

@@ -1,14 +1,63 @@
-"""Prefect's task runners by their names on the command line."""
+"""Prefect's task runners: by name, and the one that a job's executor asks for."""
 
-from typing import Any
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from prefect_compat.errors import ConfigError
+from prefect_compat.engine.dagster_port.executors import declared_executor, memory_io_manager_keys
+from prefect_compat.errors import ConfigError, DefinitionError
 from prefect_compat.flow.prefect_port import process_pool
+from prefect_compat.graph.job_source import JobSource
 from prefect_compat.signals import follow_parent
 
-NAMES = ("threads", "sequential", "processes", "dask")
+Name = Literal["threads", "sequential", "processes", "dask"]
+NAMES: tuple[Name, ...] = ("threads", "sequential", "processes", "dask")
+
+
+@dataclass(frozen=True)
+class RunnerChoice:
+    """A task runner by its name, and why a job gets it.
+
+    `workers` is None for as many as the runner takes by itself.
+    """
+
+    name: Name
+    reason: str
+    workers: int | None = None
+
+    def task_runner(self) -> TaskRunner[Any]:
+        return named_task_runner(self.name, self.workers)
+
+
+def declared_runner(source: JobSource, run_config: Mapping[str, Any], steps: int) -> RunnerChoice:
+    """The task runner that does what the job's executor does in Dagster.
+
+    Dagster runs steps one at a time or in processes of their own, never in threads. A project may
+    rely on it, for instance if it patches a module while a step runs. So threads are chosen only
+    if steps should run at the same time and no process can run them.
+    """
+    executor = declared_executor(source.job, run_config)
+    named = f"the job's executor is {executor.name}"
+    if executor.kind == "in process":
+        return RunnerChoice("sequential", named)
+    if steps <= 1:
+        return RunnerChoice("sequential", "the job has one step")
+    if in_memory := memory_io_manager_keys(source.job):
+        return RunnerChoice("sequential", f"'{in_memory[0]}' keeps outputs in memory")
+    at_once = executor.max_concurrent or os.cpu_count() or 1
+    reports_to = source.instance
+    if reports_to is not None and not reports_to.is_persistent:
+        reason = f"{named}, but other processes cannot report to an instance in memory"
+        return RunnerChoice("threads", reason, at_once)
+    try:
+        _ = source.place
+    except DefinitionError:
+        reason = f"{named}, but no other process can import the definitions"
+        return RunnerChoice("threads", reason, at_once)
+    return RunnerChoice("processes", named, min(at_once, steps))
 
 
 def named_task_runner(
@@ -37,7 +86,7 @@ def _dask(workers: int | None, address: str | None) -> TaskRunner[Any]:
         import dask.config
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError as error:
-        raise ConfigError('Dask is not installed: pip install "ticket-assets[dask]".') from error
+        raise ConfigError('Dask is not installed: pip install "prefect-compat[dask]".') from error
     if address is not None:
         return DaskTaskRunner(address=address)
     # A worker's profile of itself can block it for ever in Python 3.11.0 to 3.11.8 (CPython issue

@@ -27,7 +27,8 @@ class WiredStep:
 
 
 class Wiring:
-    """The steps of a plan in its order, and the tasks that run them."""
+    """The steps of a plan in its order, or in Dagster's if they run one at a time; and the tasks
+    that run them."""
 
     def __init__(
         self,
@@ -35,13 +36,15 @@ class Wiring:
         options: TaskOptions = TaskOptions(),  # noqa: B008  # it is frozen
     ) -> None:
         self.plan = plan
+        self.one_at_a_time = options.one_at_a_time
         self._options = options
         self._steps: dict[str, WiredStep] = {}
         self._tasks: dict[StepId, StepTask] = {}
         self._lock = threading.Lock()
-        for step in plan.steps:
-            self._steps[step.name] = self._wired(step, plan.upstream_of(step.name))
+        for name in plan.start_order if self.one_at_a_time else (s.name for s in plan.steps):
+            self._steps[name] = self._wired(plan.step(name), plan.upstream_of(name))
         for wired in self:
+            # The pieces of a mapped step are known only in a run.
             if wired.step.kind != "mapped":
                 self.task(wired, StepId(wired.step.name))
 
@@ -84,6 +87,7 @@ class Wiring:
 
     def task(self, wired: WiredStep, step_id: StepId) -> StepTask:
         """The task of a step, or of one of those that a mapped step has become."""
+        # Several runs of the flow may ask for the pieces of a mapped step at the same time.
         with self._lock:
             if step_id not in self._tasks:
                 taken = (edge.input_name for edge in wired.edges if self.takes_result(wired, edge))

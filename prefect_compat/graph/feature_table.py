@@ -10,11 +10,11 @@ from typing import Any
 import dagster as dg
 
 from prefect_compat.engine.dagster_port.definitions import (
-    PRIORITY_TAG,
     has_config_class,
     has_config_schema,
     has_hooks,
 )
+from prefect_compat.graph.plan import PRIORITY_TAG
 
 
 class Treatment(StrEnum):
@@ -334,7 +334,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "asset check",
         S,
-        "part of a task; its result is recorded",
+        "a task of its own, or part of the asset's task if declared with `check_specs`; its result"
+        " is recorded",
         _asset(lambda a: a.check_specs),
         proof="scenarios/test_checks_and_retries.py::test_checks_of_every_kind",
         parameters=(
@@ -375,7 +376,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "pool",
         E,
-        "the Prefect concurrency limit of the same name holds, where one is set",
+        "takes a slot of the Prefect concurrency limit with the pool's name; without such a limit,"
+        " the step runs unlimited",
         _op(lambda op: op.pool is not None),
         proof="flow/test_native_gains.py::test_a_pool_is_the_concurrency_limit_of_its_name",
         parameters=("pool",),
@@ -391,7 +393,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "priority",
         E,
-        "no order among ready tasks: Prefect starts each as soon as it can",
+        "tasks that run one at a time start in Dagster's order, by priority; in threads and"
+        " processes each starts as soon as a worker is free",
         _node(lambda node: PRIORITY_TAG in node.tags),
         proof="graph/test_features.py::test_each_feature_is_found_where_it_is_used",
     ),
@@ -452,7 +455,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "executor",
         E,
-        "Prefect's task runner takes its place: thread pool unless another is passed",
+        "in process: one task at a time; multiprocess or another: a pool of processes, or threads"
+        " where no other process can import the definitions; `--task-runner` overrides",
         _job(lambda j: j.executor_def is not dg.multi_or_in_process_executor),
         proof="flow/test_task_runners.py::test_threads",
         parameters=("executor_def",),

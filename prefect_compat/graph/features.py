@@ -11,8 +11,11 @@ from typing import Any
 import dagster as dg
 
 from prefect_compat.engine.dagster_port.definitions import assets_definitions, spec_fields
+from prefect_compat.engine.dagster_port.workspace import Loadable
 from prefect_compat.errors import DefinitionError
 from prefect_compat.graph.feature_table import FEATURES, WITHOUT_EFFECT, Feature, Treatment
+from prefect_compat.graph.job import job_names, repository_of
+from prefect_compat.graph.project import Project
 
 PARAMETERS = frozenset(
     {*WITHOUT_EFFECT, *(name for feature in FEATURES for name in feature.parameters)}
@@ -27,14 +30,14 @@ class Explanation:
     feature: Feature
 
 
-def explain(defs: dg.Definitions) -> tuple[Explanation, ...]:
+def explain(defs: Loadable | Project) -> tuple[Explanation, ...]:
     """Lists every feature that every definition of the project uses, in a fixed order.
 
     A feature that the table does not know is listed as unknown.
     """
     return tuple(
         Explanation(name, feature)
-        for name, definition in _definitions(defs)
+        for name, definition in _definitions(repository_of(defs))
         for feature in (*_used(definition), *_unknown(definition))
     )
 
@@ -79,8 +82,8 @@ def _not_in_table(name: str) -> Feature:
     return Feature(name, Treatment.UNKNOWN, how, lambda definition: True)
 
 
-def _definitions(defs: dg.Definitions) -> Iterator[tuple[str, Any]]:
-    repository = defs.get_repository_def()
+def _definitions(repository: dg.RepositoryDefinition) -> Iterator[tuple[str, Any]]:
+    # A multi-asset stands under each of its keys, but is one definition.
     by_identity: dict[int, dg.AssetsDefinition] = {
         id(assets_def): assets_def
         for assets_def in (
@@ -90,9 +93,8 @@ def _definitions(defs: dg.Definitions) -> Iterator[tuple[str, Any]]:
     }
     assets = ((_name_of(assets_def), assets_def) for assets_def in by_identity.values())
     yield from sorted(assets, key=lambda entry: entry[0])
-    for name in sorted(repository.job_names):
-        if not name.startswith("__"):
-            yield name, repository.get_job(name)
+    for name in job_names(repository):
+        yield name, repository.get_job(name)
     timers: list[dg.ScheduleDefinition | dg.SensorDefinition] = [
         *repository.schedule_defs,
         *repository.sensor_defs,

@@ -89,6 +89,7 @@ ValueId = OutputId | StepOutputId
 def parse_value_id(text: str) -> ValueId:
     """Inverts `str` of an OutputId or a StepOutputId."""
     data = json.loads(text)
+    # The text of a StepOutputId is a JSON object, that of an OutputId a JSON list.
     if isinstance(data, dict):
         return StepOutputId(**{**data, "step": StepId(**data["step"])})
     return OutputId.parse(text)

@@ -1,19 +1,25 @@
 """The origin of a flow's job, in this process and in others."""
 
+import json
+from dataclasses import asdict
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import dagster as dg
 
-from prefect_compat.errors import DefinitionError
-from prefect_compat.graph.job import resolve_job
-from prefect_compat.graph.project import place_of
+from prefect_compat.engine.dagster_port.workspace import Loadable
+from prefect_compat.graph.job import JobChoice, repository_of
+from prefect_compat.graph.project import Project, place_of
 
-SELECTED = "selected_assets"
+# The environment variable that tells `prefect_compat.flow.served_flow` which job's flow to build.
+SERVED = "PREFECT_COMPAT_SERVED"
+# And the one with the process that serves it: a flow run's process ends with it.
+SERVING_PID = "PREFECT_COMPAT_SERVING_PID"
 
 
 class JobSource:
-    """A job of some definitions, or one made of a selection, and the instance that it reports to.
+    """A job chosen from some definitions, and the instance that it reports to.
 
     Pickled, it is the place from which the definitions can be imported: Dagster's own objects
     cannot be pickled.
@@ -21,55 +27,55 @@ class JobSource:
 
     def __init__(
         self,
-        definitions: dg.Definitions,
-        job: str | None,
-        selection: Any = None,
+        definitions: Loadable | Project,
+        choice: JobChoice,
         instance: dg.DagsterInstance | None = None,
     ) -> None:
-        if (job is None) == (selection is None):
-            raise DefinitionError("Pass the name of a job or a selection of assets, one of them.")
         self._definitions = definitions
-        self._job = job
-        self._selection = selection
+        self._choice = choice
         self.instance = instance
 
     @cached_property
-    def resolved(self) -> tuple[dg.Definitions, dg.JobDefinition]:
-        """The definitions with the job in them, and the job."""
-        if self._job is not None:
-            return self._definitions, resolve_job(self._definitions, self._job)
-        try:
-            job = dg.define_asset_job(SELECTED, selection=self._selection)
-            merged = dg.Definitions.merge(self._definitions, dg.Definitions(jobs=[job]))
-            return merged, merged.resolve_job_def(SELECTED)
-        except (dg.DagsterError, ValueError) as error:
-            raise DefinitionError(
-                f"Dagster refuses the selection {self._selection!r}: {error}"
-            ) from error
-
-    @property
-    def job(self) -> dg.JobDefinition:
-        return self.resolved[1]
-
-    @property
     def repository(self) -> dg.RepositoryDefinition:
-        return self.resolved[0].get_repository_def()
+        return repository_of(self._definitions)
+
+    @cached_property
+    def job(self) -> dg.JobDefinition:
+        return self._choice.resolve(self.repository)
+
+    @property
+    def place(self) -> Project | tuple[str, str]:
+        """The place from which another process can import the definitions.
+
+        Raises DefinitionError if there is none.
+        """
+        if isinstance(self._definitions, Project):
+            return self._definitions
+        return place_of(self._definitions)
 
     def __getstate__(self) -> dict[str, Any]:
         instance = self.instance
         return {
-            "place": place_of(self._definitions),
-            "job": self._job,
-            "selection": self._selection,
+            "place": self.place,
+            "choice": self._choice,
             "instance": instance.get_ref() if instance and instance.is_persistent else None,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        from importlib import import_module
-
-        module, name = state["place"]
-        self._definitions = getattr(import_module(module), name)
-        self._job = state["job"]
-        self._selection = state["selection"]
+        place = state["place"]
+        is_project = isinstance(place, Project)
+        self._definitions = place if is_project else getattr(import_module(place[0]), place[1])
+        self._choice = state["choice"]
         ref = state["instance"]
         self.instance = dg.DagsterInstance.from_ref(ref) if ref else None
+
+
+def as_served(project: Project, choice: JobChoice) -> str:
+    """The job as text for the environment variable SERVED."""
+    return json.dumps({"project": asdict(project), "choice": asdict(choice)})
+
+
+def from_served(text: str) -> tuple[Project, JobChoice]:
+    """The inverse of `as_served`."""
+    served = json.loads(text)
+    return Project(**served["project"]), JobChoice(**served["choice"])

@@ -32,6 +32,7 @@ def run_keys(
             f"The partitions of {job.name} are dynamic: their keys are kept in a Dagster instance."
             " Pass it as report_to."
         )
+    # Dagster asks this context's instance for dynamic keys, and raises CheckError without one.
     with dg.partition_loading_context(dynamic_partitions_store=instance):
         return parse_partition(text, job.partitions_def)
 
@@ -80,6 +81,7 @@ def parse_partition(text: str, partitions_def: dg.PartitionsDefinition) -> tuple
         raise PartitionError(
             f"Partition '{text}' does not exist: there is none yet. Add it to the Dagster instance."
         )
+    # Keys come first: a static partition may itself be called `*`.
     if text in known:
         return (text,)
     if text == ALL:

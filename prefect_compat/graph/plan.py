@@ -14,6 +14,8 @@ from typing import Any, Literal
 from prefect_compat.graph.ids import CheckId, StepId
 
 AssetPath = tuple[str, ...]
+# The op tag that Dagster's executors read.
+PRIORITY_TAG = "dagster/priority"
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ class Step:
     description: str | None
     is_of_assets: bool = False
     owner_keys: tuple[AssetPath, ...] = ()
+
+    @property
+    def priority(self) -> int:
+        """Dagster's in-process executor starts ready steps of a higher priority first."""
+        return int(dict(self.tags).get(PRIORITY_TAG, 0))
 
     @property
     def label(self) -> str:
@@ -170,7 +177,8 @@ class Asset:
 class Plan:
     """A job's graph; steps and assets in an order in which they can be made.
 
-    `external_keys` are assets that it reads and does not make.
+    `external_keys` are assets that it reads and does not make. `start_order` has the names of the
+    steps in the order in which Dagster's in-process executor starts them.
     """
 
     name: str
@@ -178,9 +186,11 @@ class Plan:
     edges: tuple[Edge, ...]
     external_keys: tuple[AssetPath, ...]
     assets: tuple[Asset, ...] = ()
+    start_order: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """The graph as plain values; the order of independent steps is no part of it."""
+        return {name: value for name, value in asdict(self).items() if name != "start_order"}
 
     @property
     def digest(self) -> str:
@@ -210,6 +220,8 @@ class Plan:
         known = [limit for limit in limits if limit is not None]
         return min(known, default=None)
 
+    # `cached_property` writes to the instance's dict, past the frozen `__setattr__`. Being no
+    # fields, the caches take no part in equality or `as_dict`.
     @cached_property
     def _steps_by_name(self) -> dict[str, Step]:
         return {step.name: step for step in self.steps}

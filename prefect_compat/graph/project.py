@@ -1,61 +1,78 @@
 """A Dagster project's definitions, named as Dagster's own commands name them."""
 
-import importlib
-import importlib.util
-import json
+import ast
+import os
 import sys
 import traceback
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import dagster as dg
 
-from prefect_compat.engine.dagster_port.workspace import read_workspace
+from prefect_compat.engine.dagster_port.workspace import (
+    DAGSTER_FOLDERS,
+    CodeLocation,
+    Loadable,
+    load_repositories,
+    read_env_file,
+    read_pyproject,
+    read_workspace,
+)
 from prefect_compat.errors import DefinitionError
 
-# The environment variable that tells `prefect_compat.flow.served_flow` which job's flow to build.
-SERVED = "PREFECT_COMPAT_SERVED"
-# And the one with the process that serves it: a flow run's process ends with it.
-SERVING_PID = "PREFECT_COMPAT_SERVING_PID"
+# Names of variables, joined by commas, that the project's `.env` does not replace.
+KEPT_VARIABLES = "PREFECT_COMPAT_KEPT_VARIABLES"
+
+HOW_TO_NAME = (
+    "Name it by -m MODULE or -f FILE, or go to a folder whose pyproject.toml has [tool.dagster] or"
+    " [tool.dg.project], or which has a workspace.yaml."
+)
 
 
 @dataclass(frozen=True)
 class Project:
     """The place of a project's definitions.
 
-    Either `module` or `file` is set. `folder` is the import folder, by default the working
-    directory. `attribute` is the name of the definitions, if the module has several.
+    One of `module`, `file`, `package` and `defs_module` is set; below the last, `dg` loads all
+    definitions. `folder` is the import folder, by default the working directory. `attribute` is
+    the name of the definitions, if the module has several.
     """
 
     module: str | None = None
     file: str | None = None
     folder: str | None = None
     attribute: str | None = None
+    package: str | None = None
+    defs_module: str | None = None
 
     @classmethod
-    def of_workspace(cls, path: Path, location: str | None = None) -> "Project":
-        """A code location of a workspace file, as Dagster reads it.
+    def of_workspace(cls, *paths: Path, location: str | None = None) -> "Project":
+        """A code location of workspace files, as Dagster reads them.
 
-        Raises DefinitionError if the file cannot be read or lacks the location, if it has several
-        and none is named, or if the location is neither a module nor a file.
+        Raises DefinitionError if a file cannot be read or none has the location, if there are
+        several and none is named, or if the location is loaded by another process.
         """
-        locations = {entry.name: entry for entry in read_workspace(path)}
-        if location is None and len(locations) == 1:
-            location = next(iter(locations))
-        if location not in locations:
-            fault = "Name one by -l" if location is None else f"It has no '{location}'"
-            names = ", ".join(locations)
-            raise DefinitionError(f"{path}: {fault}; its code locations are {names}.")
-        chosen = locations[location]
-        if not (chosen.module or chosen.file):
-            raise DefinitionError(
-                f"{path}: '{location}' is neither a Python module nor a file. Name one by -m."
-            )
-        return cls(chosen.module, chosen.file, chosen.working_directory, chosen.attribute)
+        return _one_of(read_workspace(*paths), ", ".join(map(str, paths)), location)
 
     @classmethod
-    def of_definitions(cls, defs: dg.Definitions) -> "Project":
+    def of_folder(cls, folder: Path, location: str | None = None) -> "Project":
+        """The project of a folder: of its pyproject.toml, or else of its workspace.yaml.
+
+        Raises DefinitionError if neither names one, and what `of_workspace` raises.
+        """
+        pyproject = folder / "pyproject.toml"
+        locations = read_pyproject(pyproject) if pyproject.is_file() else ()
+        if locations:
+            return _one_of(locations, str(pyproject), location)
+        for name in ("workspace.yaml", "workspace.yml"):
+            if (folder / name).is_file():
+                return cls.of_workspace(folder / name, location=location)
+        raise DefinitionError(f"{folder.absolute()} names no Dagster project. {HOW_TO_NAME}")
+
+    @classmethod
+    def of_definitions(cls, defs: Loadable) -> "Project":
         """The project whose module has these definitions as a global variable.
 
         Raises DefinitionError if no importable module has them.
@@ -65,65 +82,126 @@ class Project:
 
     def options(self) -> list[str]:
         """The command-line options that name this project."""
-        named = ["-m", self.module] if self.module else ["-f", str(self.file)]
-        return [*named, *(["-d", self.folder] if self.folder else [])]
+        named = {
+            "-m": self.module or self.defs_module,
+            "-f": self.file,
+            "--package-name": self.package,
+            "-a": self.attribute,
+            "-d": self.folder,
+        }
+        return [text for option, value in named.items() if value for text in (option, value)]
 
-    def load(self) -> dg.Definitions:
-        """The one Definitions object of the project.
+    def load(self) -> dg.RepositoryDefinition:
+        """Imports the project, by Dagster's own loading, with the variables of its `.env`.
 
-        Raises DefinitionError if it cannot be imported, or has none or several.
+        Raises DefinitionError if it cannot be imported, has no definitions, or has several and
+        none is named.
         """
-        if (self.module is None) == (self.file is None):
-            raise DefinitionError("Name the project by -m MODULE or by -f FILE, one of them.")
-        module = self._import()
-        if self.attribute is not None:
-            value = getattr(module, self.attribute, None)
-            if not isinstance(value, dg.Definitions):
-                raise DefinitionError(
-                    f"{self.module or self.file}: `{self.attribute}` is no Definitions object."
-                )
-            return value
-        candidates = [value for value in vars(module).values() if isinstance(value, dg.Definitions)]
-        if len(candidates) != 1:
-            raise DefinitionError(
-                f"{self.module or self.file} has {len(candidates)} Definitions objects;"
-                " expected one."
-            )
-        return candidates[0]
+        if sum(map(bool, (self.module, self.file, self.package, self.defs_module))) != 1:
+            raise DefinitionError(f"Name one project, not none or several. {HOW_TO_NAME}")
+        kept = os.environ.get(KEPT_VARIABLES, "").split(",")
+        variables = read_env_file(Path.cwd())
+        os.environ.update({name: text for name, text in variables.items() if name not in kept})
+        repositories = self._repositories()
+        if len(repositories) > 1:
+            names = ", ".join(sorted(repositories))
+            raise DefinitionError(f"{self} has several repositories: {names}. Name one by -a.")
+        (repository,) = repositories.values()
+        return repository
 
-    def _import(self) -> ModuleType:
-        folder = str(Path(self.folder or "").absolute())
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
+    def _repositories(self) -> dict[str, dg.RepositoryDefinition]:
+        location = self._location()
+        # Steps import modules of the project long after Dagster has loaded it.
+        for folder in (Path(str(location.working_directory), "src"), location.working_directory):
+            if str(folder) not in sys.path and Path(str(folder)).is_dir():
+                sys.path.insert(0, str(folder))
         try:
-            return importlib.import_module(self.module) if self.module else self._import_file()
+            return load_repositories(location)
         except DefinitionError:
             raise
-        except ImportError as error:
-            if self.file and "attempted relative import" in str(error):
-                raise DefinitionError(
-                    f"{self.file} imports relatively, so it is part of a package. Name the module:"
-                    f" -m PACKAGE.{Path(self.file).stem}, from the folder that holds the package."
-                ) from error
-            raise self._unimportable(error) from error
+        except FileNotFoundError as error:
+            if self.file and not Path(self.file).is_file():
+                raise DefinitionError(f"{self.file} does not exist. Name a Python file.") from error
+            raise self._not_imported(error) from error
+        except dg.DagsterInvariantViolationError as error:
+            # Dagster found nothing to load, or too much; or so did the project's own code.
+            if _own_frames(error):
+                raise self._not_imported(error) from error
+            said, _, _ = str(error).partition(" dir: ")  # a list of all names in the module
+            remedy = " Name one by -a." if "more than one" in said else ""
+            raise DefinitionError(f"{self}: {said}{remedy}") from error
         except Exception as error:  # whatever a user's own code raises
-            raise self._unimportable(error) from error
+            raise self._not_imported(error) from error
 
-    def _unimportable(self, error: Exception) -> DefinitionError:
-        return DefinitionError(f"{self.module or self.file} cannot be imported: {_said(error)}")
+    def _location(self) -> CodeLocation:
+        folder, module, file = str(Path(self.folder or "").absolute()), self.module, self.file
+        if file and (inside := _module_of_package(Path(file))):
+            # Dagster refuses such a file, since it is no module of its own.
+            folder, module, file = str(inside[0]), inside[1], None
+        return CodeLocation(
+            name="",
+            module=module,
+            file=file,
+            package=self.package,
+            defs_module=self.defs_module,
+            working_directory=folder,
+            attribute=self.attribute,
+        )
 
-    def _import_file(self) -> ModuleType:
-        path = Path(str(self.file))
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        if spec is None or spec.loader is None or not path.is_file():
-            raise DefinitionError(f"{path} is not a Python file.")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
-        spec.loader.exec_module(module)
-        return module
+    def _not_imported(self, error: BaseException) -> DefinitionError:
+        cause = error.__cause__ if isinstance(error, dg.DagsterError) else None
+        return DefinitionError(f"{self} cannot be imported:\n{_traceback(cause or error)}")
+
+    def __str__(self) -> str:
+        return str(self.module or self.file or self.package or self.defs_module)
 
 
-def place_of(definitions: dg.Definitions) -> tuple[str, str]:
+def _one_of(locations: Sequence[CodeLocation], where: str, name: str | None) -> Project:
+    by_name = {entry.name: entry for entry in locations}
+    if name is None and len(by_name) == 1:
+        name = next(iter(by_name))
+    if name not in by_name:
+        fault = "Name one by -l" if name is None else f"It has no '{name}'"
+        raise DefinitionError(f"{where}: {fault}; its code locations are {', '.join(by_name)}.")
+    chosen = by_name[name]
+    if not (chosen.module or chosen.file or chosen.package or chosen.defs_module):
+        raise DefinitionError(
+            f"{where}: '{name}' is a code server (gRPC), whose definitions only its own process"
+            " has. Name the module or the file that it loads, by -m or -f."
+        )
+    if chosen.executable not in (None, sys.executable):
+        raise DefinitionError(
+            f"{where}: '{name}' has its own Python, {chosen.executable}. Install prefect-compat"
+            " there, and run it with that Python."
+        )
+    return Project(
+        module=chosen.module,
+        file=chosen.file,
+        folder=chosen.working_directory,
+        attribute=chosen.attribute,
+        package=chosen.package,
+        defs_module=chosen.defs_module,
+    )
+
+
+def _module_of_package(file: Path) -> tuple[Path, str] | None:
+    """The import folder and the module's name of a file that imports relatively, else None."""
+    if not (file.parent / "__init__.py").is_file() or not file.is_file():
+        return None
+    try:
+        tree = ast.parse(file.read_bytes())
+    except SyntaxError:
+        return None  # importing it says more
+    if not any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree)):
+        return None
+    folder, names = file.absolute().parent, [file.stem]
+    while (folder / "__init__.py").is_file():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    return folder, ".".join(name for name in names if name != "__init__")
+
+
+def place_of(definitions: Any) -> tuple[str, str]:
     """The module and the name under which another process can import the definitions."""
     # A module that imports them was entered before the one that makes them.
     for module_name, module in reversed(list(sys.modules.items())):
@@ -139,24 +217,21 @@ def place_of(definitions: dg.Definitions) -> tuple[str, str]:
     )
 
 
-def _said(error: Exception) -> str:
-    """The project's own part of the traceback, without the import machinery and without ours."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen") and frame.filename != __file__
-        if Path(frame.filename).parts[-2:] != ("importlib", "__init__.py")
+def _traceback(error: BaseException) -> str:
+    """The project's own part of the traceback, and the error last."""
+    lines = [
+        *traceback.format_list(_own_frames(error)),
+        *traceback.format_exception_only(error),
     ]
-    lines = [*traceback.format_list(frames), *traceback.format_exception_only(error)]
     return "".join(lines).strip()
 
 
-def as_served(project: Project, job: str) -> str:
-    """The job as text for the environment variable SERVED."""
-    return json.dumps({"project": asdict(project), "job": job})
-
-
-def from_served(text: str) -> tuple[Project, str]:
-    """The inverse of `as_served`."""
-    served = json.loads(text)
-    return Project(**served["project"]), served["job"]
+def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """The frames that are neither ours nor Dagster's nor those of the import machinery."""
+    ours = str(Path(__file__).parent.parent)
+    return [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(("<frozen", ours, *DAGSTER_FOLDERS))
+        if Path(frame.filename).parts[-2:] != ("importlib", "__init__.py")
+    ]

@@ -15,11 +15,10 @@ from pathlib import Path
 import dagster as dg
 from pydantic import TypeAdapter
 
-from prefect_compat.comparison.diff.text_rows import DOCUMENT, NOTHING, TextTable, text_rows
+from prefect_compat.comparison.diff.text_rows import NOTHING, TextTable, text_rows
 from prefect_compat.comparison.record.contents import open_store
-from prefect_compat.flow.parameters import read_run_config
 from prefect_compat.graph.ids import ValueId, parse_value_id
-from prefect_compat.graph.job import resolve_job
+from prefect_compat.graph.job import JobChoice, resolve_job
 from prefect_compat.graph.project import Project
 
 SHOWN_ROWS = 5
@@ -57,8 +56,8 @@ class RowsTask:
     """The outputs of one side to write as text, and the folder for them."""
 
     project: Project
-    job: str
-    run_config: str | None
+    choice: JobChoice
+    run_config: str
     outputs: tuple[str, ...]
     run_ids: tuple[str, ...]
     folder: str
@@ -69,14 +68,18 @@ class RowsTask:
     @classmethod
     def from_json(cls, text: str) -> "RowsTask":
         data = json.loads(text)
-        run_ids = tuple(data["run_ids"])
-        return cls(**{**data, "project": Project(**data["project"]), "run_ids": run_ids})
+        values = {
+            "project": Project(**data["project"]),
+            "choice": JobChoice(**data["choice"]),
+            "run_ids": tuple(data["run_ids"]),
+        }
+        return cls(**{**data, **values})
 
 
 def write_rows(task: RowsTask) -> None:
     """Writes each output as a table of text, numbered in the order of the task."""
-    job = resolve_job(task.project.load(), task.job)
-    config = read_run_config(task.run_config) if task.run_config else {}
+    job = resolve_job(task.project, task.choice)
+    config = json.loads(task.run_config)
     folder = Path(task.folder)
     folder.mkdir(parents=True, exist_ok=True)
     with (
@@ -87,6 +90,7 @@ def write_rows(task: RowsTask) -> None:
             try:
                 rows = text_rows(load(parse_value_id(text)))
             except Exception as error:  # whatever a user's IO manager raises
+                # The other side may be readable: its rows are then shown beside this message.
                 rows = TextTable((NOT_READ,), ((str(error),),))
             (folder / f"{number}.json").write_text(json.dumps(asdict(rows)), encoding="utf-8")
 
@@ -138,7 +142,7 @@ def differing_rows(output: ValueId, left: TextTable, right: TextTable) -> RowDif
 
 def _names(table: TextTable) -> list[str]:
     """The names of the columns that are compared; the second of one name is `name (2)`."""
-    if table.names == DOCUMENT:
+    if table.is_document:
         return ["value"]
     counted = Counter[str]()
     names = []
@@ -151,7 +155,7 @@ def _names(table: TextTable) -> list[str]:
 def _by_row(table: TextTable) -> dict[str | int, dict[str, str]]:
     """The cells of each row by column. A row is named by its position, or by its place."""
     names = _names(table)
-    if table.names == DOCUMENT:
+    if table.is_document:
         return {place: {"value": value} for place, value in zip(*table.columns, strict=True)}
     rows = zip(*table.columns, strict=True)
     return {number: dict(zip(names, row, strict=True)) for number, row in enumerate(rows)}

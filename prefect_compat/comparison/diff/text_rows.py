@@ -43,18 +43,22 @@ class TextTable:
     """A table of text: the names of its columns, and each column's cells.
 
     All columns have the same number of cells. Names can repeat. The table of a document has the
-    columns `place` and `value`.
+    columns `place` and `value`. A table without rows that `is_empty` has one row all the same, with
+    what lies beside the rows.
     """
 
     names: tuple[str, ...]
     columns: tuple[tuple[str, ...], ...]
+    is_document: bool = False
+    is_empty: bool = False
 
     @property
     def rows(self) -> int:
-        return len(self.columns[0]) if self.columns else 0
+        return len(self.columns[0]) if self.columns and not self.is_empty else 0
 
 
 def _is_a(value: Any, classes: Mapping[str, tuple[str, ...]]) -> bool:
+    # If none of the libraries is loaded the tuple is empty, and the answer is False.
     return isinstance(value, tuple(_loaded(classes)))
 
 
@@ -82,7 +86,8 @@ def text_rows(value: Any) -> TextTable:
     if _is_a(value, SERIES) or _is_a(value, TABLES):
         return _table_rows(value)
     rows = _numbered((_root(place), text) for place, text in _leaves(value, "", ()))
-    return TextTable(DOCUMENT, tuple(zip(*rows, strict=True)) if rows else ((), ()))
+    columns = tuple(zip(*rows, strict=True)) if rows else ((), ())
+    return TextTable(DOCUMENT, columns, is_document=True)
 
 
 def _table_rows(value: Any) -> TextTable:
@@ -92,10 +97,15 @@ def _table_rows(value: Any) -> TextTable:
         value = value.to_frame(value.name)
     columns = [*_levels(value), *_columns(value)]
     rows = len(columns[0][1]) if columns else 0
+    is_empty = bool(beside) and not rows
+    if is_empty:  # all columns must be equally long
+        columns = [(name, [NOTHING]) for name, _ in columns]
     for place, text in beside:
-        columns.append((_root(place), [text, *[NOTHING] * (rows - 1)][:rows]))
+        columns.append((_root(place), [text, *[NOTHING] * (rows - 1)]))
     return TextTable(
-        tuple(name for name, _ in columns), tuple(tuple(cells) for _, cells in columns)
+        tuple(name for name, _ in columns),
+        tuple(tuple(cells) for _, cells in columns),
+        is_empty=is_empty,
     )
 
 
@@ -122,6 +132,7 @@ def _levels(table: Any) -> Iterator[tuple[str, list[str]]]:
 def _columns(table: Any) -> Iterator[tuple[str, list[str]]]:
     if _is_a(table, FRAME):
         for position, name in enumerate(table.columns):
+            # By position: if names repeat, `table[name]` is a table and not a column.
             yield _escaped(str(name)), _cells(table.iloc[:, position])
     else:
         for position, name in enumerate(table.schema.names):
@@ -129,6 +140,7 @@ def _columns(table: Any) -> Iterator[tuple[str, list[str]]]:
 
 
 def _escaped(text: str) -> str:
+    # `json` writes a lone surrogate without complaint, but pydantic refuses to read it back.
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -136,6 +148,7 @@ def _cells(column: Any) -> list[str]:
     """The cells of a one-dimensional column."""
     if _is_a(getattr(column, "dtype", None), ARROW_DTYPE) or _is_a(column, ARROW):
         return _arrow_cells(column)
+    # A column of objects may hold both 1 and '1', so there each text is quoted.
     is_typed = column.dtype != object
     return [_typed(cell) if is_typed else _cell(cell) for cell in column.tolist()]
 
@@ -193,6 +206,7 @@ def _leaves(value: Any, place: str, above: tuple[int, ...]) -> Iterator[tuple[st
     if entries is None:
         yield place, _cell(value) if _is_cell(value) else _whole(value)
         return
+    # `entries` may be an iterator, which is true even if it yields nothing.
     is_empty = True
     for step, entry in entries:
         is_empty = False
@@ -219,6 +233,7 @@ def _whole(value: Any) -> str:
 def _entries(value: Any) -> Iterable[tuple[str, Any]] | None:
     """The values one step below, each with its step; None for a value shown whole."""
     if _is_a(value, {"numpy": ("ndarray",)}) and value.ndim != 1:
+        # `product` and `ravel` both let the last axis run fastest, so places and cells match.
         places = product(*map(range, value.shape))
         flat = zip(places, _cells(value.ravel()), strict=True)
         cells = ((f"[{', '.join(map(str, at))}]", _Shown(text)) for at, text in flat)
@@ -287,6 +302,7 @@ def _plain_entries(value: Any) -> Iterable[tuple[str, Any]] | None:
         rules = known(type(value))
         plain = rules.taken_apart(value) if rules else value
     except NotComparable:
+        # Of unknown kind, and so shown whole. `_Shown` gets here too: no rule knows it.
         return None
     if rules is not None:
         if rules.is_whole:
@@ -313,6 +329,7 @@ def _place(entry: tuple[str, Any]) -> str:
     return entry[0]
 
 
+# Not a `str`: `_leaves` would take that for a value, and quote it again.
 class _Shown:
     """Text to show as it is."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.failure_matrix import Outcome
+from prefect_compat.comparison.sources.work import Work
 from prefect_compat.comparison.verdict import Verdict
 
 
@@ -19,7 +20,7 @@ def as_document(comparison: Comparison, outcomes: Sequence[Outcome] = ()) -> dic
         **_comparison(comparison),
         "failures": [
             {
-                "case": asdict(outcome.case),
+                "case": {**asdict(outcome.case), "work": _work(outcome.case.work)},
                 "comparison": _comparison(outcome.comparison) if outcome.comparison else None,
             }
             for outcome in outcomes
@@ -28,7 +29,21 @@ def as_document(comparison: Comparison, outcomes: Sequence[Outcome] = ()) -> dic
 
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
-    return {**asdict(comparison), "verdict": _verdict(comparison.verdict)}
+    return {
+        **asdict(comparison),
+        "work": _work(comparison.work),
+        "verdict": _verdict(comparison.verdict),
+    }
+
+
+def _work(work: Work | None) -> dict[str, Any] | None:
+    """The work without its run config, which may hold a password."""
+    if work is None:
+        return None
+    values = asdict(work)
+    del values["run_config"]
+    name, selection = values.pop("choice").values()
+    return {**values, "job": name, "selection": selection, "tags": dict(work.tags)}
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

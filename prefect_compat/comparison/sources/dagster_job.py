@@ -3,6 +3,7 @@
 python -m prefect_compat.comparison.sources.dagster_job '{"module": ..., "job": ..., ...}'
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -22,7 +23,8 @@ from prefect_compat.comparison.record.stopwatch import Stopwatch
 from prefect_compat.comparison.sources.side import Meter, SideTask, main, versions, with_warm_run
 from prefect_compat.engine.dagster_port.events import upstream_steps
 from prefect_compat.engine.dagster_port.graph import parse_step_key
-from prefect_compat.flow.parameters import read_run_config, run_config_of
+from prefect_compat.engine.dagster_port.workspace import Loadable
+from prefect_compat.flow.parameters import run_config_of
 from prefect_compat.graph.ids import StepId
 from prefect_compat.graph.job import read_plan, resolve_job
 from prefect_compat.graph.partitions import chunks, run_keys, run_tags
@@ -37,25 +39,25 @@ STATES = {
 
 def run_dagster(task: SideTask) -> Record:
     """Runs the job under Dagster and says what Dagster recorded."""
-    defs = task.project.load()
+    repository = task.project.load()
     meter = Meter()
     with dg.DagsterInstance.get() as instance:
-        return record_dagster(defs, task, instance, meter)
+        return record_dagster(repository, task, instance, meter)
 
 
 def record_dagster(
-    defs: dg.Definitions, task: SideTask, instance: dg.DagsterInstance, meter: Meter
+    defs: Loadable, task: SideTask, instance: dg.DagsterInstance, meter: Meter
 ) -> Record:
     """Runs the job of the definitions in an instance of its own."""
-    job = resolve_job(defs, task.job)
-    config = read_run_config(task.run_config) if task.run_config else {}
+    job = resolve_job(defs, task.choice)
+    config = json.loads(task.run_config)
     keys = run_keys(job, task.partition, instance)
     # A run for each chunk of partitions, as Dagster's backfill starts them.
     plan = read_plan(job)
     runs = list(chunks(keys, plan.partitions_per_run)) if keys else [None]
 
     def run() -> list[str]:
-        return [_run(job, instance, chunk, config) for chunk in runs]
+        return [_run(job, instance, chunk, config, dict(task.tags)) for chunk in runs]
 
     with Stopwatch().running() as stopwatch, DynamicPartitions().recorded() as dynamic:
         meter.is_ready()
@@ -99,16 +101,18 @@ def _run(
     instance: dg.DagsterInstance,
     keys: tuple[str, ...] | None,
     config: dict[str, Any],
+    tags: dict[str, str],
 ) -> str:
     """The id of a run in this process, with the job's own IO manager: Dagster would put one in
     memory in the place of its default."""
     result = job.execute_in_process(
         run_config=run_config_of(job, config, {}, keys),
         instance=instance,
-        tags=run_tags(job, keys, None, instance),
+        tags=run_tags(job, keys, tags, instance),
         resources={
             key: job.resource_defs[key] for key in ("io_manager",) if key in job.resource_defs
         },
+        # A failed run is a result to compare, not an error of the comparison.
         raise_on_error=False,
     )
     return result.run_id
@@ -131,6 +135,7 @@ def _steps(
     for step in sorted({*by_step, *planned}, key=str):
         of_step = by_step[step]
         times = stopwatch.times_of(of_step[0].run_id, step) if of_step else {}
+        # The stored plan has a mapped step once, without its mapping key.
         above = upstream.get(StepId(step.name), ())
         errors = reader.errors(entry.get_dagster_event() for entry in of_step)
         yield replace(_step(run, step, above, of_step), errors=errors, **times)
@@ -141,6 +146,7 @@ def _step(
 ) -> RecordedStep:
     events = [(entry.get_dagster_event(), entry.timestamp) for entry in entries]
     states = [STATES[event.event_type] for event, _ in events if event.event_type in STATES]
+    # An attempt after the first begins with STEP_RESTARTED instead of STEP_START.
     starts = [at for event, at in events if event.is_step_start or event.is_step_restarted]
     return RecordedStep(
         run=run,
@@ -154,6 +160,7 @@ def _step(
             if event.is_step_up_for_retry
         ),
         started_s=starts[0] if starts else None,
+        # A skipped step ends without having started.
         ended_s=max((at for event, at in events if event.event_type in STATES), default=None)
         if starts
         else None,

@@ -3,6 +3,7 @@
 python -m prefect_compat.comparison.sources.derived_flow '{"module": ..., "job": ..., ...}'
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -26,14 +27,15 @@ from prefect_compat.comparison.record.record import NOT_STARTED, Record, Recorde
 from prefect_compat.comparison.record.stopwatch import Stopwatch
 from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.comparison.sources.side import Meter, SideTask, main, versions, with_warm_run
+from prefect_compat.engine.dagster_port.workspace import Loadable
 from prefect_compat.engine.result import StepResult
 from prefect_compat.engine.run import run_instance
 from prefect_compat.errors import StepError
-from prefect_compat.flow.build import as_flow
-from prefect_compat.flow.parameters import read_run_config
+from prefect_compat.flow.build import build_flow
 from prefect_compat.flow.result import FlowResult
 from prefect_compat.graph.ids import StepId
-from prefect_compat.graph.job import read_plan, resolve_job
+from prefect_compat.graph.job import read_plan
+from prefect_compat.graph.job_source import JobSource
 from prefect_compat.graph.partitions import run_keys
 from prefect_compat.graph.plan import Plan
 from prefect_compat.server.api import named_server, own_server
@@ -43,25 +45,28 @@ STATES = {"COMPLETED": "succeeded", "FAILED": "failed", "PENDING": NOT_STARTED}
 
 def run_prefect(task: SideTask) -> Record:
     """Runs the flow under Prefect and says what Prefect's API recorded."""
-    defs = task.project.load()
+    repository = task.project.load()
     meter = Meter()
     given = RunningServer.handed_over()
     with named_server(given.url) if given else own_server():
-        return record_prefect(defs, task, meter)
+        return record_prefect(repository, task, meter)
 
 
-def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record:
+def record_prefect(defs: Loadable, task: SideTask, meter: Meter) -> Record:
     """Runs the flow of the definitions against the API that is configured."""
-    config = read_run_config(task.run_config) if task.run_config else {}
-    flow = as_flow(defs, job=task.job, run_config=config)
+    config = json.loads(task.run_config)
+    source = JobSource(defs, task.choice)
+    # One task at a time, as on Dagster's side, where the whole run is in one process.
+    flow = build_flow(source, run_config=config, tags=dict(task.tags), task_runner="sequential")
     returned = _keep_results(flow)
-    job = resolve_job(defs, task.job)
+    job = source.job
     plan = read_plan(job)
+    # For its PartitionError alone: raised inside the flow run, it would count as a failed run.
     run_keys(job, task.partition)
     parameters: dict[str, Any] = {"partition": task.partition} if task.partition else {}
 
     def run() -> State[FlowResult]:
-        return flow(**parameters, return_state=True)  # type: ignore[return-value]  # return_state
+        return flow(**parameters, return_state=True)  # type: ignore[no-any-return]  # return_state
 
     with get_client(sync_client=True) as client:
         client.api_healthcheck()  # the first request takes longer
@@ -79,6 +84,7 @@ def record_prefect(defs: dg.Definitions, task: SideTask, meter: Meter) -> Record
     recorded = read_flow_run(
         state, result, materializations=_expected_events(result, declared_assets(plan))
     )
+    # Subflows run one after another, so these are in the order of `recorded.task_runs`.
     run_ids = list(dict.fromkeys(step.run_id for step in result.steps))
     by_run = [
         [event for step in result.steps if step.run_id == run_id for event in _events(step)]
@@ -193,6 +199,7 @@ def _step(number: int, run: TaskRun, steps: Mapping[UUID, StepId]) -> RecordedSt
 
 
 def _state(run: TaskRun) -> str:
+    # Our tasks give this name to a COMPLETED state if an input was not yielded.
     if run.state_name == "Skipped":
         return "skipped"
     return STATES.get(run.state_type or "", str(run.state_type))

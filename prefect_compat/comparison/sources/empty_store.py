@@ -6,6 +6,7 @@ what the other wrote. An output that can be read although the store is empty is 
 """
 
 import difflib
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +26,7 @@ from prefect_compat.comparison.sources.work import Work
 from prefect_compat.engine.dagster_port.graph import parse_step_key
 from prefect_compat.engine.run import run_instance
 from prefect_compat.errors import ComparisonError
-from prefect_compat.flow.parameters import read_run_config, run_config_of
+from prefect_compat.flow.parameters import run_config_of
 from prefect_compat.graph.features import validate_carried_over
 from prefect_compat.graph.ids import OutputId, StepId, StepOutputId, ValueId
 from prefect_compat.graph.job import read_plan, resolve_job
@@ -51,7 +52,7 @@ class EmptyStore:
         self._work = work
         self._environment = side_environment(os.environ, home, work.store_variables)
         with self._entered(), _reads_of_environment() as read:
-            self.job = resolve_job(work.project.load(), work.job)
+            self.job = resolve_job(work.project, work.choice)
             self._resources = self._validate()
             self._validate_store(read)
 
@@ -79,8 +80,9 @@ class EmptyStore:
         self._keys = run_keys(job, work.partition)
         if work.empty_partition is not None:
             run_keys(job, work.empty_partition)
-        config = read_run_config(work.run_config) if work.run_config else {}
+        config = json.loads(work.run_config)
         runs = list(chunks(self._keys, plan.partitions_per_run)) if self._keys else [None]
+        # Only a partitioned configuration differs by run; otherwise one check serves for all.
         for keys in runs if job.partitioned_config else runs[:1]:
             run_config_of(job, config, {}, keys)
         resources: Mapping[str, Any] = config.get("resources", {})
@@ -99,6 +101,8 @@ class EmptyStore:
         for name in variables:
             others = read.by_name.difference(variables)
             close = difflib.get_close_matches(name, others, n=1, cutoff=0.75)
+            # A variable may be read only in a copy of the whole environment. So one is refused
+            # if it looks misspelt, or if none of them was read in any way.
             is_misspelt = close and name not in read.by_name
             if is_misspelt or read.at_all.isdisjoint(variables):
                 meant = f" Did you mean {close[0]}?" if close else ""
@@ -124,6 +128,7 @@ class EmptyStore:
             elsewhere = set(outputs)
         else:
             values = self._readable(outputs, record.run_ids)
+            # An IO manager may return a default where it finds nothing, so the content must match.
             elsewhere = {
                 output for output, value in values if fingerprint(value).same_as(outputs[output])
             }
@@ -183,6 +188,8 @@ def _reads_of_environment() -> Iterator[Reads]:
 
     def reading(self: Any, name: str) -> str:
         reads.at_all.add(name)
+        # `os.getenv` and `environ.get` end in `Mapping.get`, and the code of `environ["X"]` has X
+        # among its constants. Code that copies the whole environment is neither.
         caller = sys._getframe(1).f_code
         if caller.co_name == "get" or name in caller.co_consts:
             reads.by_name.add(name)

@@ -43,11 +43,14 @@ def comparison_folder(keep: Path | None, outputs: Iterable[Path] = ()) -> Iterat
     validate_folder(keep, outputs)
     try:
         keep.mkdir(parents=True, exist_ok=True)
+        # Opened to append: `w` would empty the marker of a comparison that is running.
         marker = (keep / MARKER).open("a")
     except OSError as error:
         raise ComparisonError(f"--keep {keep}: cannot be written: {error.strerror}.") from error
     with marker:
         try:
+            # The lock ends with this open file, also if a kill closes it. `lockf` would not do:
+            # it gives the lock up when the marker is opened and closed once more, as below.
             fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ComparisonError(

@@ -26,7 +26,8 @@ from prefect_compat.comparison.sources.prefect_server import (
     prefect_environment,
 )
 from prefect_compat.errors import ComparisonError, PrefectCompatError
-from prefect_compat.graph.project import Project
+from prefect_compat.graph.job import JobChoice
+from prefect_compat.graph.project import KEPT_VARIABLES, Project
 from prefect_compat.process_end import end_without_collections
 from prefect_compat.signals import end_with_parent, end_with_tree, ending_on_signals, grace_s
 
@@ -40,14 +41,15 @@ class SideTask:
     """The work of one side, and where it writes its record."""
 
     project: Project
-    job: str
+    choice: JobChoice
     partition: str | None
-    run_config: str | None
+    run_config: str
     record: str
     home: str
     fault: Fault | None = None
     ignored_metadata: tuple[str, ...] = ()
     warm: bool = False
+    tags: tuple[tuple[str, str], ...] = ()
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -57,8 +59,10 @@ class SideTask:
         data = json.loads(text)
         values = {
             "project": Project(**data["project"]),
+            "choice": JobChoice(**data["choice"]),
             "fault": Fault(**data["fault"]) if data["fault"] else None,
             "ignored_metadata": tuple(data["ignored_metadata"]),
+            "tags": tuple((name, text) for name, text in data["tags"]),
         }
         return cls(**{**data, **values})
 
@@ -109,6 +113,7 @@ def start_process(
     environment = side_environment(os.environ, home, store_variables)
     if server is not None:
         environment[HANDED_OVER] = server.as_text()
+    # Appended: a home is used again after a kill, and to read the rows that differ.
     with (home / "log.txt").open("ab") as log:
         side = subprocess.Popen(
             [sys.executable, "-m", module, task],
@@ -122,6 +127,7 @@ def start_process(
         return side.wait()
     finally:
         if side.poll() is None:
+            # A second less than this process has itself, or its own deadline would cut this off.
             end_with_tree(side.pid, max(grace_s() - 1, 0))
             side.wait()
         with suppress(ProcessLookupError, PermissionError):
@@ -135,11 +141,15 @@ def side_environment(
     dagster_home = home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
     (dagster_home / "dagster.yaml").write_text(QUIET_DAGSTER, encoding="utf-8")
-    return {
-        **prefect_environment(environment, home / "prefect"),
+    own = {
         **{name: str(home / STORE) for name in store_variables},
         # Each side's own in any case; Dagster's default IO manager stores below it.
         "DAGSTER_HOME": str(dagster_home),
+    }
+    return {
+        **prefect_environment(environment, home / "prefect"),
+        **own,
+        KEPT_VARIABLES: ",".join(own),
     }
 
 
@@ -153,17 +163,22 @@ def main(run: Callable[[SideTask], Record]) -> None:
         with ending_on_signals(grace_s()), injected(task.fault):
             record = run(task)
     except PrefectCompatError as error:
+        # Goes to the log, whose last lines `run_side` puts into its own error.
         sys.exit(str(error))
     record.write(Path(task.record))
 
 
 class Meter:
-    """Measures what a side uses: this process, those that it started, and its Prefect server."""
+    """Measures what a side uses: this process, those that it started, and its Prefect server.
+
+    Of processes that have ended, the CPU counts and the memory does not.
+    """
 
     def __init__(self) -> None:
         self._process = psutil.Process()
         server = RunningServer.handed_over()
         self._server = psutil.Process(server.pid) if server else None
+        # Wall-clock time, so the import is timed by `time.time`: `perf_counter` starts elsewhere.
         self._created = self._process.create_time()
         self._imported = time.time()
         self._ready = (0.0, 0.0, 0.0)
@@ -175,12 +190,15 @@ class Meter:
     def has_run(self) -> Cost:
         """The cost since `is_ready`."""
         wall_s, cpu_s = time.perf_counter() - self._ready[1], self._cpu_s() - self._ready[2]
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        # `ru_maxrss` is in KiB on Linux and in bytes on macOS.
+        unit_b = 1 if sys.platform == "darwin" else 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_b
         return Cost(
             wall_s=wall_s,
             import_s=self._imported - self._created,
             start_up_s=self._ready[0] - self._imported,
             cpu_s=cpu_s,
+            # Of other processes psutil knows the present size, not the peak.
             peak_memory_b=peak + sum(child.memory_info().rss for child in self._children()),
         )
 
@@ -192,7 +210,7 @@ class Meter:
 
     def _cpu_s(self) -> float:
         times = [self._process.cpu_times(), *(child.cpu_times() for child in self._children())]
-        return float(sum(entry.user + entry.system for entry in times))
+        return float(sum(sum(entry[:4]) for entry in times))  # its own, and its ended children's
 
 
 def with_warm_run(cost: Cost, task: SideTask, run: Callable[[], object]) -> Cost:

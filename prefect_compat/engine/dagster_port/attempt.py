@@ -43,6 +43,8 @@ def skipped_event(context: dg.StepExecutionContext) -> dg.DagsterEvent:
 
 def raised_by_dagster(failure: BaseException, event: dg.DagsterEvent) -> BaseException:
     """The exception that Dagster's in-process execution raises for this failure."""
+    # Dagster captures the last RetryRequested of a step that has no retries left, but raises
+    # another error.
     if isinstance(failure, dg.RetryRequested):
         exceeded: BaseException = DagsterMaxRetriesExceededError.from_error_info(
             event.step_failure_data.error
@@ -122,6 +124,7 @@ class _StorageWrapper:
         self._wrapper = wrapper
         self._wrapped: set[type] = set()
         self._order = threading.Lock()
+        self._inside = threading.local()
 
     def install(self) -> None:
         original = dg.StepExecutionContext.get_io_manager
@@ -136,21 +139,38 @@ class _StorageWrapper:
         )
 
     def _wrap_class(self, manager: type) -> None:
-        """Wraps methods of the class itself, so that a call of a parent's is not wrapped twice."""
+        """Wraps the methods of the class, its own and inherited ones."""
+        # Steps in several threads may ask for managers of one class at the same time.
         with self._order:
             if manager in self._wrapped:
                 return
             self._wrapped.add(manager)
             for name in ("handle_output", "load_input"):
                 if hasattr(manager, name):
-                    method = _around(getattr(manager, name), self._wrapper)
+                    method = self._around(getattr(manager, name))
                     self._patches.enter_context(patch.object(manager, name, method))
 
+    def _around(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(method)
+        def wrapped(manager: Any, context: Any, *arguments: Any) -> Any:
+            # A manager may call its parent's method or another manager, wrapped as well. Only the
+            # step's own call counts, or the time of the inner one would count twice.
+            step_context = None if getattr(self._inside, "call", False) else _step_of(context)
+            if step_context is None:
+                return method(manager, context, *arguments)
+            self._inside.call = True
+            try:
+                return self._wrapper(step_context, lambda: method(manager, context, *arguments))
+            finally:
+                self._inside.call = False
 
-def _around(method: Callable[..., Any], wrapper: Wrapper) -> Callable[..., Any]:
-    @wraps(method)
-    def wrapped(manager: Any, context: Any, *arguments: Any) -> Any:
-        step_context = context.step_context
-        return wrapper(step_context, lambda: method(manager, context, *arguments))
+        return wrapped
 
-    return wrapped
+
+def _step_of(context: Any) -> dg.StepExecutionContext | None:
+    """The step of an IO manager's context; None if it was made by `build_output_context`."""
+    try:
+        step_context: dg.StepExecutionContext = context.step_context
+    except dg.DagsterInvariantViolationError:
+        return None
+    return step_context

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from dagster._check import CheckError
 from dagster._config import ConfigTypeKind
 from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
 from dagster._core.definitions.dependency import NodeHandle
@@ -16,9 +17,36 @@ from dagster._core.execution.execute_in_process import (
     merge_run_tags,
     type_check_and_normalize_args,
 )
-from dagster._core.storage.tags import PRIORITY_TAG
 
-__all__ = ["EPHEMERAL_JOB_NAME", "PRIORITY_TAG"]
+__all__ = ["EPHEMERAL_JOB_NAME", "CheckError"]
+
+
+# --- jobs --------------------------------------------------------------------------------------
+
+
+def selected_keys(repository: dg.RepositoryDefinition, selection: Any) -> set[dg.AssetKey]:
+    """The keys of a repository's assets that the selection matches and that can be run."""
+    graph = repository.asset_graph
+    keys: Any = dg.AssetSelection.from_coercible(selection).resolve(graph)
+    return set(keys & graph.executable_asset_keys)
+
+
+def job_of_assets(
+    repository: dg.RepositoryDefinition, name: str, selection: Any
+) -> dg.JobDefinition:
+    """The job that the repository would have, were it defined by `dagster.define_asset_job`.
+
+    Raises a DagsterError for a selection that Dagster refuses.
+    """
+    # The job of all assets has the executor and the loggers of the definitions.
+    of_all = repository.get_implicit_global_asset_job_def()
+    job = dg.define_asset_job(name, selection=selection).resolve(
+        asset_graph=repository.asset_graph,
+        default_executor_def=of_all.executor_def,
+        resource_defs=repository.get_top_level_resources(),
+    )
+    job.validate_resource_requirements_satisfied()
+    return job.with_logger_defs(of_all.loggers) if of_all.has_specified_loggers else job
 
 
 # --- features ----------------------------------------------------------------------------------

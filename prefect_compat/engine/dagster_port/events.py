@@ -56,6 +56,7 @@ def stored_outputs(events: Iterable[dg.DagsterEvent]) -> Iterator[StoredOutput]:
             yielded[event.step_key, name] = event
         elif event.is_handled_output:
             handled: Any = event.event_specific_data
+            # Dagster stores an output before it takes the next, so the last of that name is it.
             output = yielded[event.step_key, handled.output_name].step_output_data
             stored[output.step_output_handle] = {**output.metadata, **handled.metadata}
     for handle, metadata in stored.items():

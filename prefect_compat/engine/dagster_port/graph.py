@@ -205,6 +205,8 @@ def _read_retry(job: dg.JobDefinition, handle: NodeHandle) -> Retry:
     policy = job.get_retry_policy_for_handle(handle)
     if policy is None:
         return Retry(())
+    # Without the jitter, which is random: a plan must be the same each time. Dagster adds it when
+    # it grants a retry.
     return Retry(
         tuple(
             float(calculate_delay(attempt, policy.backoff, None, policy.delay or 0))
@@ -299,7 +301,7 @@ def _read_asset(layer: AssetLayer, key: dg.AssetKey, is_made: bool) -> Asset:
         description=node.description,
         owners=tuple(node.owners),
         kinds=tuple(sorted(node.kinds)),
-        partitions=_partitions_words(node.partitions_def) if node.partitions_def else None,
+        partitions=partitions_words(node.partitions_def) if node.partitions_def else None,
         code_version=node.code_version,
         upstream=tuple(
             UpstreamAsset(tuple(parent.path), _mapping_text(layer, key, parent))
@@ -318,6 +320,6 @@ def _read_asset(layer: AssetLayer, key: dg.AssetKey, is_made: bool) -> Asset:
     )
 
 
-def _partitions_words(partitions_def: dg.PartitionsDefinition) -> str:
+def partitions_words(partitions_def: dg.PartitionsDefinition) -> str:
     """Dagster's description in one line: 'Daily, starting 2016-02-29 UTC'."""
     return " ".join(str(partitions_def).split()).removesuffix(".")

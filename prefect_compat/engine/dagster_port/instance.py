@@ -1,7 +1,7 @@
 """A Dagster instance in memory, for one run."""
 
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -42,12 +42,14 @@ class _Late:
     """
 
     def __init__(self) -> None:
+        # Reentrant: what fills the tables, under this lock, connects to them again.
         self._order = threading.RLock()
         vars(self)["_instance_weakref"] = None  # Dagster reads it before it sets it
 
     def __getattr__(self, name: str) -> Any:
         with self._order:
             if not self._is_set_up:
+                # The storage's own `__init__`, which ours has left out until now.
                 super().__init__()
                 self._share_between_threads()
         return object.__getattribute__(self, name)
@@ -59,6 +61,7 @@ class _Late:
         """
         storage: Any = self
         url = storage._engine.url.update_query_dict({"check_same_thread": "false"})
+        # Opened first: SQLite drops a database in memory when its last connection closes.
         connection = create_engine(url, poolclass=NullPool).connect()
         storage._held_conn.close()
         storage._held_conn = connection
@@ -82,7 +85,7 @@ class RunEventLog(_Late, InMemoryEventLogStorage):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: list[dg.EventLogEntry] = []
+        self._waiting: deque[dg.EventLogEntry] = deque()
         self._stored = 0
         self._materialized: Latest = {}
         self._observed: Latest = {}
@@ -91,6 +94,7 @@ class RunEventLog(_Late, InMemoryEventLogStorage):
 
     def store_event(self, event: dg.EventLogEntry) -> None:
         with self._order:
+            # Counts as the ids of the tables do, because the events go there in this order.
             self._stored += 1
             self._waiting.append(event)
             stored = event.dagster_event
@@ -141,6 +145,7 @@ class RunEventLog(_Late, InMemoryEventLogStorage):
         before_cursor: int | None = None,
         after_cursor: int | None = None,
     ) -> Mapping[str, Mapping[str, str]]:
+        # The dicts have only each partition's latest event, so the tables answer this.
         if before_cursor is not None or after_cursor is not None:
             return super().get_latest_tags_by_partition(
                 asset_key, event_type, tag_keys, asset_partitions, before_cursor, after_cursor
@@ -157,12 +162,13 @@ class RunEventLog(_Late, InMemoryEventLogStorage):
     @contextmanager
     def _connect(self) -> Iterator[Any]:
         with self._order:
+            # `store_event` connects too. The flag lets that call through to the tables.
             if not self._is_filling:
                 self._is_filling = True
                 try:
-                    for event in self._waiting:
-                        super().store_event(event)  # type: ignore[no-untyped-call]  # Dagster's
-                    self._waiting.clear()
+                    while self._waiting:
+                        super().store_event(self._waiting[0])  # type: ignore[no-untyped-call]  # Dagster's
+                        self._waiting.popleft()  # only now: it is stored
                 finally:
                     self._is_filling = False
             with super()._connect() as connection:

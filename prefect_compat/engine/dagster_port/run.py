@@ -86,6 +86,7 @@ class DagsterRunObjects:
         """
         job = InMemoryJob(request.job)
         self._plan = create_execution_plan(job, run_config=request.run_config, tags=request.tags)
+        # Without `reports` no instance has the run: the joining process makes its record again.
         run = instance.get_run_by_id(request.run_id) if joins else None
         self.run: dg.DagsterRun = run or _new_run(request, self._plan, instance)
         self._request = request
@@ -191,6 +192,7 @@ class DagsterRunObjects:
         """The event that the run ended; `error` is what broke it off outside of any step."""
         context = self._run_context()
         failed = [event for event in events if event.is_step_failure]
+        # Failed steps come first: because of them `run_graph` raises, so there is an `error` too.
         if failed:
             return dg.DagsterEvent.job_failure(
                 context,
@@ -239,7 +241,9 @@ class DagsterRunObjects:
             dagster_run=self.run,
             instance=self._creation.instance,
             execution_plan=self._plan,
+            # Failures stay events, so that the failure hooks run before `run_step` raises.
             raise_on_error=False,
+            # Dagster answers a retry with an event. With retries disabled, the step would fail.
             retry_mode=RetryMode.ENABLED,
         )
 
@@ -276,6 +280,7 @@ class _ScopedResources(ScopedResourcesBuilder):
     """
 
     def build(self, required_resource_keys: AbstractSet[str] | None) -> Any:
+        # A named tuple takes no further field, but a subclass of one has a `__dict__`.
         built = vars(self).setdefault("_built", {})
         keys = frozenset(required_resource_keys or ())
         if keys not in built:
@@ -340,6 +345,7 @@ class _LogWithoutEvents(dg.DagsterLogManager):
         pass
 
     def with_tags(self, **new_tags: str) -> dg.DagsterLogManager:
+        # Each step's context asks for this. Dagster's method would return a log with events.
         handler = self._dagster_handler.with_tags(**new_tags)
         return _LogWithoutEvents(handler, self.level, self._managed_loggers)
 
@@ -352,6 +358,7 @@ class _PrefectHandler(logging.Handler):
         from prefect.logging import get_run_logger
 
         meta = getattr(record, "dagster_meta", {})
+        # An event of Dagster's, logged for the run's other listeners. Prefect logs its own.
         if meta.get("dagster_event") is not None:
             return
         try:

@@ -8,6 +8,7 @@ from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.sources.dagster_job import record_dagster
 from prefect_compat.comparison.sources.derived_flow import record_prefect
 from prefect_compat.comparison.sources.side import Meter, SideTask
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 from tests.prefect_compat.comparison.shop import JOB, Shop, build
 
@@ -17,7 +18,7 @@ SIDES = ("dagster", "prefect")
 
 def run(side: str, root: Path, shop: Shop, partition: str = DAY) -> Record:
     """Returns one side's record of a day; the side stores below `root`."""
-    task = SideTask(Project("the shop"), JOB, partition, None, record="", home=str(root))
+    task = SideTask(Project("the shop"), JobChoice(JOB), partition, "{}", record="", home=str(root))
     defs = build(root / "store", shop)
     if side == "prefect":
         return record_prefect(defs, task, Meter())

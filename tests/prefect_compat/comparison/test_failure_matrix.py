@@ -10,10 +10,11 @@ import dagster as dg
 
 from prefect_compat.comparison.failure_matrix import failure_cases
 from prefect_compat.comparison.sources.work import Work
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 from tests.prefect_compat.comparison.shop import JOB, Shop, build
 
-WORK = Work(Project("shop"), JOB, "2016-05-03", None, ("STORE",))
+WORK = Work(Project("shop"), JobChoice(JOB), "2016-05-03", "{}", ("STORE",))
 
 
 def test_each_failure_finds_its_step(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ FAULTS: dict[str, tuple[Shop, D, str]] = {
         D.EDGE,
         "unsteady -> score",
     ),
-    "a row more": (replace(GOOD, rows=51), D.CONTENT, f"log[{DAY}]"),
+    "an extra row": (replace(GOOD, rows=51), D.CONTENT, f"log[{DAY}]"),
     "a column's type": (
         replace(GOOD, log=lambda t: t.astype({"amount": "int32"})),
         D.CONTENT,
@@ -208,8 +208,8 @@ FAULTS: dict[str, tuple[Shop, D, str]] = {
         D.DATA_VERSION,
         f"score[{DAY}]",
     ),
-    "a retry too few": (replace(GOOD, retries=0), D.STEP_STATE, "unsteady"),
-    "a failure more": (replace(GOOD, fails=2), D.ATTEMPTS, "unsteady"),
+    "one retry too few": (replace(GOOD, retries=0), D.STEP_STATE, "unsteady"),
+    "one more failure": (replace(GOOD, fails=2), D.ATTEMPTS, "unsteady"),
     "a swallowed failure": (replace(GOOD, swallows=True), D.ATTEMPTS, "unsteady"),
     "a longer wait": (replace(GOOD, delay_s=1.0), D.RETRY_WAIT, "unsteady"),
     "another exception that is retried": (
@@ -265,7 +265,7 @@ FAULTS: dict[str, tuple[Shop, D, str]] = {
         "colours",
     ),
     "no dynamic partition": (replace(GOOD, adds=()), D.DYNAMIC_PARTITIONS, "colours"),
-    "a file that no output explains": (
+    "a stray file in the store": (
         replace(GOOD, leaves="notes.txt"),
         D.FILES,
         "the store",

@@ -70,11 +70,12 @@ def test_run_config_that_dagster_refuses(
         ("import nothing_like_it", "nothing_like_it"),
         ("x = 1\n1 / 0", 'project.py", line 2, in <module>\n    1 / 0'),
         ("def broken(:", "project.py"),
-        ("from .assets import defs", "Error: project.py imports relatively"),
-        ("", "has 0 Definitions objects"),
+        ("from .assets import defs", "attempted relative import with no known parent package"),
+        ("", "project.py: No Definitions, RepositoryDefinition, Job"),
         (
             "import dagster as dg\na = dg.Definitions()\nb = dg.Definitions()",
-            "has 2 Definitions objects",
+            "project.py: Cannot have more than one Definitions object defined at module scope."
+            " Found Definitions objects: project.a, project.b Name one by -a.",
         ),
     ],
 )

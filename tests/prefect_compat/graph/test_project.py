@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from prefect_compat.errors import DefinitionError
+from prefect_compat.graph.job import job_names
 from prefect_compat.graph.project import Project
 
 SOURCE = """
@@ -46,12 +47,12 @@ def workspace(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.mark.parametrize(("location", "job"), [("by_file", "of_second"), ("by_module", "of_first")])
 def test_a_code_location_of_a_workspace(workspace: Path, location: str, job: str) -> None:
-    defs = Project.of_workspace(workspace, location).load()
-    assert [entry.name for entry in defs.jobs or ()] == [job]
+    repository = Project.of_workspace(workspace, location=location).load()
+    assert job_names(repository) == (job,)
 
 
 def test_our_own_workspace_has_one_location(root: Path) -> None:
-    assert Project.of_workspace(root / "workspace.yaml", "iris").module == (
+    assert Project.of_workspace(root / "workspace.yaml", location="iris").module == (
         "examples.iris_assets.definitions"
     )
 
@@ -66,7 +67,7 @@ def test_our_own_workspace_has_one_location(root: Path) -> None:
         (
             "load_from:\n  - grpc_server: {host: localhost, port: 1, location_name: far}",
             None,
-            "'far' is neither a Python module nor a file",
+            "'far' is a code server \\(gRPC\\), whose definitions only its own process has",
         ),
     ],
 )
@@ -76,7 +77,7 @@ def test_what_a_workspace_lacks_is_said(
     if text is not None:
         workspace.write_text(text)
     with pytest.raises(DefinitionError, match=words) as refused:
-        Project.of_workspace(workspace, location)
+        Project.of_workspace(workspace, location=location)
     assert "\n" not in str(refused.value)
 
 
@@ -89,5 +90,5 @@ def test_a_binary_workspace_is_refused_in_one_line(tmp_path: Path) -> None:
 
 def test_a_name_that_is_no_definitions(workspace: Path) -> None:
     workspace.write_text(workspace.read_text().replace("attribute: first", "attribute: dg"))
-    with pytest.raises(DefinitionError, match="`dg` is no Definitions object"):
-        Project.of_workspace(workspace, "by_module").load()
+    with pytest.raises(DefinitionError, match="Loadable attributes must be either"):
+        Project.of_workspace(workspace, location="by_module").load()

@@ -17,6 +17,7 @@ from prefect_compat.comparison.diff.rows import (
 )
 from prefect_compat.comparison.diff.text_rows import TextTable, text_rows
 from prefect_compat.graph.ids import OutputId
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 
 OUTPUT = OutputId(("a",), None)
@@ -101,8 +102,8 @@ def test_three_columns_of_one_name_are_numbered() -> None:
 
 
 def test_the_rows_of_a_document_are_its_places() -> None:
-    left = TextTable(("place", "value"), (("p", "q"), ("1", "2")))
-    right = TextTable(("place", "value"), (("q", "r"), ("3", "4")))
+    left = TextTable(("place", "value"), (("p", "q"), ("1", "2")), is_document=True)
+    right = TextTable(("place", "value"), (("q", "r"), ("3", "4")), is_document=True)
     assert differing_rows(OUTPUT, left, right) == RowDifference(
         OUTPUT,
         (2, 2),
@@ -113,6 +114,26 @@ def test_the_rows_of_a_document_are_its_places() -> None:
             Cell("r", "value", "nothing", "4"),
         ),
     )
+
+
+def test_a_table_of_these_columns_is_no_document() -> None:
+    """A document's rows are matched by their place, which in a table may repeat."""
+    pa = pytest.importorskip("pyarrow")
+    left, right = (
+        text_rows(pa.table({"place": ["p", "p"], "value": [first, 2]})) for first in (1, 3)
+    )
+    found = differing_rows(OUTPUT, left, right)
+    assert (found.rows, found.counts) == ((2, 2), (("value", 1),))
+    assert found.cells == (Cell("0", "value", "1", "3"),)
+
+
+def test_a_difference_beside_the_rows_of_an_empty_table_is_shown() -> None:
+    pd = pytest.importorskip("pandas")
+    left, right = pd.DataFrame({"x": []}), pd.DataFrame({"x": []})
+    left.attrs["seed"], right.attrs["seed"] = 1, 2
+    found = differing_rows(OUTPUT, text_rows(left), text_rows(right))
+    assert found.rows == (0, 0)
+    assert found.cells == (Cell("0", ".attrs['seed']", "1", "2"),)
 
 
 def test_an_empty_table_has_no_rows() -> None:
@@ -152,14 +173,13 @@ def test_both_stores_are_written_as_text_and_read_again(
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     (tmp_path / "project.py").write_text(PROJECT)
-    config = tmp_path / "config.yaml"
-    config.write_text("resources: {io_manager: {config: {word: two}}}")
+    config = '{"resources": {"io_manager": {"config": {"word": "two"}}}}'
     outputs = (OutputId(("good",)), OutputId(("lost",)))
     folders = (tmp_path / "new" / "dagster", tmp_path / "prefect")
-    for folder, run_config in zip(folders, (None, str(config)), strict=True):
+    for folder, run_config in zip(folders, ("{}", config), strict=True):
         task = RowsTask(
             Project(file=str(tmp_path / "project.py")),
-            "j",
+            JobChoice("j"),
             run_config,
             tuple(map(str, outputs)),
             ("r",),
@@ -179,5 +199,5 @@ def test_both_stores_are_written_as_text_and_read_again(
         RowDifference(outputs[1], (1, 1), (), ()),
     )
     lost = json.loads((folders[0] / "1.json").read_text())
-    assert lost == {"names": ["cannot be read"], "columns": [["gone"]]}
+    assert (lost["names"], lost["columns"]) == (["cannot be read"], [["gone"]])
     assert read_differences(outputs[:1], *folders[:1] * 2)[0].counts == ()

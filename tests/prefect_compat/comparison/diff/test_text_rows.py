@@ -288,8 +288,13 @@ def test_a_table_without_rows_keeps_its_columns() -> None:
     empty = pd.DataFrame({"c": pd.Series([], dtype="int64")})
     empty.attrs["seed"] = 7
     found = text_rows(empty)
-    assert (found.names, found.columns) == (("index 0", "c", ".attrs['seed']"), ((), (), ()))
-    assert found.rows == 0
+    assert (found.names, found.columns) == (
+        ("index 0", "c", ".attrs['seed']"),
+        (("nothing",), ("nothing",), ("7",)),
+    )
+    assert (found.rows, found.is_empty) == (0, True)
+    plain = text_rows(empty.rename_axis(None).set_flags(allows_duplicate_labels=True)[["c"]])
+    assert plain.rows == 0
     assert TextTable((), ()).rows == 0
 
 

@@ -14,6 +14,7 @@ from prefect_compat.comparison.sources.side import Meter, SideTask
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.comparison.verdict import judge
 from prefect_compat.graph.ids import StepId, StepOutputId
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -22,13 +23,15 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 def comparison(root: Path, dagster: dg.Definitions, prefect: dg.Definitions) -> Comparison:
     """The definitions' job `the_job` under either orchestrator."""
     tasks = {
-        side: SideTask(Project("p"), "the_job", None, None, record="", home=str(root / side))
+        side: SideTask(
+            Project("p"), JobChoice("the_job"), None, "{}", record="", home=str(root / side)
+        )
         for side in ("dagster", "prefect")
     }
     with dg.DagsterInstance.ephemeral() as instance:
         left = record_dagster(dagster, tasks["dagster"], instance, Meter())
     right = record_prefect(prefect, tasks["prefect"], Meter())
-    work = Work(Project("p"), "the_job", None, None, ("MY_STORE",))
+    work = Work(Project("p"), JobChoice("the_job"), None, "{}", ("MY_STORE",))
     return Comparison(work, left, right, judge(left, right), (), None)
 
 

@@ -8,10 +8,11 @@ from prefect_compat.comparison.costs import Costs, Figure, SideCosts, StepCosts
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.comparison.verdict import judge
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 from tests.prefect_compat.comparison.records import DAGSTER, PREFECT
 
-WORK = Work(Project("shop"), "the_job", "2016-03-08", None, ("MY_STORE",))
+WORK = Work(Project("shop"), JobChoice("the_job"), "2016-03-08", "{}", ("MY_STORE",))
 
 
 def figure(median: float) -> Figure:

@@ -60,6 +60,7 @@ def test_each_case_of_the_failure_matrix_has_its_verdict() -> None:
     assert done["case"] == {"name": "an error", "work": None, "reason": ""}
     assert done["comparison"]["verdict"] == VERDICT
     assert done["comparison"]["work"]["job"] == "the_job"
+    assert "run_config" not in done["comparison"]["work"]
     assert not_run == {
         "case": {"name": "a retry", "work": None, "reason": "none"},
         "comparison": None,

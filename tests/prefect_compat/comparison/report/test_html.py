@@ -31,6 +31,7 @@ from prefect_compat.comparison.report.html import comparison_page
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.comparison.verdict import judge
 from prefect_compat.graph.ids import OutputId, StepId
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 from prefect_compat.lineage.graph import read_lineage
 from tests.prefect_compat.comparison.records import DAGSTER, FIRST, PREFECT, SECOND
@@ -73,7 +74,13 @@ def record(side: str, days: list[str] = DAYS, digest: str = "aa") -> Record:
 
 
 def comparison(dagster: Record, prefect: Record, **changes: object) -> Comparison:
-    work = Work(Project("ticket_assets.definitions"), JOB, "2016-05-01...2016-05-31", None, ("S",))
+    work = Work(
+        Project("ticket_assets.definitions"),
+        JobChoice(JOB),
+        "2016-05-01...2016-05-31",
+        "{}",
+        ("S",),
+    )
     both = dagster.has_run and prefect.has_run
     return replace(
         Comparison(
@@ -201,7 +208,7 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize(("scheme", "colours"), palettes())
+@pytest.mark.parametrize(("scheme", "colours"), list(palettes()))
 def test_text_stands_out_from_the_page(scheme: str, colours: dict[str, str]) -> None:
     """A contrast of 4.5 to 1: WCAG 2.2, success criterion 1.4.3."""
     for name in ("text", "quiet", "link", "good", "bad", "warn", "none", "dagster", "prefect"):

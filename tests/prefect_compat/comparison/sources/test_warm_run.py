@@ -10,6 +10,7 @@ from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.sources.dagster_job import record_dagster
 from prefect_compat.comparison.sources.derived_flow import record_prefect
 from prefect_compat.comparison.sources.side import Meter, SideTask
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 
 
@@ -30,7 +31,9 @@ def record(side: str, home: Path) -> Record:
         resources={"io_manager": dg.FilesystemIOManager(base_dir=str(home / "store"))},
     )
     (home / "store").mkdir(parents=True)
-    task = SideTask(Project("p"), "the_job", None, None, record="", home=str(home), warm=True)
+    task = SideTask(
+        Project("p"), JobChoice("the_job"), None, "{}", record="", home=str(home), warm=True
+    )
     if side == "prefect":
         found = record_prefect(defs, task, Meter())
     else:

@@ -15,12 +15,12 @@ from prefect_compat.engine.dagster_port.definitions import (
     required_io_manager_keys,
 )
 from prefect_compat.engine.dagster_port.run import RunRequest
-from prefect_compat.engine.run import Run, open_run
-from prefect_compat.errors import DefinitionError, StepError
+from prefect_compat.engine.run import Run, new_run
+from prefect_compat.errors import DefinitionError
 from prefect_compat.flow.submit import run_graph
 from prefect_compat.flow.wiring import Wiring
 from prefect_compat.graph.job import read_plan
-from prefect_compat.server.api import prefect_api
+from prefect_compat.server.api import outside_of_loops, prefect_api
 
 Assets = Sequence[dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset]
 
@@ -133,7 +133,7 @@ def execute_in_process(
         **options,
     )
     with _instance(instance) as reported:
-        run = _run_flow(request, reported, raise_on_error)
+        run = outside_of_loops(lambda: _run_flow(request, reported, raise_on_error))
     return dg.ExecuteInProcessResult(
         job_def=prepared.job,
         event_list=list(run.state.events),
@@ -152,7 +152,7 @@ def _instance(instance: dg.DagsterInstance | None) -> Iterator[dg.DagsterInstanc
 
 
 def _run_flow(request: RunRequest, instance: dg.DagsterInstance, raise_on_error: bool) -> Run:
-    """The run after its flow run. A step's failure is raised as Dagster raises it, or left in the
+    """The run after its flow run. What broke it off is raised as Dagster raises it, or left in the
     events."""
     try:
         wiring = Wiring(read_plan(request.job))
@@ -160,13 +160,12 @@ def _run_flow(request: RunRequest, instance: dg.DagsterInstance, raise_on_error:
         # Dagster's own complaint comes first: an input without a value is also no input of a plan.
         dg.validate_run_config(request.job, dict(request.run_config or {}))
         raise
-    opened: list[Run] = []
+    run = new_run(request, instance)
     errors: list[BaseException] = []
 
     def flow_function() -> None:
         try:
-            with open_run(request, instance) as run:
-                opened.append(run)
+            with run.opened():
                 run_graph(run, wiring, None)
         except BaseException as error:
             errors.append(error)
@@ -181,10 +180,20 @@ def _run_flow(request: RunRequest, instance: dg.DagsterInstance, raise_on_error:
         # Prefect raises nothing here: what Dagster would raise is decided below.
         flow(return_state=True)
     # A step's failure leaves a run to return; any other error broke the run off.
-    if errors and not (opened and isinstance(errors[0], StepError)):
-        raise errors[0]
-    (run,) = opened
-    failure = run.state.first_failure
+    # A failure of the set-up or of the engine ends the run too, and then no step has failed.
+    error = errors[0] if errors else None
+    if error is not None and not isinstance(error, Exception):
+        raise error
+    failure = run.state.first_failure or error
     if raise_on_error and failure:
         raise failure
     return run
+
+
+def __getattr__(name: str) -> Any:
+    """`prefect_server`, a pytest fixture: only a conftest.py that imports it needs pytest."""
+    if name != "prefect_server":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from prefect_compat.pytest_fixture import prefect_server
+
+    return prefect_server

@@ -11,7 +11,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from prefect_compat.comparison.sources.prefect_server import HANDED_OVER, RunningServer
+from prefect_compat.comparison.sources.prefect_server import RunningServer
+from prefect_compat.server.temporary import HANDED_OVER
 from tests.prefect_server import LIMIT_S, SessionServer
 from tests.webhook import Webhook, listening
 
@@ -102,29 +103,10 @@ def session_server() -> RunningServer:
 @pytest.fixture(scope="session")
 def prefect_server(session_server: RunningServer) -> Iterator[str]:
     """The address of the session's Prefect API, which the flows of this process use."""
-    from prefect.events.worker import EventsWorker
-    from prefect.logging.handlers import APILogWorker
-    from prefect.settings import (
-        PREFECT_API_URL,
-        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-        PREFECT_UI_URL,
-        temporary_settings,
-    )
+    from prefect_compat.pytest_fixture import used_server
 
-    from prefect_compat.flow.prefect_port import settings_of_process
-
-    settings = {
-        PREFECT_API_URL: session_server.url,
-        PREFECT_UI_URL: "",
-        # Each flow run would wait a whole second for its heartbeat thread.
-        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-    }
-    # Also for threads without a context, such as those that send logs.
-    with temporary_settings(settings), settings_of_process(settings):
+    with used_server(session_server.url):
         yield session_server.url
-        # Sent while the server is still there: else each is an error on the terminal.
-        APILogWorker.drain_all()
-        EventsWorker.drain_all()
 
 
 @pytest.fixture(scope="session")

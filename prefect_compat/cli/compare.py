@@ -23,8 +23,10 @@ from prefect_compat.cli.options import (
     project_options,
 )
 from prefect_compat.cli.output_files import validate_outputs, write_output
+from prefect_compat.cli.progress import progress_options
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
+from prefect_compat.progress import Progress
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -86,6 +88,7 @@ class CompareOptions:
 @job_options
 @partition_options
 @config_options
+@progress_options
 @click.option(
     "--store-env",
     multiple=True,
@@ -148,7 +151,7 @@ class CompareOptions:
     help="Keep both sides' stores, logs and records in a folder: a new or empty one, or one that an"
     " earlier comparison made. That one is replaced.",
 )
-def compare(**options: Any) -> None:
+def compare(progress: Progress, **options: Any) -> None:
     """Run the job under both orchestrators and compare what they recorded and stored.
 
     \b
@@ -157,14 +160,16 @@ def compare(**options: Any) -> None:
     Exit code 2: a side could not be run, or the command was refused.
     """
     with errors_on_stderr():
-        comparison, outcomes = _compare(CompareOptions(**options))
+        comparison, outcomes = _compare(CompareOptions(**options), progress)
     if not comparison.have_run:
         sys.exit(COULD_NOT_RUN)
     if not (comparison.verdict.holds and all(outcome.holds for outcome in outcomes)):
         sys.exit(DIFFERENT)
 
 
-def _compare(options: CompareOptions) -> "tuple[Comparison, tuple[Outcome, ...]]":
+def _compare(
+    options: CompareOptions, progress: Progress
+) -> "tuple[Comparison, tuple[Outcome, ...]]":
     from prefect_compat.comparison.comparison import compare_sides
     from prefect_compat.comparison.failure_matrix import run_matrix
     from prefect_compat.comparison.sources.empty_store import EmptyStore
@@ -180,12 +185,16 @@ def _compare(options: CompareOptions) -> "tuple[Comparison, tuple[Outcome, ...]]
     if keep:
         validate_folder(keep, files)
     with tempfile.TemporaryDirectory(prefix="prefect-compat-") as nowhere:
-        empty = EmptyStore(work, Path(nowhere))
+        with progress.stage("loading the project"):
+            empty = EmptyStore(work, Path(nowhere))
+        if empty.work.stores:
+            progress.line(f"Stores kept apart by {empty.work.stores.words}.")
         with comparison_folder(keep, files) as folder, comparison_server() as server:
-            comparison = compare_sides(work, folder, empty, server, log_to_stderr)
+            work = empty.work
+            comparison = compare_sides(work, folder, empty, server, progress)
             outcomes: tuple[Outcome, ...] = ()
             if options.matrix and comparison.have_run:
-                outcomes = run_matrix(work, folder, empty, server, log_to_stderr)
+                outcomes = run_matrix(work, folder, empty, server, progress)
         _print(comparison, outcomes)
         # After the verdict is printed: a full disk cannot take it back.
         _write(options, comparison, outcomes, empty.job)

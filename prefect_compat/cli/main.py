@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from prefect_compat.cli.compare import compare
+from prefect_compat.cli.doctor import doctor
 from prefect_compat.cli.exit_codes import errors_on_stderr
 from prefect_compat.cli.explain import explain
 from prefect_compat.cli.lineage import lineage
@@ -26,10 +27,11 @@ class InterruptibleGroup(click.Group):
             return super().invoke(ctx)
 
 
-@click.group(cls=InterruptibleGroup)
+@click.group(cls=InterruptibleGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="prefect-compat", message="%(version)s")
 def main() -> None:
     """Run a Dagster job as a native Prefect flow, and compare the two orchestrators."""
 
 
-for command in (run, serve, plan, explain, lineage, compare):
+for command in (run, serve, plan, explain, lineage, compare, doctor):
     main.add_command(command)

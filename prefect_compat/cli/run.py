@@ -5,24 +5,18 @@ from typing import Any
 
 import click
 
-from prefect_compat.cli.exit_codes import errors_on_stderr, log_to_stderr
+from prefect_compat.cli.exit_codes import errors_on_stderr
 from prefect_compat.cli.options import (
     config_options,
     job_options,
     partition_options,
     project_options,
 )
+from prefect_compat.cli.progress import progress_options
 from prefect_compat.errors import ConfigError
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
-
-# The words of a task runner for people.
-HOW = {
-    "sequential": "one at a time",
-    "threads": "in threads",
-    "processes": "in processes",
-    "dask": "on Dask",
-}
+from prefect_compat.progress import Progress
 
 
 @click.command()
@@ -30,10 +24,11 @@ HOW = {
 @job_options
 @partition_options
 @config_options
+@progress_options
 @click.option(
     "--task-runner",
     "runner",
-    type=click.Choice(list(HOW)),
+    type=click.Choice(["threads", "sequential", "processes", "dask"]),
     help="Where the tasks run. Default: as the job's executor runs steps.",
 )
 @click.option(
@@ -55,6 +50,7 @@ def run(
     reports: bool,
     cache: bool,
     artifacts: bool,
+    progress: Progress,
 ) -> None:
     """Run a job, or the assets of a project, as one Prefect flow run."""
     from contextlib import nullcontext
@@ -66,14 +62,15 @@ def run(
     from prefect_compat.flow.task_runners import named_task_runner
     from prefect_compat.graph.job_source import JobSource
     from prefect_compat.graph.partitions import run_keys
-    from prefect_compat.server.api import validate_server
+    from prefect_compat.server.api import needs_server, temporary_url, validate_server
 
     with errors_on_stderr():
         if runner is None and (workers or address):
             raise ConfigError("--workers and --address need --task-runner.")
         with dg.DagsterInstance.get() if reports else nullcontext() as instance:
             source = JobSource(project, choice, instance)
-            run_keys(source.job, partition, instance)
+            with progress.stage("loading the project"):
+                run_keys(source.job, partition, instance)
             flow = build_flow(
                 source,
                 run_config=run_config,
@@ -83,9 +80,11 @@ def run(
                 makes_artifacts=artifacts,
             )
             if flow.runner_choice is not None:
-                chosen = flow.runner_choice
-                log_to_stderr(f"Tasks run {HOW[chosen.name]}: {chosen.reason}.")
+                progress.line(f"Tasks run {flow.runner_choice.words}.")
             validate_server()
+            if needs_server():
+                with progress.stage("starting a Prefect server"):
+                    temporary_url()
             try:
                 result = flow(**({"partition": partition} if partition is not None else {}))
             except (ParameterTypeError, ParameterBindError) as error:

@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from prefect_compat.errors import ComparisonError, ServerError
 from prefect_compat.graph.ids import ValueId
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
+from prefect_compat.progress import Progress
 
 # In this order everywhere: records, folders and rows are paired with the sides by position.
 SIDES = {
@@ -62,7 +64,7 @@ def compare(
     *,
     job: str | None = None,
     selection: str | None = None,
-    store_env: Sequence[str],
+    store_env: Sequence[str] = (),
     partition: str | None = None,
     run_config: Mapping[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
@@ -103,7 +105,7 @@ def compare(
         )
         empty = EmptyStore(work, Path(temporary) / "empty")
         with comparison_folder(keep) as folder, comparison_server() as server:
-            return compare_sides(work, folder, empty, server, log)
+            return compare_sides(empty.work, folder, empty, server, Progress(log))
 
 
 def compare_sides(
@@ -111,7 +113,7 @@ def compare_sides(
     folder: Path,
     empty: EmptyStore,
     server: ComparisonServer,
-    log: Callable[[str], None],
+    progress: Progress,
 ) -> Comparison:
     """Runs the work under Dagster and under Prefect, each in its own folder of `folder`; in as
     many rounds as the work asks for, with the sides in turn first, and then each twice.
@@ -124,7 +126,7 @@ def compare_sides(
     for number in range(work.rounds):
         # The side that runs first may find cold disk caches, so the order alternates.
         for side in list(SIDES) if number % 2 == 0 else reversed(SIDES):
-            records[side].append(_run(side, work, _home(folder, number), server, log))
+            records[side].append(_run(side, work, _home(folder, number), server, progress))
     have_run = all(record.has_run for side in records.values() for record in side)
     pairs = [
         empty.shared(*pair) for pair in zip(records["dagster"], records["prefect"], strict=True)
@@ -151,12 +153,15 @@ def _home(folder: Path, number: int) -> Path:
     return home
 
 
-def server_of(side: str, server: ComparisonServer) -> RunningServer | None:
+def server_of(side: str, server: ComparisonServer, progress: Progress) -> RunningServer | None:
     """Returns the server of a Prefect side, running; Dagster's side has none.
 
     Raises ServerError if it does not start.
     """
-    return server.running() if side == "prefect" else None
+    if side != "prefect":
+        return None
+    with progress.stage("starting a Prefect server") if server.starts else nullcontext():
+        return server.running()
 
 
 def side_task(side: str, work: Work, folder: Path) -> SideTask:
@@ -172,20 +177,23 @@ def side_task(side: str, work: Work, folder: Path) -> SideTask:
         ignored_metadata=work.ignored_metadata,
         warm=work.rounds > 1,
         tags=work.tags,
+        resources=json.dumps(work.resource_config(folder / side)),
     )
 
 
 def _run(
-    side: str, work: Work, folder: Path, server: ComparisonServer, log: Callable[[str], None]
+    side: str, work: Work, folder: Path, server: ComparisonServer, progress: Progress
 ) -> Record:
-    log(f"{side}: running {work.choice} {work.partition or ''}")
+    text = f"{side}: running {work.choice} {work.partition or ''}".rstrip()
     try:
-        used = server_of(side, server)
-        record = run_side(SIDES[side], side_task(side, work, folder), work.store_variables, used)
+        used = server_of(side, server, progress)
+        task = side_task(side, work, folder)
+        with progress.stage(text) as update:
+            record = run_side(SIDES[side], task, work.store_variables, used, update)
     except (ComparisonError, ServerError) as error:
-        log(f"{side}: could not be run")
+        progress.line(f"{side}: could not be run")
         return Record.of_failure(side, str(error))
-    log(f"{side}: {len(record.outputs)} outputs in {record.cost.wall_s:.1f} s")
+    progress.line(f"{side}: {len(record.outputs)} outputs in {record.cost.wall_s:.1f} s")
     # As if the side had started the server itself: a user's first run does.
     start_up_s = record.cost.start_up_s + (used.start_s if used else 0)
     return replace(record, cost=replace(record.cost, start_up_s=start_up_s))
@@ -205,6 +213,7 @@ def _rows(
             tuple(map(str, outputs)),
             record.run_ids,
             str(texts),
+            json.dumps(work.resource_config(folder / side)),
         )
         module = "prefect_compat.comparison.diff.rows"
         if start_process(module, task.as_json(), folder / side, work.store_variables) != 0:

@@ -1,7 +1,7 @@
 """The standard set of failures, each put into both orchestrators and compared."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from prefect_compat.comparison.sources.work import Work
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.job import read_plan
 from prefect_compat.graph.plan import Plan, Step
+from prefect_compat.progress import Progress
 
 # The exit code that `subprocess` gives a process that this signal ended.
 KILLED = -signal.SIGKILL
@@ -53,7 +54,7 @@ def run_matrix(
     folder: Path,
     empty: EmptyStore,
     server: ComparisonServer,
-    log: Callable[[str], None],
+    progress: Progress,
 ) -> tuple[Outcome, ...]:
     """Runs every case of the set, each in its own folder; all Prefect sides share `server`."""
     outcomes = []
@@ -61,15 +62,15 @@ def run_matrix(
         if case.work is None:
             outcomes.append(Outcome(case, None))
             continue
-        log(f"{case.name}: {case.work.fault or case.work.partition}")
+        progress.line(f"{case.name}: {case.work.fault or case.work.partition}")
         place = folder / f"failure-{number + 1}"
         if case.work.fault is not None and case.work.fault.kind == "kill":
             # In the folders of the runs that follow: those must cope with what the kill left.
-            _kill_both(case.work, place, server)
+            _kill_both(case.work, place, server, progress)
             again = replace(case.work, fault=None)
-            outcomes.append(Outcome(case, compare_sides(again, place, empty, server, log)))
+            outcomes.append(Outcome(case, compare_sides(again, place, empty, server, progress)))
         else:
-            outcomes.append(Outcome(case, compare_sides(case.work, place, empty, server, log)))
+            outcomes.append(Outcome(case, compare_sides(case.work, place, empty, server, progress)))
     return tuple(outcomes)
 
 
@@ -123,14 +124,14 @@ def _blocks(step: Step) -> bool:
     return any(output.is_blocking for output in step.outputs)
 
 
-def _kill_both(work: Work, folder: Path, server: ComparisonServer) -> None:
+def _kill_both(work: Work, folder: Path, server: ComparisonServer, progress: Progress) -> None:
     """Runs each side until its process is killed in the middle of its run. The server lives on.
 
     Raises ComparisonError if one ended in another way.
     """
     for side, module in SIDES.items():
         task = side_task(side, work, folder)
-        code = start_side(module, task, work.store_variables, server_of(side, server))
+        code = start_side(module, task, work.store_variables, server_of(side, server, progress))
         if code != KILLED:
             raise ComparisonError(
                 f"{side} was to be killed in {work.fault}, and ended with exit code {code}; see"

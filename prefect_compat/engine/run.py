@@ -6,15 +6,15 @@ Prefect orders the steps, retries them and decides what to skip. A `Run` is what
 - `ResourceScope`: the resources and the event loops;
 - `EventSink`: where Dagster's events go.
 
-Without `reports`, nothing is written to the instance except the asset events that later steps
-look up, and no run is created in it.
+Without `reports`, the instance is one in memory, which has the run and its events for the steps
+that look them up.
 """
 
 import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +31,6 @@ from prefect_compat.engine.dagster_port.run import (
 from prefect_compat.engine.result import StepResult
 from prefect_compat.graph.ids import StepId
 from prefect_compat.graph.plan import Dependency
-
-# Dagster looks these up in the event log while it runs a step, for upstream data versions.
-LOOKED_UP = (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION)
 
 
 @contextmanager
@@ -192,8 +189,8 @@ class EventSink:
                     self._store(event)
 
     def _store(self, event: dg.DagsterEvent) -> None:
-        """Stores events that later steps look up, unless Dagster itself has stored them."""
-        if not self.reports and event.event_type in LOOKED_UP:
+        """Stores an event that steps may look up, unless Dagster itself has stored it."""
+        if not self.reports:
             self.objects.store(event)
 
 
@@ -255,6 +252,50 @@ class Run:
         with self.resources.loop() as loop:
             yield self._objects.step_context(step, progress, loop)
 
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Starts the run and sets its resources up; afterwards they are torn down, and it ends.
+
+        Raises whatever the set-up of a resource raises.
+        """
+        # Not `sys.exc_info()`: it also has an error that the caller is handling just now.
+        error: BaseException | None = None
+        try:
+            self.sink.record(self._objects.started())
+            # As in Dagster, a run has not ended before its resources are released.
+            with self.joined(None):
+                yield
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            ended = self._objects.ended(self.state.events, error)
+            self.sink.record(ended)
+            self._objects.close(ended)
+
+    @contextmanager
+    def joined(self, step: StepId | None) -> Iterator[None]:
+        """Sets the resources up in this process, and tears them down afterwards.
+
+        If the run reports to an instance, its compute logs get what this process prints meanwhile:
+        as those of the step, or of all steps.
+        """
+        try:
+            for event in self.resources.set_up():
+                self.sink.record(event)
+            with ExitStack() as capture:
+                if self.request.reports:
+                    self.sink.record(self._objects.capture_logs(capture, step))
+                yield
+        finally:
+            for event in self.resources.tear_down():
+                self.sink.record(event)
+
+
+def new_run(request: RunRequest, instance: dg.DagsterInstance) -> Run:
+    """A run that has not started. Raises DagsterInvalidConfigError for a refused run config."""
+    return Run(request, DagsterRunObjects(request, instance, joins=False))
+
 
 @contextmanager
 def open_run(request: RunRequest, instance: dg.DagsterInstance) -> Iterator[Run]:
@@ -263,39 +304,15 @@ def open_run(request: RunRequest, instance: dg.DagsterInstance) -> Iterator[Run]
     Raises DagsterInvalidConfigError for a run config that Dagster refuses, and whatever the
     set-up of a resource raises.
     """
-    objects = DagsterRunObjects(request, instance, joins=False)
-    run = Run(request, objects)
-    # Not `sys.exc_info()`: it also has an error that the caller is handling just now.
-    error: BaseException | None = None
-    try:
-        run.sink.record(objects.started())
-        try:
-            _record_all(run, run.resources.set_up())
-            yield run
-        finally:
-            # As in Dagster, a run has not ended before its resources are released.
-            _record_all(run, run.resources.tear_down())
-    except BaseException as raised:
-        error = raised
-        raise
-    finally:
-        ended = objects.ended(run.state.events, error)
-        run.sink.record(ended)
-        objects.close(ended)
+    run = new_run(request, instance)
+    with run.opened():
+        yield run
 
 
 @contextmanager
-def join_run(request: RunRequest, instance: dg.DagsterInstance) -> Iterator[Run]:
-    """A run that another process has opened, with its resources set up here too."""
+def join_run(request: RunRequest, instance: dg.DagsterInstance, step: StepId) -> Iterator[Run]:
+    """A run that another process has opened, with its resources set up here for one step."""
     # Only the process that opened the run records its start and its end.
     run = Run(request, DagsterRunObjects(request, instance, joins=True))
-    try:
-        _record_all(run, run.resources.set_up())
+    with run.joined(step):
         yield run
-    finally:
-        _record_all(run, run.resources.tear_down())
-
-
-def _record_all(run: Run, events: Iterable[dg.DagsterEvent]) -> None:
-    for event in events:
-        run.sink.record(event)

@@ -1,5 +1,6 @@
 """A Dagster job as a native Prefect flow: one task a step, ordered and recorded by Prefect."""
 
+import inspect
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import cached_property
@@ -11,13 +12,13 @@ from prefect.context import FlowRunContext
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from prefect_compat.engine.dagster_port.run import RunRequest
-from prefect_compat.engine.dagster_port.workspace import Loadable
+from prefect_compat.engine.dagster_port.workspace import Loadable, merged_config
 from prefect_compat.engine.run import open_run, run_instance
 from prefect_compat.errors import DefinitionError, StepError
 from prefect_compat.flow.parameters import (
-    PARTITION,
     docstring,
     flow_parameters,
+    missing_config,
     run_config_of,
     set_signature,
     validate_run_config,
@@ -30,10 +31,17 @@ from prefect_compat.flow.wiring import Wiring
 from prefect_compat.graph.features import validate_carried_over
 from prefect_compat.graph.job import JobChoice, read_plan
 from prefect_compat.graph.job_source import JobSource
-from prefect_compat.graph.partitions import RANGE, chunks, run_keys, run_tags
+from prefect_compat.graph.partitions import (
+    PARTITION,
+    RANGE,
+    chunks,
+    missing_partition,
+    run_keys,
+    run_tags,
+)
 from prefect_compat.graph.plan import Plan
 from prefect_compat.graph.project import Project
-from prefect_compat.server.api import prefect_api
+from prefect_compat.server.api import outside_of_loops, prefect_api
 
 
 def as_flow(
@@ -91,8 +99,13 @@ def build_flow(
     task_runner: TaskRunner[Any] | Name | None = None,
     caches_results: bool = False,
     makes_artifacts: bool = False,
+    resource_config: Mapping[str, Any] | None = None,
 ) -> "DerivedFlow":
-    """The flow of a job; `as_flow` tells about the parameters."""
+    """The flow of a job; `as_flow` tells about the parameters.
+
+    `resource_config` is a run config that is merged into that of every run, whichever partition it
+    has.
+    """
     job_def = source.job
     validate_carried_over(job_def)
     base = run_config.to_config_dict() if isinstance(run_config, dg.RunConfig) else run_config or {}
@@ -103,7 +116,7 @@ def build_flow(
         raise DefinitionError(f"'{plan.name}' has nothing to run: it selects no executable asset.")
     choice: RunnerChoice | None = None
     if task_runner is None:
-        choice = declared_runner(source, base, len(plan.steps))
+        choice = declared_runner(source, base)
     elif isinstance(task_runner, str):
         choice = RunnerChoice(task_runner, "it was asked for")
     runner: Any = choice.task_runner() if choice else task_runner
@@ -127,7 +140,9 @@ def build_flow(
         with nullcontext(source.instance) if source.instance else run_instance() as instance:
             request = RunRequest(
                 job=source.job,
-                run_config=run_config_of(source.job, base, parameters, keys),
+                run_config=merged_config(
+                    run_config_of(source.job, base, parameters, keys), resource_config or {}
+                ),
                 tags=run_tags(source.job, keys, tags, instance),
                 repository=source.repository,
                 reports=source.instance is not None,
@@ -159,8 +174,26 @@ class DerivedFlow(prefect.Flow[..., FlowResult]):
     runner_choice: RunnerChoice | None = None
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        with prefect_api():
-            return super().__call__(*arguments, **named)
+        self._validate_call(arguments, named)
+        call = super().__call__
+
+        def run() -> Any:
+            with prefect_api():
+                return call(*arguments, **named)
+
+        return outside_of_loops(run)
+
+    def _validate_call(self, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+        """Raises PartitionError or ConfigError for what the call lacks."""
+        required = [
+            name
+            for name, entry in inspect.signature(self.fn).parameters.items()
+            if entry.default is inspect.Parameter.empty and name not in named
+        ]
+        if PARTITION in required:
+            raise missing_partition(self.name)
+        if required and not arguments:
+            raise missing_config(required)
 
     def with_options(self, **options: Any) -> "DerivedFlow":
         # Prefect makes a flow of its own class of it.

@@ -1,6 +1,7 @@
 """The flow's parameters: the partition, and the configuration of each node that has one."""
 
 import inspect
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,10 +15,9 @@ from prefect_compat.engine.dagster_port.graph import config_class
 from prefect_compat.engine.dagster_port.workspace import merged_config, parse_run_config
 from prefect_compat.errors import ConfigError
 from prefect_compat.graph.job_source import JobSource
-from prefect_compat.graph.partitions import partition_help, run_keys
+from prefect_compat.graph.partitions import PARTITION, partition_help, run_keys
 from prefect_compat.graph.plan import Plan
 
-PARTITION = "partition"
 CONFIG = "config"
 SECTIONS = {"ops", "resources", "execution", "loggers", "inputs"}
 
@@ -72,14 +72,29 @@ def flow_parameters(
     for node in sorted(job.graph.nodes, key=lambda node: steps.index(node.name)):
         given = run_config.get("ops", {}).get(node.name, {}).get("config")
         model = config_class(node.definition)
+        if model is None and not has_config_schema(node.definition):
+            continue
+        field = node.definition.config_field
+        # A job that configures its partitions has the values when the partition is known.
+        is_given = given is not None or job.partitioned_config is not None
+        is_required = field is not None and field.is_required and not is_given
         if model is not None:
-            parameters.append(_of_model(node.name, model, given))
-        elif has_config_schema(node.definition):
-            field = node.definition.config_field
-            required = given is None and field is not None and field.is_required
-            default = inspect.Parameter.empty if required else given
+            parameters.append(_of_model(node.name, model, given, is_required))
+        else:
+            default = inspect.Parameter.empty if is_required else given
             parameters.append(parameter(node.name, Any, default))
     return parameters
+
+
+def missing_config(names: Iterable[str]) -> ConfigError:
+    """The error of a call without the configuration that these nodes need."""
+    listed = ", ".join(names)
+    example = json.dumps({"ops": {name: {"config": {}} for name in names}})
+    return ConfigError(
+        f"Configuration is missing for {listed}. Pass it in a run-config file (-c FILE), or as"
+        f" --config-json '{example}' with the values filled in; in Python as an argument of that"
+        " name."
+    )
 
 
 def docstring(source: JobSource, plan: Plan) -> str:
@@ -162,14 +177,17 @@ def set_signature(function: Any, parameters: list[inspect.Parameter]) -> None:
     function.__annotations__ = {entry.name: entry.annotation for entry in parameters}
 
 
-def _of_model(name: str, model: type[dg.Config], given: Any) -> inspect.Parameter:
+def _of_model(
+    name: str, model: type[dg.Config], given: Any, is_required: bool
+) -> inspect.Parameter:
     known = BeforeValidator(_no_unknown_fields(name, model))
     annotation = Annotated[model, known]  # type: ignore[valid-type]  # made at run time
-    if given is None and any(field.is_required() for field in model.model_fields.values()):
+    if is_required:
         return parameter(name, annotation)
     try:
         return parameter(name, annotation, model(**(given or {})))
     except ValidationError:
+        # A nested class whose fields all have defaults is required in pydantic and not in Dagster.
         # `{"env": NAME}` is no value of the model; Dagster resolves it when the run starts.
         return parameter(name, annotation | None, None)
 

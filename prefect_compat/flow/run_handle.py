@@ -58,26 +58,28 @@ class RunHandle:
         return self._cache_keys.get(step)
 
     @contextmanager
-    def opened(self, upstream: Iterable[StepResult], mappings: Mapping[str, Any]) -> Iterator[Run]:
-        """The run, informed of the upstream results and of the dynamic outputs.
+    def opened(
+        self, step: StepId, upstream: Iterable[StepResult], mappings: Mapping[str, Any]
+    ) -> Iterator[Run]:
+        """The run for one of its steps, informed of upstream results and dynamic outputs.
 
         In another process it is opened for one task, as Dagster's executors do it. Resources are
         released with the step, because nothing tells that process when the run ends.
         """
         known = _OPEN.get(self._request.run_id)
-        with nullcontext(known) if known else self._joined() as run:
+        with nullcontext(known) if known else self._joined(step) as run:
             run.sink.learn(upstream)
-            for step, keys in mappings.items():
-                run.resolve(step, keys)
+            for name, keys in mappings.items():
+                run.resolve(name, keys)
             yield run
 
     @contextmanager
-    def _joined(self) -> Iterator[Run]:
+    def _joined(self, step: StepId) -> Iterator[Run]:
         assert self._source is not None  # it was pickled with one
         reported = self._source.instance
         with (
             nullcontext(reported) if reported else run_instance(self._folder) as instance,
-            join_run(self._request, instance) as run,
+            join_run(self._request, instance, step) as run,
         ):
             yield run
 

@@ -141,7 +141,9 @@ class _StepFunction:
         mappings = parameters.pop(DYNAMIC, {})
         # Prefect has counted this attempt already: the first is 1.
         attempt = context.task_run.run_count
-        with handle.opened(chain.from_iterable(parameters.values()), mappings) as run:
+        with handle.opened(
+            self._step_id, chain.from_iterable(parameters.values()), mappings
+        ) as run:
             if run.request.stops_at_failure and run.state.first_failure:
                 # Dagster stops there. Prefect would run what does not depend on the failed step.
                 return Cancelled(message="An earlier step failed.")
@@ -177,7 +179,7 @@ def _cache_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | Non
     handle: RunHandle = values.pop(RUN)
     mappings = values.pop(DYNAMIC, {})
     task: Any = context.task
-    with handle.opened((), mappings) as run:
+    with handle.opened(task.step_id, (), mappings) as run:
         key = cache_key(run, task.step, task.planned_assets, chain.from_iterable(values.values()))
     handle.keep_cache_key(task.step_id, key)
     return key

@@ -10,11 +10,17 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect_compat.engine.dagster_port.executors import declared_executor, memory_io_manager_keys
 from prefect_compat.errors import ConfigError, DefinitionError
 from prefect_compat.flow.prefect_port import process_pool
+from prefect_compat.graph.job import read_plan
 from prefect_compat.graph.job_source import JobSource
 from prefect_compat.signals import follow_parent
 
 Name = Literal["threads", "sequential", "processes", "dask"]
-NAMES: tuple[Name, ...] = ("threads", "sequential", "processes", "dask")
+HOW: dict[Name, str] = {
+    "threads": "in threads",
+    "sequential": "one at a time",
+    "processes": "in processes",
+    "dask": "on Dask",
+}
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,16 @@ class RunnerChoice:
     reason: str
     workers: int | None = None
 
+    @property
+    def words(self) -> str:
+        """How the tasks run and why, for people."""
+        return f"{HOW[self.name]}: {self.reason}"
+
     def task_runner(self) -> TaskRunner[Any]:
         return named_task_runner(self.name, self.workers)
 
 
-def declared_runner(source: JobSource, run_config: Mapping[str, Any], steps: int) -> RunnerChoice:
+def declared_runner(source: JobSource, run_config: Mapping[str, Any]) -> RunnerChoice:
     """The task runner that does what the job's executor does in Dagster.
 
     Dagster runs steps one at a time or in processes of their own, never in threads. A project may
@@ -43,6 +54,7 @@ def declared_runner(source: JobSource, run_config: Mapping[str, Any], steps: int
     named = f"the job's executor is {executor.name}"
     if executor.kind == "in process":
         return RunnerChoice("sequential", named)
+    steps = len(read_plan(source.job).steps)
     if steps <= 1:
         return RunnerChoice("sequential", "the job has one step")
     if in_memory := memory_io_manager_keys(source.job):

@@ -42,6 +42,16 @@ def explain(defs: Loadable | Project) -> tuple[Explanation, ...]:
     )
 
 
+def explain_job(job: dg.JobDefinition) -> tuple[Explanation, ...]:
+    """Lists every feature that the job and the assets in it use, in a fixed order."""
+    used = [(job.name, job), *sorted((_name_of(a), a) for a in set(assets_definitions(job)))]
+    return tuple(
+        Explanation(name, feature)
+        for name, definition in used
+        for feature in (*_used(definition), *_unknown(definition))
+    )
+
+
 def validate_carried_over(job: dg.JobDefinition) -> None:
     """Raises DefinitionError, which names everything in this job that is refused."""
     used = [(job.name, job), *((_name_of(a), a) for a in assets_definitions(job))]

@@ -9,6 +9,7 @@ from prefect_compat.errors import PartitionError
 
 RANGE = "..."
 ALL = "*"
+PARTITION = "partition"  # the name of a flow's parameter
 
 
 def run_keys(
@@ -24,9 +25,7 @@ def run_keys(
             raise PartitionError(f"{job.name} has no partitions; do not pass '{text}'.")
         return None
     if text is None:
-        raise PartitionError(
-            f"{job.name} is partitioned: pass --partition KEY, A{RANGE}B, or {ALL} for all."
-        )
+        raise missing_partition(job.name)
     if instance is None and _is_dynamic(job.partitions_def):
         raise PartitionError(
             f"The partitions of {job.name} are dynamic: their keys are kept in a Dagster instance."
@@ -35,6 +34,14 @@ def run_keys(
     # Dagster asks this context's instance for dynamic keys, and raises CheckError without one.
     with dg.partition_loading_context(dynamic_partitions_store=instance):
         return parse_partition(text, job.partitions_def)
+
+
+def missing_partition(name: str) -> PartitionError:
+    """The error of a call without the partition that the job or flow of this name needs."""
+    return PartitionError(
+        f"{name} is partitioned: pass --partition KEY, A{RANGE}B, or {ALL} for all; in Python"
+        f' {PARTITION}="KEY".'
+    )
 
 
 def partition_help(job: dg.JobDefinition, instance: dg.DagsterInstance | None = None) -> str:

@@ -111,10 +111,11 @@ class Project:
 
     def _repositories(self) -> dict[str, dg.RepositoryDefinition]:
         location = self._location()
-        # Steps import modules of the project long after Dagster has loaded it.
-        for folder in (Path(str(location.working_directory), "src"), location.working_directory):
-            if str(folder) not in sys.path and Path(str(folder)).is_dir():
-                sys.path.insert(0, str(folder))
+        # Steps import modules of the project long after Dagster has loaded it. The folder stands
+        # first, because Dagster leaves out the first entry while it loads.
+        folder = str(location.working_directory)
+        folders = [folder, *filter(os.path.isdir, [os.path.join(folder, "src")])]
+        sys.path[:] = [*folders, *(entry for entry in sys.path if entry not in folders)]
         try:
             return load_repositories(location)
         except DefinitionError:

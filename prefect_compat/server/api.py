@@ -1,12 +1,15 @@
 """Prefect's API for a run: the server that the settings name, or a temporary one of ours."""
 
+import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -29,6 +32,7 @@ from prefect_compat.server.temporary import (
 )
 
 ANSWER_LIMIT_S = 60
+Result = TypeVar("Result")
 SQLITE = "sqlite+aiosqlite:///"
 
 
@@ -106,6 +110,13 @@ def _settings(url: str) -> dict[str | Setting, Any]:
     return {PREFECT_API_URL: url, PREFECT_UI_URL: ""}
 
 
+def needs_server() -> bool:
+    """True if a run here would start a temporary server."""
+    settings = get_current_settings()
+    is_running = _server is not None and _server.is_running
+    return not settings.api.url and settings.server.ephemeral.enabled and not is_running
+
+
 @contextmanager
 def prefect_api() -> Iterator[None]:
     """Provides an API inside the block: the configured one, or else the temporary server's.
@@ -118,6 +129,20 @@ def prefect_api() -> Iterator[None]:
         return
     with own_server():
         yield
+
+
+def outside_of_loops(call: Callable[[], Result]) -> Result:
+    """Calls the function; in a thread of its own if this one runs an event loop.
+
+    A notebook and an async test run one. Dagster's own code runs loops of its own, and a thread has
+    one at a time.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return call()
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, call).result()
 
 
 def validate_server() -> None:
@@ -141,7 +166,7 @@ def validate_server() -> None:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__
         raise ServerError(
-            f"No Prefect server answers at {API_URL}={_shown(url)} ({reason}).\n"
+            f"No Prefect server answers at {API_URL}={shown_url(url)} ({reason}).\n"
             f"Start it (`prefect server start`), or name a running one in {API_URL}."
         ) from error
     except ValueError as error:  # no JSON, or another's
@@ -152,13 +177,14 @@ def _refusal(url: str, response: httpx.Response) -> str:
     answer = f"{response.status_code} {response.reason_phrase}"
     if response.status_code in (401, 403):
         return (
-            f"The Prefect server at {API_URL}={_shown(url)} refuses the credentials ({answer}).\n"
+            f"The Prefect server at {API_URL}={shown_url(url)} refuses the credentials"
+            f" ({answer}).\n"
             "Set PREFECT_API_AUTH_STRING to its user:password, or PREFECT_API_KEY for Prefect"
             " Cloud."
         )
     if response.status_code >= 500:
         return (
-            f"The Prefect server at {API_URL}={_shown(url)} cannot answer ({answer}).\n"
+            f"The Prefect server at {API_URL}={shown_url(url)} cannot answer ({answer}).\n"
             "See its log, or name another server."
         )
     return _no_api(url, answer)
@@ -166,13 +192,13 @@ def _refusal(url: str, response: httpx.Response) -> str:
 
 def _no_api(url: str, answer: str) -> str:
     return (
-        f"What answers at {API_URL}={_shown(url)} is not Prefect's API ({answer}).\n"
+        f"What answers at {API_URL}={shown_url(url)} is not Prefect's API ({answer}).\n"
         "Correct the address; that of a server of your own ends in /api, such as"
         " http://127.0.0.1:4200/api."
     )
 
 
-def _shown(url: str) -> str:
+def shown_url(url: str) -> str:
     """The address without user and password."""
     scheme, separator, rest = url.partition("://")
     host, slash, path = rest.partition("/")

@@ -32,8 +32,34 @@ SERVER_ENVIRONMENT = MappingProxyType(
     {
         "PREFECT_UI_ENABLED": "0",
         "PREFECT__SERVER_EPHEMERAL": "1",
+        # It would log an error where it cannot reach Prefect's telemetry.
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }
 )
+
+# The environment variable that hands a comparison's server to a Prefect side: "PID URL".
+HANDED_OVER = "PREFECT_COMPAT_COMPARISON_SERVER"
+USERS_SERVER = ("PREFECT_API_URL", "PREFECT_API_DATABASE_CONNECTION_URL", HANDED_OVER)
+
+
+def prefect_environment(environment: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Returns the environment with Prefect's home and database in `home`, and no server named.
+
+    A server that the user runs, and its database, must not be filled with comparisons.
+    """
+    return {
+        **{name: value for name, value in environment.items() if name not in USERS_SERVER},
+        "PREFECT_HOME": str(home),
+        # Also over what a file such as prefect.toml says.
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{database_in(home)}",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def database_in(home: Path) -> Path:
+    """The database of a Prefect home."""
+    return home / "prefect.db"
 
 
 class TemporaryServer:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from prefect_compat.comparison.diff.text_rows import NOTHING, TextTable, text_rows
 from prefect_compat.comparison.record.contents import open_store
+from prefect_compat.engine.dagster_port.workspace import merged_config
 from prefect_compat.graph.ids import ValueId, parse_value_id
 from prefect_compat.graph.job import JobChoice, resolve_job
 from prefect_compat.graph.project import Project
@@ -61,6 +62,7 @@ class RowsTask:
     outputs: tuple[str, ...]
     run_ids: tuple[str, ...]
     folder: str
+    resources: str = "{}"
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -79,7 +81,7 @@ class RowsTask:
 def write_rows(task: RowsTask) -> None:
     """Writes each output as a table of text, numbered in the order of the task."""
     job = resolve_job(task.project, task.choice)
-    config = json.loads(task.run_config)
+    config = merged_config(json.loads(task.run_config), json.loads(task.resources))
     folder = Path(task.folder)
     folder.mkdir(parents=True, exist_ok=True)
     with (

@@ -20,10 +20,17 @@ from prefect_compat.comparison.record.events import EventReader, declared_assets
 from prefect_compat.comparison.record.files import stored_files
 from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep
 from prefect_compat.comparison.record.stopwatch import Stopwatch
-from prefect_compat.comparison.sources.side import Meter, SideTask, main, versions, with_warm_run
+from prefect_compat.comparison.sources.side import (
+    Meter,
+    SideTask,
+    StepCounter,
+    main,
+    versions,
+    with_warm_run,
+)
 from prefect_compat.engine.dagster_port.events import upstream_steps
 from prefect_compat.engine.dagster_port.graph import parse_step_key
-from prefect_compat.engine.dagster_port.workspace import Loadable
+from prefect_compat.engine.dagster_port.workspace import Loadable, merged_config
 from prefect_compat.flow.parameters import run_config_of
 from prefect_compat.graph.ids import StepId
 from prefect_compat.graph.job import read_plan, resolve_job
@@ -50,16 +57,21 @@ def record_dagster(
 ) -> Record:
     """Runs the job of the definitions in an instance of its own."""
     job = resolve_job(defs, task.choice)
-    config = json.loads(task.run_config)
+    config, placed = json.loads(task.run_config), json.loads(task.resources)
     keys = run_keys(job, task.partition, instance)
     # A run for each chunk of partitions, as Dagster's backfill starts them.
     plan = read_plan(job)
     runs = list(chunks(keys, plan.partitions_per_run)) if keys else [None]
 
     def run() -> list[str]:
-        return [_run(job, instance, chunk, config, dict(task.tags)) for chunk in runs]
+        return [_run(job, instance, chunk, config, placed, dict(task.tags)) for chunk in runs]
 
-    with Stopwatch().running() as stopwatch, DynamicPartitions().recorded() as dynamic:
+    counter = StepCounter(Path(task.home), total=len(plan.steps) * len(runs))
+    with (
+        Stopwatch().running() as stopwatch,
+        DynamicPartitions().recorded() as dynamic,
+        counter.running(),
+    ):
         meter.is_ready()
         run_ids = run()
         cost = meter.has_run()
@@ -71,7 +83,7 @@ def record_dagster(
     by_run = [[entry.get_dagster_event() for entry in of_run] for of_run in entries]
     events = list(chain.from_iterable(by_run))
     reader = EventReader(plan, [task.home, *run_ids], task.ignored_metadata)
-    resources = config.get("resources", {})
+    resources = merged_config(config, placed).get("resources", {})
     record = Record(
         orchestrator="dagster",
         steps=tuple(
@@ -101,12 +113,13 @@ def _run(
     instance: dg.DagsterInstance,
     keys: tuple[str, ...] | None,
     config: dict[str, Any],
+    placed: dict[str, Any],
     tags: dict[str, str],
 ) -> str:
     """The id of a run in this process, with the job's own IO manager: Dagster would put one in
     memory in the place of its default."""
     result = job.execute_in_process(
-        run_config=run_config_of(job, config, {}, keys),
+        run_config=merged_config(run_config_of(job, config, {}, keys), placed),
         instance=instance,
         tags=run_tags(job, keys, tags, instance),
         resources={

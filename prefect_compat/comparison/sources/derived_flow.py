@@ -26,8 +26,15 @@ from prefect_compat.comparison.record.flow_runs import FlowRunRecord, read_flow_
 from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep
 from prefect_compat.comparison.record.stopwatch import Stopwatch
 from prefect_compat.comparison.sources.prefect_server import RunningServer
-from prefect_compat.comparison.sources.side import Meter, SideTask, main, versions, with_warm_run
-from prefect_compat.engine.dagster_port.workspace import Loadable
+from prefect_compat.comparison.sources.side import (
+    Meter,
+    SideTask,
+    StepCounter,
+    main,
+    versions,
+    with_warm_run,
+)
+from prefect_compat.engine.dagster_port.workspace import Loadable, merged_config
 from prefect_compat.engine.result import StepResult
 from prefect_compat.engine.run import run_instance
 from prefect_compat.errors import StepError
@@ -36,7 +43,7 @@ from prefect_compat.flow.result import FlowResult
 from prefect_compat.graph.ids import StepId
 from prefect_compat.graph.job import read_plan
 from prefect_compat.graph.job_source import JobSource
-from prefect_compat.graph.partitions import run_keys
+from prefect_compat.graph.partitions import chunks, run_keys
 from prefect_compat.graph.plan import Plan
 from prefect_compat.server.api import named_server, own_server
 
@@ -54,15 +61,22 @@ def run_prefect(task: SideTask) -> Record:
 
 def record_prefect(defs: Loadable, task: SideTask, meter: Meter) -> Record:
     """Runs the flow of the definitions against the API that is configured."""
-    config = json.loads(task.run_config)
+    config, placed = json.loads(task.run_config), json.loads(task.resources)
     source = JobSource(defs, task.choice)
     # One task at a time, as on Dagster's side, where the whole run is in one process.
-    flow = build_flow(source, run_config=config, tags=dict(task.tags), task_runner="sequential")
+    flow = build_flow(
+        source,
+        run_config=config,
+        tags=dict(task.tags),
+        task_runner="sequential",
+        resource_config=placed,
+    )
     returned = _keep_results(flow)
     job = source.job
     plan = read_plan(job)
     # For its PartitionError alone: raised inside the flow run, it would count as a failed run.
-    run_keys(job, task.partition)
+    keys = run_keys(job, task.partition)
+    runs = list(chunks(keys, plan.partitions_per_run)) if keys else [None]
     parameters: dict[str, Any] = {"partition": task.partition} if task.partition else {}
 
     def run() -> State[FlowResult]:
@@ -70,7 +84,12 @@ def record_prefect(defs: Loadable, task: SideTask, meter: Meter) -> Record:
 
     with get_client(sync_client=True) as client:
         client.api_healthcheck()  # the first request takes longer
-    with Stopwatch().running() as stopwatch, DynamicPartitions().recorded() as dynamic:
+    counter = StepCounter(Path(task.home), total=len(plan.steps) * len(runs))
+    with (
+        Stopwatch().running() as stopwatch,
+        DynamicPartitions().recorded() as dynamic,
+        counter.running(),
+    ):
         meter.is_ready()
         state = run()
         cost = meter.has_run()
@@ -92,7 +111,7 @@ def record_prefect(defs: Loadable, task: SideTask, meter: Meter) -> Record:
     ]
     events = list(chain.from_iterable(by_run))
     reader = EventReader(plan, [task.home, *run_ids], task.ignored_metadata)
-    resources = config.get("resources", {})
+    resources = merged_config(config, placed).get("resources", {})
     with run_instance() as instance:
         outputs = read_contents(job, instance, resources, reader.outputs(by_run), run_ids)
     own = {

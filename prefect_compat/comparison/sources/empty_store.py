@@ -22,8 +22,10 @@ from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
 from prefect_compat.comparison.record.contents import open_store
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.sources.side import side_environment
+from prefect_compat.comparison.sources.stores import stores_of
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.engine.dagster_port.graph import parse_step_key
+from prefect_compat.engine.dagster_port.workspace import merged_config
 from prefect_compat.engine.run import run_instance
 from prefect_compat.errors import ComparisonError
 from prefect_compat.flow.parameters import run_config_of
@@ -53,7 +55,14 @@ class EmptyStore:
         self._environment = side_environment(os.environ, home, work.store_variables)
         with self._entered(), _reads_of_environment() as read:
             self.job = resolve_job(work.project, work.choice)
-            self._resources = self._validate()
+            config = self._validate()
+        stores = stores_of(self.job, config, work.store_variables)
+        stores.validate()
+        self.work = replace(work, store_variables=stores.variables, stores=stores)
+        self._environment = side_environment(os.environ, home, stores.variables)
+        placed = merged_config(config, stores.run_config(home))
+        self._resources: Mapping[str, Any] = placed.get("resources", {})
+        with self._entered():
             self._validate_store(read)
 
     def shared(self, *records: Record) -> tuple[Record, ...]:
@@ -67,7 +76,7 @@ class EmptyStore:
             yield
 
     def _validate(self) -> Mapping[str, Any]:
-        """Checks fault, partition and configuration; the configuration of the resources."""
+        """Checks fault, partition and configuration; the configuration of the first run."""
         work, job = self._work, self.job
         validate_carried_over(job)
         plan = read_plan(job)
@@ -83,10 +92,11 @@ class EmptyStore:
         config = json.loads(work.run_config)
         runs = list(chunks(self._keys, plan.partitions_per_run)) if self._keys else [None]
         # Only a partitioned configuration differs by run; otherwise one check serves for all.
-        for keys in runs if job.partitioned_config else runs[:1]:
+        configs = [
             run_config_of(job, config, {}, keys)
-        resources: Mapping[str, Any] = config.get("resources", {})
-        return resources
+            for keys in (runs if job.partitioned_config else runs[:1])
+        ]
+        return configs[0]
 
     def _validate_store(self, read: "Reads") -> None:
         """Raises ComparisonError where the store variables cannot be those of the store."""
@@ -94,8 +104,8 @@ class EmptyStore:
             if not _is_empty(value):
                 raise ComparisonError(
                     f"{output.label} can be read although the store is empty, so it does not lie"
-                    f" where {_listed(self._work.store_variables)} says: both sides would write to"
-                    f" one place. {REMEDY}"
+                    f" where {self.work.stores.words if self.work.stores else ''} says: both sides"
+                    f" would write to one place. {REMEDY}"
                 )
         variables = self._work.store_variables
         for name in variables:
@@ -104,7 +114,7 @@ class EmptyStore:
             # A variable may be read only in a copy of the whole environment. So one is refused
             # if it looks misspelt, or if none of them was read in any way.
             is_misspelt = close and name not in read.by_name
-            if is_misspelt or read.at_all.isdisjoint(variables):
+            if is_misspelt or (variables and read.at_all.isdisjoint(variables)):
                 meant = f" Did you mean {close[0]}?" if close else ""
                 raise ComparisonError(
                     f"The project never reads {name}, so it cannot say where the outputs are"
@@ -162,10 +172,6 @@ class EmptyStore:
 def _is_empty(value: Any) -> bool:
     """True for a value that IO managers return when they find nothing."""
     return value is None or (hasattr(value, "__len__") and len(value) == 0)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return " or ".join(names)
 
 
 @dataclass(frozen=True)

@@ -6,40 +6,21 @@ has its own home and database, never the user's.
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from prefect_compat.server.temporary import (
+    HANDED_OVER,
     SERVER_ENVIRONMENT,
     STARTUP_LIMIT_S,
     TemporaryServer,
+    database_in,
+    prefect_environment,
 )
 
-# The environment variable that hands a running server to a Prefect side: "PID URL".
-HANDED_OVER = "PREFECT_COMPAT_COMPARISON_SERVER"
-USERS_SERVER = ("PREFECT_API_URL", "PREFECT_API_DATABASE_CONNECTION_URL", HANDED_OVER)
 STARTUP_LIMIT = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
-
-
-def prefect_environment(environment: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Returns the environment with Prefect's home and database in `home`, and no server named.
-
-    A server that the user runs, and its database, must not be filled with comparisons.
-    """
-    return {
-        **{name: value for name, value in environment.items() if name not in USERS_SERVER},
-        "PREFECT_HOME": str(home),
-        # Also over what a file such as prefect.toml says.
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{_database(home)}",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-    }
-
-
-def _database(home: Path) -> Path:
-    return home / "prefect.db"
 
 
 @dataclass(frozen=True)
@@ -74,6 +55,11 @@ class ComparisonServer:
         self._given = RunningServer.handed_over()
         self._own: TemporaryServer | None = None
 
+    @property
+    def starts(self) -> bool:
+        """True if `running` has to start the server."""
+        return self._given is None and (self._own is None or not self._own.is_running)
+
     def running(self) -> RunningServer:
         """Returns the server, starting it if it does not run. Raises ServerError if it does not
         start."""
@@ -90,7 +76,7 @@ class ComparisonServer:
     def _started(self) -> TemporaryServer:
         return TemporaryServer(
             {**prefect_environment(os.environ, self._home), **SERVER_ENVIRONMENT},
-            file=_database(self._home),
+            file=database_in(self._home),
             limit_s=max(STARTUP_LIMIT_S, float(os.environ.get(STARTUP_LIMIT) or 0)),
             log=self._home / "log.txt",
         )

@@ -8,37 +8,45 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import psutil
 
 from prefect_compat.comparison.faults import Fault, injected
 from prefect_compat.comparison.record.files import STORE
 from prefect_compat.comparison.record.record import Cost, Record
-from prefect_compat.comparison.sources.prefect_server import (
-    HANDED_OVER,
-    RunningServer,
-    prefect_environment,
-)
+from prefect_compat.comparison.sources.prefect_server import RunningServer
+from prefect_compat.engine.dagster_port.attempt import StepHooks, partition_keys
 from prefect_compat.errors import ComparisonError, PrefectCompatError
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import KEPT_VARIABLES, Project
 from prefect_compat.process_end import end_without_collections
+from prefect_compat.progress import Update
+from prefect_compat.server.temporary import HANDED_OVER, prefect_environment
 from prefect_compat.signals import end_with_parent, end_with_tree, ending_on_signals, grace_s
 
 # The environment variable with the process of the comparison: a side ends with it.
 COMPARING_PID = "PREFECT_COMPAT_COMPARING_PID"
+# The file in a side's home with the step that it runs.
+RUNNING_STEP = "running_step.txt"
+POLL_S = 0.2
 QUIET_DAGSTER = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
 @dataclass(frozen=True)
 class SideTask:
-    """The work of one side, and where it writes its record."""
+    """The work of one side, and where it writes its record.
+
+    `run_config` is JSON text, and so is `resources`: the part of the run config that places the
+    resources in the side's own store.
+    """
 
     project: Project
     choice: JobChoice
@@ -50,6 +58,7 @@ class SideTask:
     ignored_metadata: tuple[str, ...] = ()
     warm: bool = False
     tags: tuple[tuple[str, str], ...] = ()
+    resources: str = "{}"
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -72,15 +81,16 @@ def run_side(
     task: SideTask,
     store_variables: tuple[str, ...],
     server: RunningServer | None = None,
+    update: Update = lambda state: None,
 ) -> Record:
-    """Runs one side and returns its record.
+    """Runs one side and returns its record; meanwhile tells `update` which step it runs.
 
     `store_variables` name the environment variables that say where the project stores its
     outputs; each points below the side's home. `server` is the one that a Prefect side uses; it
     starts its own without. Raises ComparisonError, with the end of what the side printed, if it
     left no record.
     """
-    code = start_side(module, task, store_variables, server)
+    code = start_side(module, task, store_variables, server, update)
     if code != 0:
         log = (Path(task.home) / "log.txt").read_text(errors="replace")
         tail = "\n".join(log.splitlines()[-15:])
@@ -93,12 +103,13 @@ def start_side(
     task: SideTask,
     store_variables: tuple[str, ...],
     server: RunningServer | None = None,
+    update: Update = lambda state: None,
 ) -> int:
     """Runs one side's process to its end.
 
     Returns its exit code, negative if a signal ended it.
     """
-    return start_process(module, task.as_json(), Path(task.home), store_variables, server)
+    return start_process(module, task.as_json(), Path(task.home), store_variables, server, update)
 
 
 def start_process(
@@ -107,6 +118,7 @@ def start_process(
     home: Path,
     store_variables: tuple[str, ...],
     server: RunningServer | None = None,
+    update: Update = lambda state: None,
 ) -> int:
     """Runs a module on its task in the environment of one side; what it prints is logged there."""
     home.mkdir(parents=True, exist_ok=True)
@@ -124,7 +136,7 @@ def start_process(
             start_new_session=True,
         )
     try:
-        return side.wait()
+        return _wait(side, home / RUNNING_STEP, update)
     finally:
         if side.poll() is None:
             # A second less than this process has itself, or its own deadline would cut this off.
@@ -132,6 +144,42 @@ def start_process(
             side.wait()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(side.pid, signal.SIGKILL)  # what it has left behind in its session
+
+
+def _wait(side: subprocess.Popen[bytes], running: Path, update: Update) -> int:
+    """The exit code of a side; meanwhile tells what it writes about the step that it runs."""
+    while True:
+        try:
+            return side.wait(timeout=POLL_S)
+        except subprocess.TimeoutExpired:
+            with suppress(OSError):
+                update(running.read_text(encoding="utf-8"))
+
+
+class StepCounter:
+    """Writes which step a side runs, for the comparison that waits for it."""
+
+    def __init__(self, home: Path, total: int) -> None:
+        self._file = home / RUNNING_STEP
+        self._total = total
+        self._started: set[tuple[str, str]] = set()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        try:
+            with StepHooks(around_compute=self._count).installed():
+                yield
+        finally:
+            self._file.unlink(missing_ok=True)
+
+    def _count(self, context: dg.StepExecutionContext, call: Callable[[], Any]) -> Any:
+        self._started.add((context.run_id, context.step.key))
+        keys = partition_keys(context)
+        of = f"{keys[0]}...{keys[-1]}" if len(keys) > 1 else "".join(keys)
+        text = f"step {len(self._started)} of {max(self._total, len(self._started))}"
+        with suppress(OSError):
+            self._file.write_text(f"{text}, {context.step.key} {of}".strip(), encoding="utf-8")
+        return call()
 
 
 def side_environment(

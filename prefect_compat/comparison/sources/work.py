@@ -4,8 +4,11 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from prefect_compat.comparison.faults import Fault
+from prefect_compat.comparison.sources.stores import Stores
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
@@ -17,7 +20,8 @@ class Work:
     """The chosen job, partition, configuration and fault that both sides run.
 
     `run_config` is JSON text, which reports never show: `config_name` says where it comes from.
-    `empty_partition` is a partition without data, for the failure matrix.
+    `empty_partition` is a partition without data, for the failure matrix. `stores` is what keeps
+    the stores apart, known as soon as the project is loaded.
     """
 
     project: Project
@@ -31,6 +35,11 @@ class Work:
     empty_partition: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
     config_name: str | None = None
+    stores: Stores | None = None
+
+    def resource_config(self, home: Path) -> dict[str, Any]:
+        """The part of the run config that keeps a side's store below its home."""
+        return self.stores.run_config(home) if self.stores else {}
 
 
 def work_options(work: Work) -> tuple[tuple[str, str], ...]:
@@ -44,22 +53,14 @@ def work_options(work: Work) -> tuple[tuple[str, str], ...]:
         "run tags": json.dumps(dict(work.tags)) if work.tags else None,
         "fault": work.fault,
         "rounds": work.rounds,
-        "stores kept apart by": ", ".join(work.store_variables),
+        "stores kept apart by": work.stores.words if work.stores else None,
         "metadata not compared": ", ".join(work.ignored_metadata),
     }
     return tuple((name, str(value)) for name, value in options.items() if value)
 
 
 def validate_store_variables(names: Iterable[str]) -> None:
-    """Raises ComparisonError unless there is one, and each is the name of a variable."""
-    names = tuple(names)
-    if not names:
-        raise ComparisonError(
-            "Nothing keeps the two stores apart, so one side could pass on what the other wrote."
-            " Name the environment variable that says where the project stores its outputs:"
-            ' --store-env MY_STORE, or store_env = ["MY_STORE"] in [tool.prefect-compat] of'
-            " pyproject.toml (DAGSTER_HOME where Dagster's default IO manager is used)."
-        )
+    """Raises ComparisonError unless each is the name of a variable."""
     for name in names:
         if not re.fullmatch(VARIABLE, name):
             raise ComparisonError(

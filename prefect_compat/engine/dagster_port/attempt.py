@@ -53,6 +53,15 @@ def raised_by_dagster(failure: BaseException, event: dg.DagsterEvent) -> BaseExc
     return failure
 
 
+def partition_keys(context: dg.StepExecutionContext) -> tuple[str, ...]:
+    """The partitions that the step runs for, none without."""
+    if context.has_partition_key:
+        return (context.partition_key,)
+    if context.has_partition_key_range:
+        return tuple(context.partition_key_range)
+    return ()
+
+
 def is_missing(
     step_input: StepInput,
     is_check: Callable[[StepOutputHandle], bool],

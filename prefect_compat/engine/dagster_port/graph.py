@@ -1,7 +1,6 @@
 """The steps, edges and assets of a job, read from Dagster's execution plan and asset graph."""
 
 import inspect
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,11 +63,45 @@ def read_steps(job: dg.JobDefinition) -> Iterator[tuple[Step, tuple[Edge, ...]]]
 
 def _execution_plan(job: dg.JobDefinition) -> ExecutionPlan:
     """Dagster's plan with blank configuration, because the graph does not depend on it."""
-    blank = ResolvedRunConfig(ops=defaultdict(lambda: OpConfig.from_dict({})))
+    blank = ResolvedRunConfig(
+        ops=_BlankOps(job),
+        inputs={entry.graph_input_name: None for entry in job.graph.input_mappings},
+    )
     try:
         return ExecutionPlan.build(job, blank)
     except dg.DagsterInvariantViolationError as error:
         raise DefinitionError(f"Dagster cannot plan the job '{job.name}': {error}") from error
+
+
+class _BlankOps(dict[str, OpConfig]):
+    """Blank configuration of every op, with a value for each input that nothing else feeds.
+
+    Dagster refuses to plan a job that lacks such a value, which only the run config gives.
+    """
+
+    def __init__(self, job: dg.JobDefinition) -> None:
+        super().__init__()
+        self._job = job
+
+    def get(self, handle: str, default: Any = None) -> OpConfig:
+        return self[handle]
+
+    def __missing__(self, handle: str) -> OpConfig:
+        node_handle = NodeHandle.from_string(handle)
+        node = self._job.get_node(node_handle)
+        above = node_handle.parent
+        container: Any = self._job.get_node(above).definition if above else self._job.graph
+        structure = container.dependency_structure
+        unfed = {
+            entry.name: None
+            for entry in node.definition.input_defs
+            if not structure.has_deps(node.get_input(entry.name))
+            and not node.container_maps_input(entry.name)
+            and not node.definition.input_has_default(entry.name)
+            and not entry.dagster_type.is_nothing
+        }
+        self[handle] = OpConfig.from_dict({"inputs": unfed})
+        return self[handle]
 
 
 def op_definition(job: dg.JobDefinition, node: tuple[str, ...]) -> dg.OpDefinition:

@@ -52,6 +52,7 @@ class _Late:
                 # The storage's own `__init__`, which ours has left out until now.
                 super().__init__()
                 self._share_between_threads()
+                self._fill()
         return object.__getattribute__(self, name)
 
     def _share_between_threads(self) -> None:
@@ -65,6 +66,9 @@ class _Late:
         connection = create_engine(url, poolclass=NullPool).connect()
         storage._held_conn.close()
         storage._held_conn = connection
+
+    def _fill(self) -> None:
+        """Called once, when the tables have been made."""
 
     def dispose(self) -> None:
         if self._is_set_up:
@@ -177,3 +181,25 @@ class RunEventLog(_Late, InMemoryEventLogStorage):
 
 class RunStorage(_Late, InMemoryRunStorage):
     """Dagster's run storage in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._remembered: list[dg.DagsterRun] = []
+
+    def remember(self, run: dg.DagsterRun) -> None:
+        """Adds a run, when its tables are made."""
+        with self._order:
+            self._remembered.append(run)
+            if self._is_set_up:
+                self._fill()
+
+    def _fill(self) -> None:
+        while self._remembered:
+            self.add_run(self._remembered.pop())
+
+
+def remember_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Lets the steps of a run find it in their instance, one of `make_instance`."""
+    storage = instance.run_storage
+    assert isinstance(storage, RunStorage)
+    storage.remember(run)

@@ -9,14 +9,16 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.resource_definition import ScopedResourcesBuilder
-from dagster._core.events import RunFailureReason
+from dagster._core.events import EngineEventData, RunFailureReason
 from dagster._core.execution.api import create_execution_plan
+from dagster._core.execution.compute_logs import create_compute_log_file_key
 from dagster._core.execution.context.system import (
     ExecutionData,
     PlanData,
@@ -38,9 +40,11 @@ from dagster._core.execution.resources_init import (
 from dagster._core.execution.retries import RetryMode
 from dagster._core.utils import make_new_run_id
 from dagster._utils.error import serializable_error_info_from_exc_info
+from dagster_shared.error import SerializableErrorInfo
 
 from prefect_compat.engine.dagster_port.attempt import is_missing
 from prefect_compat.engine.dagster_port.graph import parse_step_key, read_dependencies
+from prefect_compat.engine.dagster_port.instance import remember_run
 from prefect_compat.graph.ids import StepId
 from prefect_compat.graph.plan import Dependency
 
@@ -128,6 +132,30 @@ class DagsterRunObjects:
         if self._resource_manager is not None:
             yield from self._resource_manager.generate_teardown_events()
 
+    # --- compute logs --------------------------------------------------------------------------
+
+    def capture_logs(self, stack: ExitStack, step: StepId | None) -> dg.DagsterEvent:
+        """Copies what this process prints to the instance's compute logs, until `stack` is closed.
+
+        They are those of one step, or of all. Returns the event that says where they are, or that
+        they cannot be captured: then the run goes on without.
+        """
+        manager = self.instance.compute_log_manager
+        context = self._run_context()
+        steps = self._plan.get_steps_to_execute_in_topo_order()
+        keys = [str(step)] if step else [entry.key for entry in steps]
+        try:
+            key = manager.build_log_key_for_run(self.run.run_id, create_compute_log_file_key())
+            captured = stack.enter_context(manager.capture_logs(key))
+        except Exception as error:  # whatever a storage of logs raises
+            return dg.DagsterEvent.engine_event(
+                context,
+                "Exception while setting up compute log capture",
+                EngineEventData(error=_error_info(error)),
+            )
+        event: dg.DagsterEvent = dg.DagsterEvent.capture_logs(context, keys, key, captured)
+        return event
+
     # --- steps ---------------------------------------------------------------------------------
 
     def step(self, step: StepId) -> ExecutionStep:
@@ -205,9 +233,7 @@ class DagsterRunObjects:
                 context,
                 "An exception was thrown during execution.",
                 failure_reason=RunFailureReason.RUN_EXCEPTION,
-                error_info=serializable_error_info_from_exc_info(
-                    (type(error), error, error.__traceback__)  # type: ignore[arg-type]  # raised
-                ),
+                error_info=_error_info(error),
             )
         return dg.DagsterEvent.job_success(context)
 
@@ -272,6 +298,12 @@ class DagsterRunObjects:
         )
 
 
+def _error_info(error: BaseException) -> SerializableErrorInfo:
+    return serializable_error_info_from_exc_info(
+        (type(error), error, error.__traceback__)  # type: ignore[arg-type]  # raised
+    )
+
+
 class _ScopedResources(ScopedResourcesBuilder):
     """Builds the resources of a step once for each set of keys.
 
@@ -303,7 +335,7 @@ def _new_run(
             asset_selection=selection,
             execution_plan=plan,
         )
-    return dg.DagsterRun(
+    run = dg.DagsterRun(
         job_name=request.job.name,
         run_id=request.run_id,
         run_config=dict(request.run_config),
@@ -311,6 +343,8 @@ def _new_run(
         asset_selection=selection,
         status=dg.DagsterRunStatus.STARTED,
     )
+    remember_run(instance, run)
+    return run
 
 
 def _log_manager(creation: ContextCreationData, reports: bool) -> dg.DagsterLogManager:

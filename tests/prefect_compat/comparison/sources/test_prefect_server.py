@@ -9,12 +9,11 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
 from prefect_compat.comparison.sources.prefect_server import (
-    HANDED_OVER,
     ComparisonServer,
     RunningServer,
     comparison_server,
-    prefect_environment,
 )
+from prefect_compat.server.temporary import HANDED_OVER, prefect_environment
 
 THEIRS = "http://127.0.0.1:1/api"
 

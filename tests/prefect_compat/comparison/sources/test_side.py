@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from prefect_compat.comparison.sources.prefect_server import HANDED_OVER
 from prefect_compat.comparison.sources.side import side_environment
+from prefect_compat.server.temporary import HANDED_OVER
 
 PRINT_DATABASE = "from prefect_compat.server.api import database_file; print(database_file())"
 THEIRS = "postgresql+asyncpg://them:secret@host/production"

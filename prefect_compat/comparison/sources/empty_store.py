@@ -53,17 +53,18 @@ class EmptyStore:
         """
         self._work = work
         self._environment = side_environment(os.environ, home, work.store_variables)
-        with self._entered(), _reads_of_environment() as read:
-            self.job = resolve_job(work.project, work.choice)
-            config = self._validate()
-        stores = stores_of(self.job, config, work.store_variables)
-        stores.validate()
-        self.work = replace(work, store_variables=stores.variables, stores=stores)
-        self._environment = side_environment(os.environ, home, stores.variables)
-        placed = merged_config(config, stores.run_config(home))
-        self._resources: Mapping[str, Any] = placed.get("resources", {})
-        with self._entered():
-            self._validate_store(read)
+        with _reads_of_environment() as read:
+            with self._entered():
+                self.job = resolve_job(work.project, work.choice)
+                config = self._validate()
+            stores = stores_of(self.job, config, work.store_variables)
+            stores.validate()
+            self.work = replace(work, store_variables=stores.variables, stores=stores)
+            self._environment = side_environment(os.environ, home, stores.variables)
+            placed = merged_config(config, stores.run_config(home))
+            self._resources: Mapping[str, Any] = placed.get("resources", {})
+            with self._entered():
+                self._validate_store(read)
 
     def shared(self, *records: Record) -> tuple[Record, ...]:
         """The records, with each output marked that does not lie in its side's own store."""

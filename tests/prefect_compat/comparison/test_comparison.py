@@ -79,7 +79,7 @@ def test_runs_that_fail_in_the_same_way_behave_the_same_and_it_is_said(tmp_path:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (ONE_DAY[2:], "Nothing keeps the two stores apart"),
+        (ONE_DAY[2:], "Nothing says where io_manager stores"),
         (ONE_DAY[:2], "totals is partitioned: pass --partition"),
         ((*ONE_DAY[:3], "2017-05-10"), "'2017-05-10' does not exist"),
         ((*ONE_DAY, "-j", "other"), "no job 'other'"),

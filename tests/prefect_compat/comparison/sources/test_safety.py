@@ -85,14 +85,14 @@ FIXED = """
 
 
     class Files(dg.ConfigurableIOManager):
-        root: str
+        place: str
 
         def handle_output(self, context, obj):
-            Path(self.root).mkdir(parents=True, exist_ok=True)
-            Path(self.root, context.asset_key.path[-1]).write_bytes(pickle.dumps(obj))
+            Path(self.place).mkdir(parents=True, exist_ok=True)
+            Path(self.place, context.asset_key.path[-1]).write_bytes(pickle.dumps(obj))
 
         def load_input(self, context):
-            return pickle.loads(Path(self.root, context.asset_key.path[-1]).read_bytes())
+            return pickle.loads(Path(self.place, context.asset_key.path[-1]).read_bytes())
 
 
     @dg.asset(io_manager_key="apart")
@@ -109,8 +109,8 @@ FIXED = """
         [first, second],
         jobs=[dg.define_asset_job("numbers")],
         resources={
-            "apart": Files(root=dg.EnvVar("MY_STORE")),
-            "fixed": Files(root=str(FIXED)),
+            "apart": Files(place=dg.EnvVar("MY_STORE")),
+            "fixed": Files(place=str(FIXED)),
         },
     )
 """

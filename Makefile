@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo demo-iris demo-taxi dev test oldest check bench conformance kills docs screenshots wheels matrix release lock clean mutants
+.PHONY: install demo demo-iris demo-taxi dev test oldest layouts check bench conformance kills docs screenshots wheels matrix release lock clean mutants
 .DEFAULT_GOAL := demo
 
 # The pinned environment, in .venv: by uv, which is three times as fast as pip, or else by pip.
@@ -84,6 +84,10 @@ test: install
 oldest: install
 	$(BIN)/python -m pytest -q -m oldest tests/distribution
 	$(BIN)/python -m tests.matrix --smoke
+
+# The command line on small projects, each laid out in another way; fetches dbt and DuckDB.
+layouts: install
+	$(BIN)/python -m tests.layouts $(LAYOUTS)
 
 TEST ?= tests/prefect_compat/graph
 

@@ -1,5 +1,6 @@
 """`prefect-compat run`: a job as one Prefect flow run."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,7 +54,7 @@ def run(
     progress: Progress,
 ) -> None:
     """Run a job, or the assets of a project, as one Prefect flow run."""
-    from contextlib import nullcontext
+    from contextlib import ExitStack
 
     import dagster as dg
     from prefect.exceptions import ParameterBindError, ParameterTypeError
@@ -61,16 +62,20 @@ def run(
     from prefect_compat.flow.build import build_flow
     from prefect_compat.flow.task_runners import named_task_runner
     from prefect_compat.graph.job_source import JobSource
-    from prefect_compat.graph.partitions import run_keys
+    from prefect_compat.graph.partitions import dynamic_names, run_keys
     from prefect_compat.server.api import needs_server, temporary_url, validate_server
 
     with errors_on_stderr():
         if runner is None and (workers or address):
             raise ConfigError("--workers and --address need --task-runner.")
-        with dg.DagsterInstance.get() if reports else nullcontext() as instance:
-            source = JobSource(project, choice, instance)
+        with ExitStack() as opened:
+            source = JobSource(project, choice)
             with progress.stage("loading the project"):
-                run_keys(source.job, partition, instance)
+                # Only an instance knows the keys of dynamic partitions.
+                is_dynamic = bool(dynamic_names(source.job.partitions_def))
+            if reports or (is_dynamic and "DAGSTER_HOME" in os.environ):
+                source.instance = opened.enter_context(dg.DagsterInstance.get())
+            run_keys(source.job, partition, source.instance)
             flow = build_flow(
                 source,
                 run_config=run_config,

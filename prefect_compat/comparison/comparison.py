@@ -178,6 +178,7 @@ def side_task(side: str, work: Work, folder: Path) -> SideTask:
         warm=work.rounds > 1,
         tags=work.tags,
         resources=json.dumps(work.resource_config(folder / side)),
+        dynamic_partitions=work.dynamic_partitions,
     )
 
 

@@ -185,6 +185,7 @@ def read_plan(job: dg.JobDefinition) -> Plan:
         external_keys=tuple(sorted(read - made)),
         assets=tuple(read_assets(job)),
         start_order=tuple(start_order),
+        partitions=partitions_words(job.partitions_def) if job.partitions_def else None,
     )
 
 

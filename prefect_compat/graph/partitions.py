@@ -1,6 +1,7 @@
 """Partition text to keys, and keys to the upstream keys that a step reads."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 import dagster as dg
 
@@ -26,10 +27,10 @@ def run_keys(
         return None
     if text is None:
         raise missing_partition(job.name)
-    if instance is None and _is_dynamic(job.partitions_def):
+    if instance is None and dynamic_names(job.partitions_def):
         raise PartitionError(
             f"The partitions of {job.name} are dynamic: their keys are kept in a Dagster instance."
-            " Pass it as report_to."
+            " Set DAGSTER_HOME to its home; in Python pass it as report_to."
         )
     # Dagster asks this context's instance for dynamic keys, and raises CheckError without one.
     with dg.partition_loading_context(dynamic_partitions_store=instance):
@@ -47,17 +48,21 @@ def missing_partition(name: str) -> PartitionError:
 def partition_help(job: dg.JobDefinition, instance: dg.DagsterInstance | None = None) -> str:
     """The text that `run_keys` accepts for this job."""
     example = ""
-    if job.partitions_def and (instance is not None or not _is_dynamic(job.partitions_def)):
+    if job.partitions_def and (instance is not None or not dynamic_names(job.partitions_def)):
         with dg.partition_loading_context(dynamic_partitions_store=instance):
             first = job.partitions_def.get_first_partition_key()
         example = f" such as {first}" if first else ""
     return f"A key{example}, a range FIRST{RANGE}LAST, or {ALL} for every key."
 
 
-def _is_dynamic(partitions_def: dg.PartitionsDefinition) -> bool:
+def dynamic_names(partitions_def: dg.PartitionsDefinition | None) -> tuple[str, ...]:
+    """The names under which an instance keeps the keys; none if they are not dynamic."""
     if isinstance(partitions_def, dg.MultiPartitionsDefinition):
-        return any(_is_dynamic(d.partitions_def) for d in partitions_def.partitions_defs)
-    return isinstance(partitions_def, dg.DynamicPartitionsDefinition)
+        dimensions = (dynamic_names(d.partitions_def) for d in partitions_def.partitions_defs)
+        return tuple(chain.from_iterable(dimensions))
+    if isinstance(partitions_def, dg.DynamicPartitionsDefinition):
+        return (partitions_def.name or "",)
+    return ()
 
 
 def run_tags(

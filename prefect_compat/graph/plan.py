@@ -178,7 +178,8 @@ class Plan:
     """A job's graph; steps and assets in an order in which they can be made.
 
     `external_keys` are assets that it reads and does not make. `start_order` has the names of the
-    steps in the order in which Dagster's in-process executor starts them.
+    steps in the order in which Dagster's in-process executor starts them. `partitions` is Dagster's
+    description of the job's own partitions, those of its assets or of its configuration.
     """
 
     name: str
@@ -187,6 +188,7 @@ class Plan:
     external_keys: tuple[AssetPath, ...]
     assets: tuple[Asset, ...] = ()
     start_order: tuple[str, ...] = ()
+    partitions: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The graph as plain values; the order of independent steps is no part of it."""
@@ -211,12 +213,14 @@ class Plan:
 
     @property
     def is_partitioned(self) -> bool:
-        return any(step.partitions is not None for step in self.steps)
+        return self.partitions is not None
 
     @property
     def partitions_per_run(self) -> int | None:
         """The number of partitions that one run can cover; None for any number."""
         limits = [step.partitions_per_run for step in self.steps if step.partitions is not None]
+        if self.is_partitioned and not limits:
+            return 1  # a job of ops: its configuration is that of one partition
         known = [limit for limit in limits if limit is not None]
         return min(known, default=None)
 

@@ -3,11 +3,15 @@
 Fetches the source distribution of the installed Dagster from the package index that pip uses,
 runs the tests once as they are and once with the drop-ins of `prefect_compat`, prints what passes,
 and compares with `baseline.json`, which may only grow (`--update` writes it).
+
+`--calls execute_in_process` does the same for the tests that call that method of a job, with the
+baseline `execute_in_process.json`. `--sample N` runs N of the tests that pass as they are.
 """
 
 import argparse
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -19,8 +23,12 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
 WORK = ROOT / "var" / "conformance"
-BASELINE = Path(__file__).parent / "baseline.json"
-GOAL = 0.95
+BASELINES = {
+    "materialize": Path(__file__).parent / "baseline.json",
+    "execute_in_process": Path(__file__).parent / "execute_in_process.json",
+}
+GOALS = {"materialize": 0.95, "execute_in_process": 0.98}
+SEED = 20240229
 
 # Tests about the inside of Dagster's engine, which Prefect takes the place of.
 OUT_OF_SCOPE = {
@@ -31,7 +39,10 @@ OUT_OF_SCOPE = {
     "test_most_recent_materialization_used": "reads Dagster's console log; ours is Prefect's",
     "test_can_subset_result_for_unselected_check": "reads Dagster's console log; ours is Prefect's",
 }
-CALL = re.compile(r"\b(materialize|materialize_to_memory)\(")
+CALL = {
+    "materialize": re.compile(r"\b(materialize|materialize_to_memory)\("),
+    "execute_in_process": re.compile(r"\.execute_in_process\("),
+}
 
 
 def fetch() -> Path:
@@ -58,7 +69,7 @@ def fetch() -> Path:
     return WORK / name
 
 
-def run(source: Path, side: str, only: set[str] | None) -> dict[str, dict[str, Any]]:
+def run(source: Path, calls: str, side: str, only: set[str] | None) -> dict[str, dict[str, Any]]:
     """Runs the tests with Dagster's own functions or with ours; what became of each."""
     results = WORK / side
     results.mkdir(exist_ok=True)
@@ -67,6 +78,7 @@ def run(source: Path, side: str, only: set[str] | None) -> dict[str, dict[str, A
     environment = {
         **os.environ,
         "CONFORMANCE_SIDE": side,
+        "CONFORMANCE_CALLS": calls,
         "CONFORMANCE_RESULTS": str(results),
         "PYTHONPATH": f"{WORK / 'stub'}{os.pathsep}{ROOT}",
         "HOME": str(WORK / "home"),
@@ -76,7 +88,9 @@ def run(source: Path, side: str, only: set[str] | None) -> dict[str, dict[str, A
     if only is not None:
         (WORK / "only.json").write_text(json.dumps(sorted(only)))
         environment["CONFORMANCE_ONLY"] = str(WORK / "only.json")
-    files = sorted({test.split("::")[0] for test in only}) if only else files_that_call(source)
+    files = (
+        sorted({test.split("::")[0] for test in only}) if only else files_that_call(source, calls)
+    )
     command = [
         *(sys.executable, "-m", "pytest", "-q", "-c", "pyproject.toml", "--rootdir", "."),
         *("-p", "tests.conformance.plugin", "-p", "no:cacheprovider", "--tb=no"),
@@ -88,42 +102,50 @@ def run(source: Path, side: str, only: set[str] | None) -> dict[str, dict[str, A
     return {entry["test"]: entry for entry in map(json.loads, lines)}
 
 
-def files_that_call(source: Path) -> list[str]:
-    """Test files that call `materialize`. Those of the daemons start processes of their own, in
+def files_that_call(source: Path, calls: str) -> list[str]:
+    """Test files that call the functions. Those of the daemons start processes of their own, in
     which no function can be put in another's place."""
     found = (path for path in (source / "dagster_tests").rglob("test_*.py"))
     return sorted(
         str(path.relative_to(source))
         for path in found
-        if "daemon_" not in str(path) and CALL.search(path.read_text(encoding="utf-8"))
+        if "daemon_" not in str(path) and CALL[calls].search(path.read_text(encoding="utf-8"))
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--update", action="store_true", help="write the baseline")
-    update = parser.parse_args().update
+    parser.add_argument("--calls", choices=list(CALL), default="materialize")
+    parser.add_argument("--sample", type=int, metavar="N", help="run N of the tests")
+    options = parser.parse_args()
     source = fetch()
-    theirs = run(source, "dagster", None)
+    theirs = run(source, options.calls, "dagster", None)
     expected = {t for t, e in theirs.items() if e["calls"] and e["outcome"] == "passed"}
-    ours = run(source, "prefect", expected)
+    if options.sample is not None:
+        chosen = sorted(expected)
+        random.Random(SEED).shuffle(chosen)
+        expected = set(chosen[: options.sample])
+    ours = run(source, options.calls, "prefect", expected)
     passed = {test for test in expected if ours.get(test, {}).get("outcome") == "passed"}
     show(expected, passed, ours)
-    lost = _baseline() - passed
+    known = _baseline(BASELINES[options.calls])
+    lost = (known if options.sample is None else known & expected) - passed
     if lost:
         sys.exit(f"{len(lost)} tests of the baseline do not pass any more:\n" + "\n".join(lost))
-    if update:
+    if options.update:
         facts = {"dagster": version("dagster"), "calling": len(expected), "passed": sorted(passed)}
-        BASELINE.write_text(json.dumps(facts, indent=1) + "\n")
-    if len(passed) < GOAL * len(expected):
-        sys.exit(f"{len(passed)} of {len(expected)} is below the goal of {GOAL:.0%}.")
+        BASELINES[options.calls].write_text(json.dumps(facts, indent=1) + "\n")
+    goal = GOALS[options.calls]
+    if len(passed) < goal * len(expected):
+        sys.exit(f"{len(passed)} of {len(expected)} is below the goal of {goal:.0%}.")
 
 
-def _baseline() -> set[str]:
+def _baseline(file: Path) -> set[str]:
     """The tests that must pass; none if the baseline is of another version of Dagster."""
-    if not BASELINE.is_file():
+    if not file.is_file():
         return set()
-    facts = json.loads(BASELINE.read_text(encoding="utf-8"))
+    facts = json.loads(file.read_text(encoding="utf-8"))
     return set(facts["passed"]) if facts["dagster"] == version("dagster") else set()
 
 
@@ -131,7 +153,7 @@ def show(expected: set[str], passed: set[str], ours: dict[str, dict[str, Any]]) 
     """The table by folder, and the reason of each test that does not pass with ours."""
     folder = {test: "/".join(test.split("::")[0].split("/")[1:-1]) for test in expected}
     total, right = Counter(folder.values()), Counter(folder[test] for test in passed)
-    print("| Dagster's tests that call materialize | pass as they are | pass with ours |")
+    print("| Dagster's tests | pass as they are | pass with ours |")
     print("|---|---|---|")
     for name in sorted(total):
         print(f"| {name} | {total[name]} | {right[name]} |")

@@ -1,5 +1,7 @@
-"""A pytest plugin: notes which tests call `materialize` or `materialize_to_memory` and how they
-end; with CONFORMANCE_SIDE=prefect those two are the drop-ins of `prefect_compat`.
+"""A pytest plugin: notes which tests call the functions of CONFORMANCE_CALLS and how they end.
+
+The functions are `materialize` and `materialize_to_memory`, or the method `execute_in_process` of a
+job. With CONFORMANCE_SIDE=prefect they are the drop-ins of `prefect_compat`.
 
 Loaded with `-p` before Dagster's test modules, so that their imports find the replacements.
 """
@@ -17,6 +19,7 @@ import pytest
 
 SIDE = os.environ["CONFORMANCE_SIDE"]
 RESULTS = Path(os.environ["CONFORMANCE_RESULTS"])
+CALLS = os.environ["CONFORMANCE_CALLS"]
 NAMES = ("materialize", "materialize_to_memory")
 _calls: list[str] = []
 
@@ -46,7 +49,18 @@ def _replace() -> None:
     assert dagster.materialize is module.materialize
 
 
-_replace()
+def _replace_method() -> None:
+    """Replaces the method of jobs, which graphs call too."""
+    job: Any = dagster.JobDefinition
+    function = job.execute_in_process
+    if SIDE == "prefect":
+        import prefect_compat
+
+        function = prefect_compat.execute_in_process
+    job.execute_in_process = _noted("execute_in_process", function)
+
+
+_replace() if CALLS == "materialize" else _replace_method()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,6 +24,7 @@ from prefect_compat.comparison.sources.side import (
     Meter,
     SideTask,
     StepCounter,
+    add_dynamic_partitions,
     main,
     versions,
     with_warm_run,
@@ -49,6 +50,7 @@ def run_dagster(task: SideTask) -> Record:
     repository = task.project.load()
     meter = Meter()
     with dg.DagsterInstance.get() as instance:
+        add_dynamic_partitions(instance, task.dynamic_partitions)
         return record_dagster(repository, task, instance, meter)
 
 

@@ -6,6 +6,7 @@ python -m prefect_compat.comparison.sources.derived_flow '{"module": ..., "job":
 import json
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import wraps
 from itertools import chain
@@ -30,6 +31,7 @@ from prefect_compat.comparison.sources.side import (
     Meter,
     SideTask,
     StepCounter,
+    add_dynamic_partitions,
     main,
     versions,
     with_warm_run,
@@ -55,14 +57,27 @@ def run_prefect(task: SideTask) -> Record:
     repository = task.project.load()
     meter = Meter()
     given = RunningServer.handed_over()
-    with named_server(given.url) if given else own_server():
-        return record_prefect(repository, task, meter)
+    with ExitStack() as opened:
+        opened.enter_context(named_server(given.url) if given else own_server())
+        instance = None
+        if task.dynamic_partitions:  # only an instance knows the keys
+            instance = opened.enter_context(dg.DagsterInstance.get())
+            add_dynamic_partitions(instance, task.dynamic_partitions)
+        return record_prefect(repository, task, meter, instance)
 
 
-def record_prefect(defs: Loadable, task: SideTask, meter: Meter) -> Record:
-    """Runs the flow of the definitions against the API that is configured."""
+def record_prefect(
+    defs: Loadable,
+    task: SideTask,
+    meter: Meter,
+    reported: dg.DagsterInstance | None = None,
+) -> Record:
+    """Runs the flow of the definitions against the API that is configured.
+
+    `reported` is an instance that the run reports to.
+    """
     config, placed = json.loads(task.run_config), json.loads(task.resources)
-    source = JobSource(defs, task.choice)
+    source = JobSource(defs, task.choice, reported)
     # One task at a time, as on Dagster's side, where the whole run is in one process.
     flow = build_flow(
         source,
@@ -75,7 +90,7 @@ def record_prefect(defs: Loadable, task: SideTask, meter: Meter) -> Record:
     job = source.job
     plan = read_plan(job)
     # For its PartitionError alone: raised inside the flow run, it would count as a failed run.
-    keys = run_keys(job, task.partition)
+    keys = run_keys(job, task.partition, reported)
     runs = list(chunks(keys, plan.partitions_per_run)) if keys else [None]
     parameters: dict[str, Any] = {"partition": task.partition} if task.partition else {}
 

@@ -21,7 +21,7 @@ import dagster as dg
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
 from prefect_compat.comparison.record.contents import open_store
 from prefect_compat.comparison.record.record import Record
-from prefect_compat.comparison.sources.side import side_environment
+from prefect_compat.comparison.sources.side import add_dynamic_partitions, side_environment
 from prefect_compat.comparison.sources.stores import stores_of
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.engine.dagster_port.graph import parse_step_key
@@ -32,13 +32,14 @@ from prefect_compat.flow.parameters import run_config_of
 from prefect_compat.graph.features import validate_carried_over
 from prefect_compat.graph.ids import OutputId, StepId, StepOutputId, ValueId
 from prefect_compat.graph.job import read_plan, resolve_job
-from prefect_compat.graph.partitions import chunks, run_keys
+from prefect_compat.graph.partitions import chunks, dynamic_names, run_keys
 
 REMEDY = (
     "Name the variable that says where it stores (--store-env), or let its IO manager take its"
     ' place from one (`base_dir=dg.EnvVar("MY_STORE")`). Nothing was run.'
 )
 
+DynamicKeys = tuple[tuple[str, tuple[str, ...]], ...]
 NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 
@@ -56,10 +57,18 @@ class EmptyStore:
         with _reads_of_environment() as read:
             with self._entered():
                 self.job = resolve_job(work.project, work.choice)
-                config = self._validate()
+            # Outside of the empty store's environment: the keys are in the user's own instance.
+            dynamic = _dynamic_partitions(self.job)
+            with self._entered():
+                config = self._validate(dynamic)
             stores = stores_of(self.job, config, work.store_variables)
             stores.validate()
-            self.work = replace(work, store_variables=stores.variables, stores=stores)
+            self.work = replace(
+                work,
+                store_variables=stores.variables,
+                stores=stores,
+                dynamic_partitions=dynamic,
+            )
             self._environment = side_environment(os.environ, home, stores.variables)
             placed = merged_config(config, stores.run_config(home))
             self._resources: Mapping[str, Any] = placed.get("resources", {})
@@ -76,7 +85,7 @@ class EmptyStore:
         with patch.dict(os.environ, self._environment, clear=True):
             yield
 
-    def _validate(self) -> Mapping[str, Any]:
+    def _validate(self, dynamic: DynamicKeys) -> Mapping[str, Any]:
         """Checks fault, partition and configuration; the configuration of the first run."""
         work, job = self._work, self.job
         validate_carried_over(job)
@@ -87,9 +96,12 @@ class EmptyStore:
                 f"'{work.fault.step}' is to fail, and is no step of the job. Its steps are"
                 f" {', '.join(sorted(names))}. Nothing was run."
             )
-        self._keys = run_keys(job, work.partition)
-        if work.empty_partition is not None:
-            run_keys(job, work.empty_partition)
+        with run_instance() as instance:
+            add_dynamic_partitions(instance, dynamic)
+            known = instance if dynamic else None
+            self._keys = run_keys(job, work.partition, known)
+            if work.empty_partition is not None:
+                run_keys(job, work.empty_partition, known)
         config = json.loads(work.run_config)
         runs = list(chunks(self._keys, plan.partitions_per_run)) if self._keys else [None]
         # Only a partitioned configuration differs by run; otherwise one check serves for all.
@@ -168,6 +180,15 @@ class EmptyStore:
                     yield output, value
         except dg.DagsterError:  # a resource that needs the store to be there
             return
+
+
+def _dynamic_partitions(job: dg.JobDefinition) -> DynamicKeys:
+    """The keys of the job's dynamic partitions, by name, in the instance of DAGSTER_HOME."""
+    names = dynamic_names(job.partitions_def)
+    if not names or "DAGSTER_HOME" not in os.environ:
+        return ()
+    with dg.DagsterInstance.get() as instance:
+        return tuple((name, tuple(instance.get_dynamic_partitions(name))) for name in names)
 
 
 def _is_empty(value: Any) -> bool:

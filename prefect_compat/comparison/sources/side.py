@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
@@ -59,6 +59,7 @@ class SideTask:
     warm: bool = False
     tags: tuple[tuple[str, str], ...] = ()
     resources: str = "{}"
+    dynamic_partitions: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -72,8 +73,20 @@ class SideTask:
             "fault": Fault(**data["fault"]) if data["fault"] else None,
             "ignored_metadata": tuple(data["ignored_metadata"]),
             "tags": tuple((name, text) for name, text in data["tags"]),
+            "dynamic_partitions": tuple(
+                (name, tuple(keys)) for name, keys in data["dynamic_partitions"]
+            ),
         }
         return cls(**{**data, **values})
+
+
+def add_dynamic_partitions(
+    instance: dg.DagsterInstance, partitions: Iterable[tuple[str, tuple[str, ...]]]
+) -> None:
+    """Makes the keys of dynamic partitions, by name, known to an instance."""
+    for name, keys in partitions:
+        if keys:
+            instance.add_dynamic_partitions(name, keys)
 
 
 def run_side(

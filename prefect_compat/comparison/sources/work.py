@@ -21,7 +21,8 @@ class Work:
 
     `run_config` is JSON text, which reports never show: `config_name` says where it comes from.
     `empty_partition` is a partition without data, for the failure matrix. `stores` is what keeps
-    the stores apart, known as soon as the project is loaded.
+    the stores apart, known as soon as the project is loaded, and so are the keys of dynamic
+    partitions, by name: those of the user's own Dagster instance.
     """
 
     project: Project
@@ -36,6 +37,7 @@ class Work:
     tags: tuple[tuple[str, str], ...] = ()
     config_name: str | None = None
     stores: Stores | None = None
+    dynamic_partitions: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def resource_config(self, home: Path) -> dict[str, Any]:
         """The part of the run config that keeps a side's store below its home."""

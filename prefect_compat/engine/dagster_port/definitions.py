@@ -164,6 +164,11 @@ def in_process_run(
         op_selection=ops,
         asset_selection=keys,
     )
+    if partition_key and in_process.partitions_def:
+        with dg.partition_loading_context(dynamic_partitions_store=instance) as context:
+            in_process.validate_partition_key(
+                partition_key, selected_asset_keys=set(keys), context=context
+            )
     if not config and in_process.partitioned_config and partition_key:
         config = in_process.partitioned_config.get_run_config_for_partition_key(partition_key)
     _check_top_level_inputs(in_process)
@@ -203,9 +208,9 @@ def _resource_settings(key: str, resource: dg.ResourceDefinition) -> ResourceSet
     known = field.default_value if field is not None and field.default_provided else None
     values = known if isinstance(known, Mapping) else None
     function = resource.resource_fn
+    is_default = function is default_job_io_manager.resource_fn
     is_file_manager = function in (
         dg.fs_io_manager.resource_fn,
-        default_job_io_manager.resource_fn,
         default_job_io_manager_with_fs_io_manager_schema.resource_fn,
     )
     manager_class = getattr(resource, "configurable_resource_cls", None)
@@ -214,10 +219,13 @@ def _resource_settings(key: str, resource: dg.ResourceDefinition) -> ResourceSet
         key=key,
         class_name=manager_class.__name__ if manager_class else "",
         is_io_manager=isinstance(resource, dg.IOManagerDefinition),
-        stores_in_instance=is_plain
-        and (
-            is_file_manager
-            or (manager_class is not None and issubclass(manager_class, dg.FilesystemIOManager))
+        stores_in_instance=is_default
+        or (
+            is_plain
+            and (
+                is_file_manager
+                or (manager_class is not None and issubclass(manager_class, dg.FilesystemIOManager))
+            )
         ),
         in_memory=function is dg.mem_io_manager.resource_fn,
         values=values,

@@ -1,0 +1,1 @@
+select max(year) as year from {{ ref('titles') }}

@@ -1,0 +1,6 @@
+import dagster as dg
+
+
+@dg.asset
+def total(apples: int, pears: int) -> int:
+    return apples + pears

@@ -18,6 +18,7 @@ from prefect_compat.engine.dagster_port.run import RunRequest
 from prefect_compat.engine.run import Run, new_run
 from prefect_compat.errors import DefinitionError
 from prefect_compat.flow.submit import run_graph
+from prefect_compat.flow.task import TaskOptions
 from prefect_compat.flow.wiring import Wiring
 from prefect_compat.graph.job import read_plan
 from prefect_compat.server.api import outside_of_loops, prefect_api
@@ -155,7 +156,8 @@ def _run_flow(request: RunRequest, instance: dg.DagsterInstance, raise_on_error:
     """The run after its flow run. What broke it off is raised as Dagster raises it, or left in the
     events."""
     try:
-        wiring = Wiring(read_plan(request.job))
+        options = TaskOptions(one_at_a_time=True, logs_prints=False)
+        wiring = Wiring(read_plan(request.job), options)
     except DefinitionError:
         # Dagster's own complaint comes first: an input without a value is also no input of a plan.
         dg.validate_run_config(request.job, dict(request.run_config or {}))

@@ -126,6 +126,8 @@ def build_flow(
         makes_artifacts=makes_artifacts,
         leaves_process=not in_threads,
         one_at_a_time=choice is not None and choice.name == "sequential",
+        # With an instance, Dagster's compute logs get what a step prints.
+        logs_prints=source.instance is None,
     )
     build = _Build(source, options)
     _ = build.wiring  # made here, before the first run

@@ -38,13 +38,14 @@ class TaskOptions:
     and upstream data versions are those of an earlier run. `makes_artifacts`: metadata is shown
     as artifacts. `leaves_process`: tasks run in other processes, which need the results of
     everything upstream. `one_at_a_time`: the steps start in the order of Dagster's in-process
-    executor.
+    executor. `logs_prints`: what a step prints goes to Prefect's log, and not to stdout.
     """
 
     caches_results: bool = False
     makes_artifacts: bool = False
     leaves_process: bool = False
     one_at_a_time: bool = False
+    logs_prints: bool = True
 
 
 class StepTask(MaterializingTask[..., StepResult]):
@@ -85,7 +86,7 @@ class StepTask(MaterializingTask[..., StepResult]):
             retries=len(step.retry.delays_s),
             retry_delay_seconds=list(step.retry.delays_s) or None,
             retry_condition_fn=_asks_for_retry,
-            log_prints=True,
+            log_prints=options.logs_prints,
             **caching,
         )
 

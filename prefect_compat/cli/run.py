@@ -97,6 +97,6 @@ def run(
     checks = {entry.check for entry in result.checks}
     failed = {entry.check for entry in result.checks if not entry.passed}
     click.echo(
-        f"{source.job.name}: {len(result.materializations)} outputs, {len(checks)} checks,"
-        f" {len(failed)} failed."
+        f"{source.job.name}: {len(result.steps)} steps, {len(result.materializations)} assets,"
+        f" {len(checks)} checks, {len(failed)} of them failed."
     )

@@ -9,7 +9,12 @@ from typing import Any
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.exceptions import TerminationSignal
+from prefect.exceptions import (
+    ObjectNotFound,
+    PrefectHTTPStatusError,
+    TerminationSignal,
+    UpstreamTaskError,
+)
 from prefect.futures import PrefectFuture, PrefectWrappedFuture
 from prefect.states import Crashed
 
@@ -37,8 +42,7 @@ def run_graph(run: Run, wiring: Wiring, source: JobSource | None) -> FlowResult:
         submission.submit_all()
         futures = submission.futures
         for future in futures.values():
-            # Not `result()`: it would raise at the first failure, while other steps still run.
-            future.wait()
+            _wait(future)
     lost = _record_lost(futures, submission.upstream)
     failed = [step for step, future in futures.items() if step in lost or _has_failed(future)]
     if not failed:
@@ -53,7 +57,7 @@ def run_graph(run: Run, wiring: Wiring, source: JobSource | None) -> FlowResult:
         if step not in lost and not future.state.is_final()
     ]
     not_started += map(str, submission.unresolved)
-    reason = getattr(cause, "description", None) or cause
+    reason = getattr(cause, "description", None) or str(cause) or type(cause).__name__
     message = f"{', '.join(map(str, failed))} failed: {reason}"
     if not_started:
         message += f"\nNot started, because they depend on it: {', '.join(not_started)}."
@@ -124,10 +128,24 @@ def _record_lost(
         message = f"its worker was lost: {type(error).__name__}: {error}"
         lost[step] = StepError(message)
         lost[step].__cause__ = error
-        with get_client(sync_client=True) as client:
+        # A worker that was lost before it began has made no task run.
+        with (
+            suppress(ObjectNotFound, PrefectHTTPStatusError),
+            get_client(sync_client=True) as client,
+        ):
             run_id = futures[step].task_run_id
             client.set_task_run_state(run_id, Crashed(message=message), force=True)
     return lost
+
+
+def _wait(future: PrefectFuture[Any]) -> None:
+    """Waits until the task run has ended, however it ended.
+
+    Not by `result()`, which would raise at the first failure while other steps still run. The
+    future of a process pool raises what became of the process: `_error_of_worker` finds it again.
+    """
+    with suppress(Exception):
+        future.wait()
 
 
 def _error_of_worker(future: PrefectFuture[Any]) -> BaseException | None:
@@ -138,6 +156,9 @@ def _error_of_worker(future: PrefectFuture[Any]) -> BaseException | None:
     if not wrapped.done() or wrapped.cancelled():
         return None
     error: BaseException | None = wrapped.exception()
+    # The pool resolves inputs in this process, and raises this for a step after a failed one.
+    if isinstance(error, UpstreamTaskError):
+        return None
     return error
 
 
@@ -203,7 +224,7 @@ class _Submission:
         future = self.futures.get(StepId(source))
         if future is None:
             return False
-        future.wait()
+        _wait(future)
         if not future.state.is_completed():
             return False
         result = future.result()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+import cloudpickle  # type: ignore[import-untyped]  # it has no stubs
 import prefect
 from prefect.assets import Asset, AssetProperties
 from prefect.cache_policies import NO_CACHE
@@ -16,6 +17,7 @@ from prefect.tasks import MaterializingTask
 
 from prefect_compat.engine.result import Materialization, RetryRequestedError, StepResult
 from prefect_compat.engine.step import run_step
+from prefect_compat.errors import StepError
 from prefect_compat.flow.artifacts import create_artifacts
 from prefect_compat.flow.asset_uris import asset_uri
 from prefect_compat.flow.caching import cache_key
@@ -149,12 +151,20 @@ class _StepFunction:
                 # Dagster stops there. Prefect would run what does not depend on the failed step.
                 return Cancelled(message="An earlier step failed.")
             key = handle.cache_key(self._step_id)
+            failure: Exception | None = None
             with _slot(self._pool):
                 try:
                     result = run_step(run, self._step_id, attempt - 1, key)
                 except RetryRequestedError as error:
                     handle.ask_for_retry(self._step_id, attempt, error)
                     raise
+                except Exception as error:
+                    if not self._options.leaves_process:
+                        raise
+                    failure = _portable(error)
+            if failure is not None:
+                # Not in the handler: the original would be its context, and be pickled with it.
+                raise failure
             run.state.add_result(result)
         if result.skipped:
             # Completed, because Prefect starts nothing after any other state. The next steps
@@ -167,6 +177,18 @@ class _StepFunction:
         for asset in task.assets:
             asset.add_metadata(_summary(result.materializations, asset.key))
         return result
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or one with the same words if another process could not read it.
+
+    Dagster's errors can hold definitions, such as DagsterTypeCheckDidNotPass its type.
+    """
+    try:
+        cloudpickle.loads(cloudpickle.dumps(error))
+    except Exception:  # whatever an object raises that is no plain value
+        return StepError(f"{type(error).__name__}: {error}").with_traceback(error.__traceback__)
+    return error
 
 
 def _task_run() -> TaskRunContext:

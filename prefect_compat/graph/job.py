@@ -106,7 +106,7 @@ def _only_job(repository: dg.RepositoryDefinition) -> dg.JobDefinition:
         return _named_job(repository, names[0])
     raise DefinitionError(
         "The project has no assets that can be run"
-        + (f"; name one of its jobs: {', '.join(names)}." if names else " and no jobs.")
+        + (f"; name one of its jobs by -j: {', '.join(names)}." if names else " and no jobs.")
     )
 
 
@@ -145,7 +145,9 @@ def _validate_partitions(repository: dg.RepositoryDefinition, keys: Iterable[dg.
 
 
 def _text(selection: Any) -> str:
-    return repr(",".join(selection) if isinstance(selection, list) else selection)
+    if isinstance(selection, list):
+        return f"'{','.join(map(str, selection))}'"
+    return repr(selection) if isinstance(selection, str) else "of all assets"
 
 
 def listed(names: Iterable[str], shown: int = 10) -> str:

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any, TypeVar
@@ -137,9 +137,11 @@ def outside_of_loops(call: Callable[[], Result]) -> Result:
     A notebook and an async test run one. Dagster's own code runs loops of its own, and a thread has
     one at a time.
     """
-    try:
+    is_running = False
+    with suppress(RuntimeError):
         asyncio.get_running_loop()
-    except RuntimeError:
+        is_running = True
+    if not is_running:
         return call()
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(copy_context().run, call).result()

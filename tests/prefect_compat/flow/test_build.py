@@ -7,11 +7,11 @@ from typing import Any
 import dagster as dg
 import prefect
 import pytest
-from prefect.exceptions import ParameterBindError, ParameterTypeError
+from prefect.exceptions import ParameterTypeError
 
 from prefect_compat import as_flow
 from prefect_compat.comparison.record.flow_runs import read_flow_run
-from prefect_compat.errors import ConfigError, StepError
+from prefect_compat.errors import ConfigError, PartitionError, StepError
 from prefect_compat.flow.build import FlowResult
 from tests.prefect_compat.graphs import DAILY, DAYS, project, stored
 
@@ -116,7 +116,7 @@ class TestPartitions:
         assert stored(tmp_path) == {}
 
     def test_a_partition_is_asked_for(self, tmp_path: Path) -> None:
-        with pytest.raises(ParameterBindError, match="partition"):
+        with pytest.raises(PartitionError, match="the-job is partitioned: pass --partition"):
             run(self.defs(tmp_path))
 
     def test_its_parameters_have_a_schema_for_the_form(self, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from prefect_compat import as_flow, execute_in_process
+from prefect_compat.errors import StepError
 from prefect_compat.flow.result import FlowResult
 from prefect_compat.flow.task_runners import declared_runner
 from prefect_compat.graph.job import JobChoice, read_plan, resolve_job
@@ -244,3 +245,38 @@ def test_the_configuration_of_a_partition_is_not_asked_for(prefect_server: str) 
     flow(partition="*")
     assert seen == [2, 1, 2]
     assert resolve_job(dg.Definitions(jobs=[job]), "job").partitions_def is not None
+
+
+FAILING = """
+    import dagster as dg
+
+    @dg.asset
+    def first() -> bool: return None  # an error that holds a type, and cannot be unpickled
+
+    @dg.asset
+    def after_first(first): ...
+
+    @dg.asset
+    def other(): return 1
+
+    @dg.asset
+    def after_other(other): return other + 1
+
+    defs = dg.Definitions([first, after_first, other, after_other])
+"""
+
+
+def test_a_failure_in_a_pool_of_processes_is_that_of_its_step(
+    prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps that depend on it do not start, the others run, and the error is the step's own."""
+    (tmp_path / "failing_of_runner.py").write_text(textwrap.dedent(FAILING))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    project = Project("failing_of_runner", folder=str(tmp_path))
+    flow = as_flow(project, task_runner="processes")
+    with pytest.raises(StepError, match="first failed: DagsterTypeCheckDidNotPass: ") as raised:
+        flow()
+    assert "Not started, because they depend on it: after_first." in str(raised.value)
+    assert {made.output.label for made in raised.value.result.materializations} == {
+        *("other", "after_other"),
+    }

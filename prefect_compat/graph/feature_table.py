@@ -114,6 +114,11 @@ def _has_schema(op_def: dg.OpDefinition) -> bool:
     return has_config_schema(op_def) and not has_config_class(op_def)
 
 
+def _any(*tests: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """True if one of the tests passes."""
+    return lambda definition: any(test(definition) for test in tests)
+
+
 def _is_partitioned_by(*kinds: type) -> Callable[[Any], bool]:
     return _asset(lambda a: isinstance(a.partitions_def, kinds))
 
@@ -418,7 +423,7 @@ FEATURES: tuple[Feature, ...] = (
         "hooks",
         S,
         "called after the step, in its task",
-        _job(has_hooks),
+        _any(_job(has_hooks), _asset(lambda a: a.hook_defs)),
         proof="scenarios/test_functions.py::test_hooks_are_called",
         parameters=("hooks",),
     ),

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
+from textwrap import shorten
 from typing import Any
 
 import dagster as dg
@@ -137,7 +138,10 @@ def _validate_partitions(repository: dg.RepositoryDefinition, keys: Iterable[dg.
         if partitions_def is not None:
             by_partitions[partitions_words(partitions_def)].append(key.to_user_string())
     if len(by_partitions) > 1:
-        groups = "; ".join(f"{words}: {listed(names)}" for words, names in by_partitions.items())
+        groups = "; ".join(
+            f"{shorten(words, 60, placeholder='…')}: {listed(names)}"
+            for words, names in by_partitions.items()
+        )
         raise DefinitionError(
             f"The selected assets have different partitions, and one run has partitions of one"
             f" kind. Select the assets of one kind (--select): {groups}."

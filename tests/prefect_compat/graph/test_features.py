@@ -179,3 +179,14 @@ def test_what_the_table_does_not_know_is_reported_as_unknown(
     # As if this version of Dagster had brought the parameter `code_version`.
     monkeypatch.setattr(features, "PARAMETERS", PARAMETERS - {"code_version"})
     assert unknown_of(defs) == [("a, b", "`code_version` of an asset")]
+
+
+def test_hooks_of_an_asset_are_listed() -> None:
+    @dg.success_hook
+    def announce(context: dg.HookContext) -> None: ...
+
+    @dg.asset(hooks={announce})
+    def loud() -> None: ...
+
+    names = {entry.feature.name for entry in explain(dg.Definitions([loud]))}
+    assert "hooks" in names

@@ -185,7 +185,7 @@ def test_the_only_job_of_a_project_without_assets() -> None:
 
     assert resolve_job(dg.Definitions(jobs=[only])).name == "only"
     assert job_names(dg.Definitions(jobs=[other, only]).get_repository_def()) == ("only", "other")
-    with pytest.raises(DefinitionError, match="name one of its jobs: only, other"):
+    with pytest.raises(DefinitionError, match="name one of its jobs by -j: only, other"):
         resolve_job(dg.Definitions(jobs=[only, other]))
 
 

@@ -1,4 +1,4 @@
-"""What a long command is doing: stages with their times, and lines to keep."""
+"""Progress of a long command: stages with their times, and lines to keep."""
 
 import time
 from collections.abc import Callable, Iterator

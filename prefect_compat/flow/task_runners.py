@@ -36,7 +36,7 @@ class RunnerChoice:
 
     @property
     def words(self) -> str:
-        """How the tasks run and why, for people."""
+        """The way the tasks run, and the reason, for people."""
         return f"{HOW[self.name]}: {self.reason}"
 
     def task_runner(self) -> TaskRunner[Any]:

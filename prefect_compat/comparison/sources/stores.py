@@ -1,4 +1,4 @@
-"""What keeps the stores of the two sides apart: variables, and settings of resources."""
+"""Settings that keep the stores of the two sides apart: variables, and fields of resources."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Stores:
-    """What is set for a side so that it stores below its own home.
+    """The settings of a side that make it store below its own home.
 
     `variables` of the environment were named by the user or by a resource's settings. Each of
     `settings` is replaced in the run config. Of `unknown` IO managers, nothing says where they
@@ -59,7 +59,7 @@ class Stores:
 
     @property
     def words(self) -> str:
-        """What keeps the stores apart, for people."""
+        """The names of these settings, for people."""
         in_instance = ", ".join(self.in_instance)
         return ", ".join(
             [
@@ -83,7 +83,7 @@ class Stores:
 def stores_of(
     job: dg.JobDefinition, run_config: Mapping[str, Any], variables: Iterable[str]
 ) -> Stores:
-    """What keeps the stores of this job apart, beside the variables that the user has named."""
+    """The settings that keep this job's stores apart; `variables` are those that the user named."""
     given = dict(run_config.get("resources", {}))
     named, settings = list(variables), list[Setting]()
     in_instance, unknown = list[str](), list[str]()

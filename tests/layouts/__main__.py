@@ -30,8 +30,8 @@ LAYOUTS = Path(__file__).parent
 COMMANDS = ("explain", "plan", "run", "compare")
 # Options that say what to run, which `explain` and `plan` do not take.
 OF_A_RUN = ("--partition", "-c")
-# dagster-duckdb-pandas needs pandas 2.
-PACKAGES = ("dagster-dbt", "dbt-duckdb", "dagster-duckdb-pandas", "pandas==2.*")
+# dagster-duckdb-pandas needs pandas 2. dbt-core 1.12 needs a package that is built from a download.
+PACKAGES = ("dagster-dbt", "dbt-duckdb", "dbt-core<1.12", "dagster-duckdb-pandas", "pandas==2.*")
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ def prepared(layout: Layout, python: Path, folder: Path) -> tuple[Path, Mapping[
         "PREFECT_HOME": str(home / "prefect"),
         "DAGSTER_HOME": str(home / "dagster"),
         "DO_NOT_TRACK": "1",
+        # As in an environment that is activated: dagster-dbt looks for dbt there.
+        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
     }
     if (project / "prepare.py").is_file():
         subprocess.run([str(python), "prepare.py"], cwd=project, env=variables, check=True)

@@ -10,7 +10,11 @@ import dagster as dg
 from prefect_compat.comparison.fingerprint.fingerprint import UNKNOWN, Fingerprint, fingerprint
 from prefect_compat.comparison.record.events import Made
 from prefect_compat.comparison.record.record import NO_CONTENT, RecordedOutput
-from prefect_compat.engine.dagster_port.definitions import output_context, partitions_subset
+from prefect_compat.engine.dagster_port.definitions import (
+    output_context,
+    partitions_subset,
+    resolved_configs,
+)
 from prefect_compat.engine.dagster_port.graph import op_definition
 from prefect_compat.graph.ids import OutputId, StepOutputId, ValueId
 from prefect_compat.graph.job import read_plan
@@ -61,6 +65,8 @@ def open_store(
     It raises NotKept for an output in memory, and whatever the IO manager raises.
     """
     steps = {step.name: step for step in read_plan(job).steps}
+    # An IO manager for a database reads its connection from the context.
+    configs = resolved_configs(job, resource_config)
     with dg.build_resources(
         job.resource_defs, instance=instance, resource_config=dict(resource_config)
     ) as resources:
@@ -68,9 +74,9 @@ def open_store(
         def load(output: ValueId) -> Any:
             if isinstance(output, StepOutputId):
                 step = steps[output.step.name]
-                key, context = _op_context(job, instance, resources, step, output, run_ids)
+                key, context = _op_context(job, instance, resources, step, output, run_ids, configs)
             else:
-                key, context = _asset_context(job, instance, resources, output)
+                key, context = _asset_context(job, instance, resources, output, configs)
             manager = getattr(resources, key)
             # This is a new manager with an empty memory: its KeyError would look like a loss.
             if isinstance(manager, dg.InMemoryIOManager):
@@ -90,7 +96,11 @@ def _fingerprint(load: Load, output: ValueId) -> Fingerprint:
 
 
 def _asset_context(
-    job: dg.JobDefinition, instance: dg.DagsterInstance, resources: Any, output: OutputId
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    resources: Any,
+    output: OutputId,
+    configs: Mapping[str, Any],
 ) -> tuple[str, dg.InputContext]:
     """The IO manager's key, and the context in which it loads the output."""
     key = dg.AssetKey(output.asset_key)
@@ -119,7 +129,10 @@ def _asset_context(
         asset_spec=node.assets_def.specs_by_key.get(key),
         **of_asset,
     )
-    return node.io_manager_key, _read(instance, resources, key.path[-1], written, **of_asset)
+    config = configs.get(node.io_manager_key)
+    return node.io_manager_key, _read(
+        instance, resources, key.path[-1], written, resource_config=config, **of_asset
+    )
 
 
 def _op_context(
@@ -129,6 +142,7 @@ def _op_context(
     step: Step,
     output: StepOutputId,
     run_ids: Sequence[str],
+    configs: Mapping[str, Any],
 ) -> tuple[str, dg.InputContext]:
     """The key and context for an output that is not an asset, stored by run, step and output."""
     op_def: Any = op_definition(job, step.node)
@@ -142,7 +156,8 @@ def _op_context(
         mapping_key=output.mapping_key,
     )
     manager_key: str = op_def.output_def_named(output.output).io_manager_key
-    return manager_key, _read(instance, resources, output.output, written)
+    config = configs.get(manager_key)
+    return manager_key, _read(instance, resources, output.output, written, resource_config=config)
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._check import CheckError
-from dagster._config import ConfigTypeKind
+from dagster._config import ConfigTypeKind, process_config
 from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
 from dagster._core.definitions.dependency import NodeHandle
 from dagster._core.definitions.job_definition import (
@@ -201,6 +201,25 @@ def resource_settings(job: dg.JobDefinition) -> tuple[ResourceSettings, ...]:
         _resource_settings(key, resource)
         for key, resource in sorted(job.get_required_resource_defs().items())
     )
+
+
+def resolved_configs(
+    job: dg.JobDefinition, given: Mapping[str, Any]
+) -> dict[str, Mapping[str, Any]]:
+    """The configuration of each resource of the job, by key, with defaults and variables put in.
+
+    `given` is the section `resources` of a run config. Leaves out what Dagster refuses.
+    """
+    configs = {}
+    for key, resource in job.resource_defs.items():
+        field = resource.config_field
+        if field is None:
+            continue
+        default = field.default_value if field.default_provided else {}
+        result = process_config(field.config_type, given.get(key, {}).get("config", default))
+        if result.success and isinstance(result.value, Mapping):
+            configs[key] = result.value
+    return configs
 
 
 def _resource_settings(key: str, resource: dg.ResourceDefinition) -> ResourceSettings:

@@ -78,6 +78,8 @@ ROOMS = {
         "engine.dagster_port.events",
         "engine.dagster_port.definitions",
         "engine.dagster_port.executors",
+        "engine.dagster_port.resources",
+        "engine.dagster_port.run_config",
         "engine.dagster_port.workspace",
         "flow.prefect_port",
         "server.process",

@@ -148,7 +148,8 @@ def _origin(name: str) -> str:
     files = [file for file in (".env", "prefect.toml", "pyproject.toml") if Path(file).is_file()]
     for file in files:
         text = Path(file).read_text(encoding="utf-8", errors="replace")
-        if name in text or (file != ".env" and "prefect" in text and file == "prefect.toml"):
+        # A TOML file does not have the variable's name: `[api] url` stands for it.
+        if name in text or (file == "prefect.toml" and "prefect" in text):
             return file
     return "the active profile"
 

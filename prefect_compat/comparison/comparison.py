@@ -76,13 +76,14 @@ def compare(
 ) -> Comparison:
     """Runs a job under Dagster and under Prefect and compares what they recorded and stored.
 
-    The job is named, or made of the assets of a `selection`, or of all assets. Each side runs in a
-    process of its own, with its own home and store: `defs` must therefore be
-    a global variable of an importable module, and `store_env` names the environment variables
-    that say where the project stores its outputs. `partition` is a key, `A...B`, or `*`; `fail`
-    is `STEP` or `STEP:N`, as `prefect-compat compare --fail` takes it. `repeat` counts the rounds
-    that are timed. With `keep`, a new or empty folder, both sides' stores, logs and records stay
-    there. `log` receives a line for each side as it runs.
+    The job is named, or made of the assets of a `selection`, or of all assets. Each side runs in
+    its own process, with its own home and store. So `defs` must be a global variable of an
+    importable module. `store_env` names environment variables that say where the project stores
+    its outputs, if its resources do not say it.
+
+    `partition` is a key, `A...B`, or `*`. `fail` is `STEP` or `STEP:N`, as for `prefect-compat
+    compare --fail`. `repeat` counts the rounds that are timed. `keep` is a folder for both sides'
+    stores, logs and records. `log` receives a line when a side starts and when it has ended.
 
     Raises DefinitionError, PartitionError, ConfigError or ComparisonError for what cannot be
     compared, before anything is run.

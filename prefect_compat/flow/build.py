@@ -12,7 +12,8 @@ from prefect.context import FlowRunContext
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from prefect_compat.engine.dagster_port.run import RunRequest
-from prefect_compat.engine.dagster_port.workspace import Loadable, merged_config
+from prefect_compat.engine.dagster_port.run_config import merged_config
+from prefect_compat.engine.dagster_port.workspace import Loadable
 from prefect_compat.engine.run import open_run, run_instance
 from prefect_compat.errors import DefinitionError, StepError
 from prefect_compat.flow.parameters import (

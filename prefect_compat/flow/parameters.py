@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationError
 
 from prefect_compat.engine.dagster_port.definitions import has_config_schema
 from prefect_compat.engine.dagster_port.graph import config_class
-from prefect_compat.engine.dagster_port.workspace import merged_config, parse_run_config
+from prefect_compat.engine.dagster_port.run_config import merged_config, parse_run_config
 from prefect_compat.errors import ConfigError
 from prefect_compat.graph.job_source import JobSource
 from prefect_compat.graph.partitions import PARTITION, partition_help, run_keys

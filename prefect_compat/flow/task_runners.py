@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from prefect_compat.engine.dagster_port.executors import declared_executor, memory_io_manager_keys
+from prefect_compat.engine.dagster_port.executors import declared_executor
+from prefect_compat.engine.dagster_port.resources import resource_settings
 from prefect_compat.errors import ConfigError, DefinitionError
 from prefect_compat.flow.prefect_port import process_pool
 from prefect_compat.graph.job import read_plan
@@ -57,7 +58,7 @@ def declared_runner(source: JobSource, run_config: Mapping[str, Any]) -> RunnerC
     steps = len(read_plan(source.job).steps)
     if steps <= 1:
         return RunnerChoice("sequential", "the job has one step")
-    if in_memory := memory_io_manager_keys(source.job):
+    if in_memory := [entry.key for entry in resource_settings(source.job) if entry.in_memory]:
         return RunnerChoice("sequential", f"'{in_memory[0]}' keeps outputs in memory")
     at_once = executor.max_concurrent or os.cpu_count() or 1
     reports_to = source.instance

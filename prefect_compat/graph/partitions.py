@@ -10,6 +10,8 @@ from prefect_compat.errors import PartitionError
 
 RANGE = "..."
 ALL = "*"
+# The keys of dynamic partitions, by the name under which an instance keeps them.
+DynamicKeys = tuple[tuple[str, tuple[str, ...]], ...]
 PARTITION = "partition"  # the name of a flow's parameter
 
 

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from prefect_compat.comparison.diff.text_rows import NOTHING, TextTable, text_rows
 from prefect_compat.comparison.record.contents import open_store
-from prefect_compat.engine.dagster_port.workspace import merged_config
+from prefect_compat.engine.dagster_port.run_config import merged_config
 from prefect_compat.graph.ids import ValueId, parse_value_id
 from prefect_compat.graph.job import JobChoice, resolve_job
 from prefect_compat.graph.project import Project

@@ -10,12 +10,9 @@ import dagster as dg
 from prefect_compat.comparison.fingerprint.fingerprint import UNKNOWN, Fingerprint, fingerprint
 from prefect_compat.comparison.record.events import Made
 from prefect_compat.comparison.record.record import NO_CONTENT, RecordedOutput
-from prefect_compat.engine.dagster_port.definitions import (
-    output_context,
-    partitions_subset,
-    resolved_configs,
-)
+from prefect_compat.engine.dagster_port.definitions import output_context, partitions_subset
 from prefect_compat.engine.dagster_port.graph import op_definition
+from prefect_compat.engine.dagster_port.run_config import resolved_configs
 from prefect_compat.graph.ids import OutputId, StepOutputId, ValueId
 from prefect_compat.graph.job import read_plan
 from prefect_compat.graph.plan import Step

@@ -31,7 +31,8 @@ from prefect_compat.comparison.sources.side import (
 )
 from prefect_compat.engine.dagster_port.events import upstream_steps
 from prefect_compat.engine.dagster_port.graph import parse_step_key
-from prefect_compat.engine.dagster_port.workspace import Loadable, merged_config
+from prefect_compat.engine.dagster_port.run_config import merged_config
+from prefect_compat.engine.dagster_port.workspace import Loadable
 from prefect_compat.flow.parameters import run_config_of
 from prefect_compat.graph.ids import StepId
 from prefect_compat.graph.job import read_plan, resolve_job

@@ -4,7 +4,7 @@ python -m prefect_compat.comparison.sources.derived_flow '{"module": ..., "job":
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import replace
@@ -36,7 +36,8 @@ from prefect_compat.comparison.sources.side import (
     versions,
     with_warm_run,
 )
-from prefect_compat.engine.dagster_port.workspace import Loadable, merged_config
+from prefect_compat.engine.dagster_port.run_config import merged_config
+from prefect_compat.engine.dagster_port.workspace import Loadable
 from prefect_compat.engine.result import StepResult
 from prefect_compat.engine.run import run_instance
 from prefect_compat.errors import StepError
@@ -129,18 +130,9 @@ def record_prefect(
     resources = merged_config(config, placed).get("resources", {})
     with run_instance() as instance:
         outputs = read_contents(job, instance, resources, reader.outputs(by_run), run_ids)
-    own = {
-        (run_ids.index(step.run_id), step.step): {
-            **stopwatch.times_of(step.run_id, step.step),
-            "errors": reader.errors(_events(step)),
-        }
-        for step in result.steps
-    }
     record = Record(
         orchestrator="prefect",
-        steps=tuple(
-            replace(step, **own.get((step.run, step.step), {})) for step in _steps(recorded, plan)
-        ),
+        steps=_measured_steps(_steps(recorded, plan), result, run_ids, stopwatch, reader),
         outputs=outputs,
         checks=reader.checks(events),
         materialized=recorded.materialized,
@@ -154,6 +146,24 @@ def record_prefect(
     )
     # Last: it would overwrite what the recorded run has stored.
     return replace(record, cost=with_warm_run(cost, task, run))
+
+
+def _measured_steps(
+    steps: Iterable[RecordedStep],
+    result: FlowResult,
+    run_ids: Sequence[str],
+    stopwatch: Stopwatch,
+    reader: EventReader,
+) -> tuple[RecordedStep, ...]:
+    """The steps with what this process knows of them: their own time and their errors."""
+    own = {
+        (run_ids.index(step.run_id), step.step): {
+            **stopwatch.times_of(step.run_id, step.step),
+            "errors": reader.errors(_events(step)),
+        }
+        for step in result.steps
+    }
+    return tuple(replace(step, **own.get((step.run, step.step), {})) for step in steps)
 
 
 def _keep_results(flow: Flow[..., FlowResult]) -> list[FlowResult | BaseException]:

@@ -25,21 +25,20 @@ from prefect_compat.comparison.sources.side import add_dynamic_partitions, side_
 from prefect_compat.comparison.sources.stores import stores_of
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.engine.dagster_port.graph import parse_step_key
-from prefect_compat.engine.dagster_port.workspace import merged_config
+from prefect_compat.engine.dagster_port.run_config import merged_config
 from prefect_compat.engine.run import run_instance
 from prefect_compat.errors import ComparisonError
 from prefect_compat.flow.parameters import run_config_of
 from prefect_compat.graph.features import validate_carried_over
 from prefect_compat.graph.ids import OutputId, StepId, StepOutputId, ValueId
 from prefect_compat.graph.job import read_plan, resolve_job
-from prefect_compat.graph.partitions import chunks, dynamic_names, run_keys
+from prefect_compat.graph.partitions import DynamicKeys, chunks, dynamic_names, run_keys
 
 REMEDY = (
     "Name the variable that says where it stores (--store-env), or let its IO manager take its"
     ' place from one (`base_dir=dg.EnvVar("MY_STORE")`). Nothing was run.'
 )
 
-DynamicKeys = tuple[tuple[str, tuple[str, ...]], ...]
 NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 

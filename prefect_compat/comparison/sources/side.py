@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
@@ -26,6 +26,7 @@ from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.engine.dagster_port.attempt import StepHooks, partition_keys
 from prefect_compat.errors import ComparisonError, PrefectCompatError
 from prefect_compat.graph.job import JobChoice
+from prefect_compat.graph.partitions import DynamicKeys
 from prefect_compat.graph.project import KEPT_VARIABLES, Project
 from prefect_compat.process_end import end_without_collections
 from prefect_compat.progress import Update
@@ -59,7 +60,7 @@ class SideTask:
     warm: bool = False
     tags: tuple[tuple[str, str], ...] = ()
     resources: str = "{}"
-    dynamic_partitions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    dynamic_partitions: DynamicKeys = ()
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -80,9 +81,7 @@ class SideTask:
         return cls(**{**data, **values})
 
 
-def add_dynamic_partitions(
-    instance: dg.DagsterInstance, partitions: Iterable[tuple[str, tuple[str, ...]]]
-) -> None:
+def add_dynamic_partitions(instance: dg.DagsterInstance, partitions: DynamicKeys) -> None:
     """Makes the keys of dynamic partitions, by name, known to an instance."""
     for name, keys in partitions:
         if keys:

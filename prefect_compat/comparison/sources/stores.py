@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from prefect_compat.comparison.record.files import STORE
-from prefect_compat.engine.dagster_port.definitions import ResourceSettings, resource_settings
+from prefect_compat.engine.dagster_port.resources import ResourceSettings, resource_settings
 from prefect_compat.errors import ComparisonError
 
 # Names of settings that say where a resource stores, in Dagster's own packages and by custom.

@@ -11,6 +11,7 @@ from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.sources.stores import Stores
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.job import JobChoice
+from prefect_compat.graph.partitions import DynamicKeys
 from prefect_compat.graph.project import Project
 from prefect_compat.graph.project_settings import VARIABLE
 
@@ -37,7 +38,7 @@ class Work:
     tags: tuple[tuple[str, str], ...] = ()
     config_name: str | None = None
     stores: Stores | None = None
-    dynamic_partitions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    dynamic_partitions: DynamicKeys = ()
 
     def resource_config(self, home: Path) -> dict[str, Any]:
         """The part of the run config that keeps a side's store below its home."""

@@ -7,13 +7,9 @@ from typing import Any
 
 import dagster as dg
 from dagster._check import CheckError
-from dagster._config import ConfigTypeKind, process_config
+from dagster._config import ConfigTypeKind
 from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
 from dagster._core.definitions.dependency import NodeHandle
-from dagster._core.definitions.job_definition import (
-    default_job_io_manager,
-    default_job_io_manager_with_fs_io_manager_schema,
-)
 from dagster._core.definitions.materialize import EPHEMERAL_JOB_NAME, _get_required_io_manager_keys
 from dagster._core.definitions.partitions.subset import PartitionsSubset
 from dagster._core.execution.execute_in_process import (
@@ -173,79 +169,3 @@ def in_process_run(
         config = in_process.partitioned_config.get_run_config_for_partition_key(partition_key)
     _check_top_level_inputs(in_process)
     return InProcessRun(in_process, config, run_tags, frozenset(keys))
-
-
-# --- resources ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ResourceSettings:
-    """A resource that a job uses, and what its definition sets.
-
-    `values` are the settings as configuration, in which `{"env": NAME}` stands for a variable; None
-    if it takes no run config. `stores_in_instance` says that it stores where the instance does by
-    default, and `in_memory` that it stores nothing that another process could read.
-    """
-
-    key: str
-    class_name: str
-    is_io_manager: bool
-    stores_in_instance: bool
-    in_memory: bool
-    values: Mapping[str, Any] | None
-
-
-def resource_settings(job: dg.JobDefinition) -> tuple[ResourceSettings, ...]:
-    """The resources that the job requires, by key."""
-    return tuple(
-        _resource_settings(key, resource)
-        for key, resource in sorted(job.get_required_resource_defs().items())
-    )
-
-
-def resolved_configs(
-    job: dg.JobDefinition, given: Mapping[str, Any]
-) -> dict[str, Mapping[str, Any]]:
-    """The configuration of each resource of the job, by key, with defaults and variables put in.
-
-    `given` is the section `resources` of a run config. Leaves out what Dagster refuses.
-    """
-    configs = {}
-    for key, resource in job.resource_defs.items():
-        field = resource.config_field
-        if field is None:
-            continue
-        default = field.default_value if field.default_provided else {}
-        result = process_config(field.config_type, given.get(key, {}).get("config", default))
-        if result.success and isinstance(result.value, Mapping):
-            configs[key] = result.value
-    return configs
-
-
-def _resource_settings(key: str, resource: dg.ResourceDefinition) -> ResourceSettings:
-    field = resource.config_field
-    known = field.default_value if field is not None and field.default_provided else None
-    values = known if isinstance(known, Mapping) else None
-    function = resource.resource_fn
-    is_default = function is default_job_io_manager.resource_fn
-    is_file_manager = function in (
-        dg.fs_io_manager.resource_fn,
-        default_job_io_manager_with_fs_io_manager_schema.resource_fn,
-    )
-    manager_class = getattr(resource, "configurable_resource_cls", None)
-    is_plain = values is not None and not values.get("base_dir")
-    return ResourceSettings(
-        key=key,
-        class_name=manager_class.__name__ if manager_class else "",
-        is_io_manager=isinstance(resource, dg.IOManagerDefinition),
-        stores_in_instance=is_default
-        or (
-            is_plain
-            and (
-                is_file_manager
-                or (manager_class is not None and issubclass(manager_class, dg.FilesystemIOManager))
-            )
-        ),
-        in_memory=function is dg.mem_io_manager.resource_fn,
-        values=values,
-    )

@@ -50,13 +50,3 @@ def declared_executor(job: dg.JobDefinition, run_config: Mapping[str, Any]) -> D
         wanted = config.get("multiprocess", config) or {}
         return DeclaredExecutor(definition.name, "multiprocess", wanted.get("max_concurrent"))
     return DeclaredExecutor(definition.name, "other")
-
-
-def memory_io_manager_keys(job: dg.JobDefinition) -> tuple[str, ...]:
-    """The resource keys of IO managers that keep outputs in the memory of one process."""
-    in_memory = dg.mem_io_manager.resource_fn
-    return tuple(
-        key
-        for key, resource in sorted(job.resource_defs.items())
-        if resource.resource_fn is in_memory
-    )

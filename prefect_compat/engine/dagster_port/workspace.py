@@ -1,6 +1,6 @@
 """Code locations, and what Dagster loads from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -24,8 +24,6 @@ from dagster._core.workspace.load import location_origins_from_yaml_paths
 from dagster._core.workspace.load_target import get_origins_from_toml
 from dagster._grpc.utils import get_loadable_targets
 from dagster.components.definitions import LazyDefinitions
-from dagster_shared.merger import deep_merge_dicts
-from dagster_shared.yaml_utils import load_run_config_yaml
 from yaml import YAMLError
 
 from prefect_compat.errors import DefinitionError
@@ -150,16 +148,6 @@ def repository_of(loadable: Any) -> dg.RepositoryDefinition:
             " function with @definitions or @repository, a job, a list of assets, or a module."
         )
     return repository
-
-
-def parse_run_config(text: str) -> Any:
-    """The content of a run-config file, read as Dagster reads it: a date stays text."""
-    return load_run_config_yaml(text)
-
-
-def merged_config(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Two run configs merged as Dagster merges those of two files; the second wins."""
-    return dict(deep_merge_dicts(first, second))
 
 
 def read_env_file(folder: Path) -> dict[str, str]:

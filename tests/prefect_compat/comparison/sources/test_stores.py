@@ -1,4 +1,4 @@
-"""What keeps the stores apart is read from the resources of the job."""
+"""The stores are kept apart by what the resources of the job say."""
 
 from pathlib import Path
 from typing import Any

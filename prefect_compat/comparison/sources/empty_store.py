@@ -60,7 +60,7 @@ class EmptyStore:
             dynamic = _dynamic_partitions(self.job)
             with self._entered():
                 config = self._validate(dynamic)
-            stores = stores_of(self.job, config, work.store_variables)
+            stores = stores_of(self.job, config, work.store_variables, home)
             stores.validate()
             self.work = replace(
                 work,

@@ -81,9 +81,12 @@ class Stores:
 
 
 def stores_of(
-    job: dg.JobDefinition, run_config: Mapping[str, Any], variables: Iterable[str]
+    job: dg.JobDefinition, run_config: Mapping[str, Any], variables: Iterable[str], home: Path
 ) -> Stores:
-    """The settings that keep this job's stores apart; `variables` are those that the user named."""
+    """The settings that keep this job's stores apart; `variables` are those that the user named.
+
+    The project was loaded in a side's environment with this home.
+    """
     given = dict(run_config.get("resources", {}))
     named, settings = list(variables), list[Setting]()
     in_instance, unknown = list[str](), list[str]()
@@ -96,7 +99,9 @@ def stores_of(
         from_variables = [
             value["env"] for _, value in places if isinstance(value, Mapping) and "env" in value
         ]
-        local = [(name, value) for name, value in places if isinstance(value, str)]
+        paths = [(name, value) for name, value in places if isinstance(value, str)]
+        # Below the home already, because the project has read its place from a variable.
+        local = [entry for entry in paths if not Path(entry[1]).is_relative_to(home)]
         named += from_variables
         settings += [
             Setting(
@@ -108,7 +113,7 @@ def stores_of(
             for name, value in local
             if resource.values is not None
         ]
-        if not resource.is_io_manager or resource.in_memory or from_variables or local:
+        if not resource.is_io_manager or resource.in_memory or from_variables or paths:
             continue
         (in_instance if resource.stores_in_instance else unknown).append(resource.key)
     return Stores(tuple(dict.fromkeys(named)), tuple(settings), tuple(in_instance), tuple(unknown))

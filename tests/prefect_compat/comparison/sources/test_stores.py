@@ -9,6 +9,8 @@ import pytest
 from prefect_compat.comparison.sources.stores import Stores, stores_of
 from prefect_compat.errors import ComparisonError
 
+HOME = Path("/the/home/of/a/side")
+
 
 class Files(dg.ConfigurableIOManager):
     root: str
@@ -39,7 +41,7 @@ def stores(manager: object, *variables: str, config: dict[str, Any] | None = Non
 
     resources = {"io_manager": manager} if manager is not None else {}
     defs = dg.Definitions([one], jobs=[dg.define_asset_job("j")], resources=resources)
-    return stores_of(defs.resolve_job_def("j"), config or {}, variables)
+    return stores_of(defs.resolve_job_def("j"), config or {}, variables, HOME)
 
 
 @pytest.mark.parametrize("manager", [None, dg.fs_io_manager, dg.FilesystemIOManager()])
@@ -72,6 +74,14 @@ def test_a_folder_is_replaced_and_the_other_settings_stay(tmp_path: Path) -> Non
     assert found.words == "io_manager.root"
 
 
+def test_a_place_that_the_project_has_read_from_a_variable_is_left_alone() -> None:
+    """The store is then where the variable says, and not in a folder of ours below it."""
+    found = stores(Files(root=str(HOME / "store")), "MY_STORE")
+    found.validate()
+    assert found.settings == ()
+    assert found.words == "MY_STORE"
+
+
 def test_two_resources_that_share_a_place_still_do(tmp_path: Path) -> None:
     @dg.asset(io_manager_key="tables")
     def one(warehouse: Warehouse) -> int:
@@ -85,7 +95,7 @@ def test_two_resources_that_share_a_place_still_do(tmp_path: Path) -> None:
             "warehouse": Warehouse(database="data/db.duckdb", root="read only"),
         },
     )
-    found = stores_of(defs.resolve_job_def("j"), {}, ())
+    found = stores_of(defs.resolve_job_def("j"), {}, (), HOME)
     resources = found.run_config(tmp_path)["resources"]
     root = Path(resources["tables"]["config"]["root"])
     assert Path(resources["warehouse"]["config"]["database"]) == root / "db.duckdb"
@@ -105,7 +115,7 @@ def test_what_is_no_file_of_this_machine_is_left_alone(database: str) -> None:
         jobs=[dg.define_asset_job("j")],
         resources={"warehouse": Warehouse(database=database, root="read only")},
     )
-    assert stores_of(defs.resolve_job_def("j"), {}, ()).settings == ()
+    assert stores_of(defs.resolve_job_def("j"), {}, (), HOME).settings == ()
 
 
 def test_the_user_s_run_config_is_what_is_replaced(tmp_path: Path) -> None:

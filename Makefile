@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo demo-iris demo-taxi dev test oldest layouts check bench conformance kills docs screenshots wheels matrix release lock clean mutants
+.PHONY: install demo demo-iris demo-taxi dev test nightly oldest layouts check bench conformance kills docs screenshots wheels matrix release lock clean mutants
 .DEFAULT_GOAL := demo
 
 # The pinned environment, in .venv: by uv, which is three times as fast as pip, or else by pip.
@@ -76,9 +76,13 @@ demo-taxi: install
 dev: install
 	$(BIN)/python -m deployment.dev
 
-# All tests, on all cores.
+# The tests, on all cores.
 test: install
 	$(BIN)/python -m pytest -q -n auto --dist loadgroup
+
+# The tests that `make test` leaves out because they take long.
+nightly: install
+	$(BIN)/python -m pytest -q -m nightly -n auto --dist loadgroup
 
 # The library's wheel alone on the oldest versions: its own tests, and a few of ours.
 oldest: install

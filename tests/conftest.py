@@ -77,8 +77,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two more than there are cores: tests of schedules and servers wait most of their time."""
-    return (os.cpu_count() or 1) + 2
+    """One more than there are cores: tests of schedules and servers wait most of their time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_finish() -> None:

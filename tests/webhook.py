@@ -1,12 +1,13 @@
 """A real HTTP server on loopback that keeps the notices it is sent."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.http_server import serving
 
 
 @dataclass
@@ -32,8 +33,6 @@ def listening() -> Iterator[Webhook]:
         def log_message(self, format: str, *args: object) -> None:
             """Nothing: the tests look at `bodies`."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        state.url = f"http://127.0.0.1:{http.server_address[1]}/services/SECRET"
-        threading.Thread(target=http.serve_forever, daemon=True).start()
+    with serving(Handler) as address:
+        state.url = f"{address}/services/SECRET"
         yield state
-        http.shutdown()

@@ -270,6 +270,7 @@ def test_prefects_server_keeps_a_derived_flows_runs_in_postgresql_alone(
     assert databases_in(tmp_path) == []
 
 
+@pytest.mark.nightly
 def test_a_wrong_url_is_explained_by_either_without_the_password(
     server: Server, tmp_path: Path
 ) -> None:

@@ -1,14 +1,23 @@
-"""The pages about the command line and its errors say what the code says."""
+"""The pages about the command line, the Python API and the errors say what the code says."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from tools.cli_reference import reference
+import pytest
+
+from tools import api_reference, cli_reference
 
 
-def test_the_reference_is_that_of_the_commands(root: Path) -> None:
-    """`python -m tools.cli_reference` writes it anew."""
-    assert (root / "docs" / "cli.md").read_text(encoding="utf-8") == reference()
+@pytest.mark.parametrize(
+    ("page", "reference"),
+    [("cli.md", cli_reference.reference), ("reference.md", api_reference.reference)],
+)
+def test_a_reference_is_that_of_the_code(
+    root: Path, page: str, reference: Callable[[], str]
+) -> None:
+    """`python -m tools.cli_reference` and `python -m tools.api_reference` write them anew."""
+    assert (root / "docs" / page).read_text(encoding="utf-8") == reference()
 
 
 def messages(root: Path) -> list[str]:

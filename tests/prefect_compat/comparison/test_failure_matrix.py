@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from prefect_compat.comparison.failure_matrix import failure_cases
 from prefect_compat.comparison.sources.work import Work
@@ -74,6 +75,7 @@ SOURCE = """
 """
 
 
+@pytest.mark.nightly
 def test_a_run_that_is_killed_can_be_run_again(tmp_path: Path) -> None:
     """Under both, as the failure matrix of the command line does it."""
     (tmp_path / "project.py").write_text(textwrap.dedent(SOURCE))

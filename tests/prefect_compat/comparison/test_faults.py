@@ -64,6 +64,7 @@ class TestBothSides:
         prefect = run("prefect", tmp_path / "prefect", STEADY)
         assert not judge(dagster, prefect).holds
 
+    @pytest.mark.nightly
     def test_the_function_s_time_is_told_from_the_orchestrator_s(self, tmp_path: Path) -> None:
         for side in SIDES:
             record = run(side, tmp_path / side, replace(STEADY, before=slowly))

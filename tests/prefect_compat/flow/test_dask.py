@@ -82,6 +82,7 @@ def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield running
 
 
+@pytest.mark.nightly
 def test_flow_runs_at_once_keep_their_days_apart(cluster: Cluster) -> None:
     keys = [str(number) for number in range(RUNS)]
     runs = [

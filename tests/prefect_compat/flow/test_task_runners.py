@@ -64,6 +64,7 @@ def test_a_dask_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert len(result.materializations) == 4
 
 
+@pytest.mark.nightly
 def test_a_running_dask_scheduler_is_used_again_and_again(tmp_path: Path) -> None:
     """The tickets, twice the same day: what the first run's workers held they have let go."""
     tickets = needs.tickets().defs

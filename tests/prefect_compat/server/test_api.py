@@ -1,6 +1,5 @@
 """Prefect's API for a run: the server that is named, or a temporary one; and what each refuses."""
 
-import http.server
 import os
 import pickle
 import signal
@@ -10,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import cloudpickle
@@ -33,6 +33,7 @@ from prefect_compat.server.api import validate_server
 from prefect_compat.server.temporary import STARTUP_LIMIT_S, TemporaryServer
 from tests.commands import prefect_compat, started
 from tests.conftest import ROOT
+from tests.http_server import serving
 from tests.prefect_compat.importable import defs
 
 
@@ -40,7 +41,7 @@ from tests.prefect_compat.importable import defs
 def answering(status: int, body: bytes = b"") -> Iterator[str]:
     """The address of a server that says the same to every request."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(status)
@@ -53,10 +54,8 @@ def answering(status: int, body: bytes = b"") -> Iterator[str]:
         def log_message(self, *arguments: object) -> None:
             """Nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        threading.Thread(target=listening.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{listening.server_port}/api"
-        listening.shutdown()
+    with serving(Handler) as address:
+        yield f"{address}/api"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
 """A real HTTP server on loopback that misbehaves on request."""
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+from tests.http_server import serving
 from ticket_assets.event_log import DownloadLimits
 
 Answer = Callable[["Handler"], None]
@@ -79,12 +79,9 @@ def status(code: int, body: bytes = b"no", **headers: str) -> Answer:
 def server() -> Iterator[FileServer]:
     state = FileServer("")
     handler = type("BoundHandler", (Handler,), {"state": state})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        state.address = f"http://127.0.0.1:{http.server_address[1]}"
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
-        thread.start()
+    with serving(handler) as address:
+        state.address = address
         yield state
-        http.shutdown()
 
 
 @pytest.fixture

@@ -198,6 +198,7 @@ def test_upstream_still_gives_two_runs_the_same_task_keys_and_never_retries() ->
     assert dagster_dask.executor.DaskExecutor("local", {}).retries is RetryMode.DISABLED
 
 
+@pytest.mark.nightly
 def test_upstream_still_fails_on_partitioned_jobs(tmp_path: Path) -> None:
     """If this fails, dagster_dask runs them itself: look which parts of ours can go."""
     (tmp_path / "plain.py").write_text(

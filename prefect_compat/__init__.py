@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prefect_compat.comparison.comparison import compare as compare
+    from prefect_compat.comparison.diff.declared import Declared as Declared
+    from prefect_compat.comparison.diff.declared import Tolerance as Tolerance
     from prefect_compat.comparison.fingerprint.fingerprint import (
         register_fingerprint as register_fingerprint,
     )
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
 _HOME = {
     "ComparisonError": "errors",
     "ConfigError": "errors",
+    "Declared": "comparison.diff.declared",
     "DefinitionError": "errors",
     "PartitionError": "errors",
     "PrefectCompatError": "errors",
     "ServerError": "errors",
     "StepError": "errors",
+    "Tolerance": "comparison.diff.declared",
     "as_flow": "flow.build",
     "compare": "comparison.comparison",
     "execute_in_process": "testing",

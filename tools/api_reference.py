@@ -37,10 +37,12 @@ def reference() -> str:
         if not name.startswith("_")
     }
     functions = {name: it for name, it in public.items() if inspect.isfunction(it)}
-    errors = {name: it for name, it in public.items() if inspect.isclass(it)}
+    errors = {name: it for name, it in public.items() if name.endswith("Error")}
+    classes = {name: it for name, it in public.items() if name not in {*functions, *errors}}
     rest = {name: getattr(importlib.import_module(home), name) for name, home in MORE.items()}
     sections = (
         ("Functions", functions),
+        ("What is declared about rows", classes),
         ("Errors", errors),
         ("Results, and names of modules", rest),
     )

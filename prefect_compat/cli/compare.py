@@ -24,6 +24,7 @@ from prefect_compat.cli.options import (
 )
 from prefect_compat.cli.output_files import validate_outputs, write_output
 from prefect_compat.cli.progress import progress_options
+from prefect_compat.cli.row_options import row_options
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 from prefect_compat.progress import Progress
@@ -54,6 +55,11 @@ class CompareOptions:
     json_file: Path | None
     page: Path | None
     keep: Path | None
+    keys: tuple[str, ...]
+    tolerances: tuple[str, ...]
+    ignored_columns: tuple[str, ...]
+    any_order: tuple[str, ...]
+    renamed: tuple[str, ...]
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -61,6 +67,7 @@ class CompareOptions:
 
     def work(self) -> "Work":
         """The work of both sides; what was not given comes from [tool.prefect-compat]."""
+        from prefect_compat.comparison.diff.declared import parse_rules, rules_of_settings
         from prefect_compat.comparison.faults import Fault
         from prefect_compat.comparison.sources.work import Work
         from prefect_compat.graph.project_settings import read_project_settings
@@ -80,6 +87,15 @@ class CompareOptions:
             empty_partition=(self.empty_partition or settings.empty_partition)
             if self.matrix
             else None,
+            rules=rules_of_settings(settings).merged(
+                parse_rules(
+                    self.keys,
+                    self.tolerances,
+                    self.ignored_columns,
+                    self.any_order,
+                    self.renamed,
+                )
+            ),
         )
 
 
@@ -89,6 +105,7 @@ class CompareOptions:
 @partition_options
 @config_options
 @progress_options
+@row_options
 @click.option(
     "--store-env",
     multiple=True,
@@ -204,7 +221,7 @@ def _compare(
 def _print(comparison: "Comparison", outcomes: "tuple[Outcome, ...]") -> None:
     from prefect_compat.comparison.report.text import describe, describe_matrix
 
-    for side in (comparison.dagster, comparison.prefect):
+    for side in (comparison.left, comparison.right):
         if not side.has_run:
             log_to_stderr(f"Error: {side.error}")
     if comparison.have_run:

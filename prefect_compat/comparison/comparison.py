@@ -1,40 +1,33 @@
-"""Runs both sides, one after the other and each in its own process, then judges their records."""
+"""Compares two sources: makes the record of each, then judges the records."""
 
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prefect_compat.comparison.costs import Costs, summarise
-from prefect_compat.comparison.diff.rows import RowDifference, RowsTask, read_differences
+from prefect_compat.comparison.diff.declared import Declared, Rules
+from prefect_compat.comparison.diff.differences import RowDifference
+from prefect_compat.comparison.diff.rows import read_differences
 from prefect_compat.comparison.faults import Fault
-from prefect_compat.comparison.record.record import Record
+from prefect_compat.comparison.record.record import Aspect, Record
 from prefect_compat.comparison.sources.empty_store import EmptyStore
 from prefect_compat.comparison.sources.folder import comparison_folder, validate_folder
-from prefect_compat.comparison.sources.prefect_server import (
-    ComparisonServer,
-    RunningServer,
-    comparison_server,
-)
-from prefect_compat.comparison.sources.side import SideTask, run_side, start_process
+from prefect_compat.comparison.sources.prefect_server import ComparisonServer, comparison_server
+from prefect_compat.comparison.sources.project_source import ProjectSource
+from prefect_compat.comparison.sources.source import Source
 from prefect_compat.comparison.sources.work import Work, validate_store_variables
 from prefect_compat.comparison.verdict import Verdict, judge
 from prefect_compat.engine.dagster_port.workspace import Loadable
-from prefect_compat.errors import ComparisonError, ServerError
 from prefect_compat.graph.ids import ValueId
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 from prefect_compat.progress import Progress
 
-# In this order everywhere: records, folders and rows are paired with the sides by position.
-SIDES = {
-    "dagster": "prefect_compat.comparison.sources.dagster_job",
-    "prefect": "prefect_compat.comparison.sources.derived_flow",
-}
 SHOWN_OUTPUTS = 10
+OTHER_TYPE = "the same rows, as a value of another type"
 
 
 @dataclass(frozen=True)
@@ -42,13 +35,13 @@ class Comparison:
     """Two records and what came of comparing them.
 
     Records, `verdict` and `rows` are those of the first round that differs, or of the first round.
-    `rows` has the first differing rows of the first outputs that differ. `costs` is None if a side
-    could not be run.
+    `rows` has the differing rows of outputs that differ: of the first ones, and of all for which
+    something was declared. `costs` is None if a side could not be run, or knows no costs.
     """
 
     work: Work
-    dagster: Record
-    prefect: Record
+    left: Record
+    right: Record
     verdict: Verdict
     rows: tuple[RowDifference, ...]
     costs: Costs | None
@@ -56,7 +49,7 @@ class Comparison:
     @property
     def have_run(self) -> bool:
         """True if both sides could be run."""
-        return self.dagster.has_run and self.prefect.has_run
+        return self.left.has_run and self.right.has_run
 
 
 def compare(
@@ -72,6 +65,7 @@ def compare(
     fail: str | None = None,
     repeat: int = 1,
     keep: Path | None = None,
+    rules: Mapping[str, Declared] | None = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> Comparison:
     """Runs a job under Dagster and under Prefect and compares what they recorded and stored.
@@ -83,7 +77,8 @@ def compare(
 
     `partition` is a key, `A...B`, or `*`. `fail` is `STEP` or `STEP:N`, as for `prefect-compat
     compare --fail`. `repeat` counts the rounds that are timed. `keep` is a folder for both sides'
-    stores, logs and records. `log` receives a line when a side starts and when it has ended.
+    stores, logs and records. `rules` have keys and tolerances, by asset, `*` for all. `log`
+    receives a line when a side starts and when it has ended.
 
     Raises DefinitionError, PartitionError, ConfigError or ComparisonError for what cannot be
     compared, before anything is run.
@@ -103,6 +98,7 @@ def compare(
             rounds=repeat,
             tags=tuple((tags or {}).items()),
             config_name="passed from Python" if run_config else None,
+            rules=Rules(rules or {}),
         )
         empty = EmptyStore(work, Path(temporary) / "empty")
         with comparison_folder(keep) as folder, comparison_server() as server:
@@ -116,34 +112,47 @@ def compare_sides(
     server: ComparisonServer,
     progress: Progress,
 ) -> Comparison:
-    """Runs the work under Dagster and under Prefect, each in its own folder of `folder`; in as
-    many rounds as the work asks for, with the sides in turn first, and then each twice.
+    """Runs the work under Dagster and under Prefect, each in its own folder of `folder`.
 
     `empty` tells which outputs lie outside of the sides' stores; every Prefect side uses `server`.
-    A side that cannot be run has a
-    record that says so.
+    A side that cannot be run has a record that says so.
     """
-    records: dict[str, list[Record]] = {side: [] for side in SIDES}
+    sources = ProjectSource.of_dagster(work), ProjectSource.of_prefect(work, server)
+    return compare_sources(sources, work, folder, progress, empty.marked)
+
+
+def compare_sources(
+    sources: tuple[Source, Source],
+    work: Work,
+    folder: Path,
+    progress: Progress,
+    marked: Callable[[Record], Record] = lambda record: record,
+) -> Comparison:
+    """Makes both records, in as many rounds as the work asks for, and judges them.
+
+    `marked` returns a record whose outputs are marked that lie outside of their side's store.
+    """
+    records: tuple[list[Record], list[Record]] = ([], [])
     for number in range(work.rounds):
         # The side that runs first may find cold disk caches, so the order alternates.
-        for side in list(SIDES) if number % 2 == 0 else reversed(SIDES):
-            records[side].append(_run(side, work, _home(folder, number), server, progress))
-    have_run = all(record.has_run for side in records.values() for record in side)
-    pairs = [
-        empty.shared(*pair) for pair in zip(records["dagster"], records["prefect"], strict=True)
+        for side in (0, 1) if number % 2 == 0 else (1, 0):
+            records[side].append(sources[side].record(_home(folder, number), progress))
+    have_run = all(record.has_run for side in records for record in side)
+    pairs = [(marked(left), marked(right)) for left, right in zip(*records, strict=True)]
+    judged = [
+        _judged(sources, work, _home(folder, number), pair) for number, pair in enumerate(pairs)
     ]
-    verdicts = [judge(*pair) for pair in pairs]
     # The first round that differs decides: a difference that comes and goes is one too.
-    verdict = next((entry for entry in verdicts if not entry.holds), verdicts[0])
-    first = verdicts.index(verdict)
-    dagster, prefect = pairs[first]
+    first = next((n for n, (verdict, _) in enumerate(judged) if not verdict.holds), 0)
+    verdict, rows = judged[first]
+    has_costs = have_run and all(record.knows(Aspect.COSTS) for pair in pairs for record in pair)
     return Comparison(
         work=work,
-        dagster=dagster,
-        prefect=prefect,
+        left=pairs[first][0],
+        right=pairs[first][1],
         verdict=verdict,
-        rows=_rows(work, _home(folder, first), verdict.differing[:SHOWN_OUTPUTS], pairs[first]),
-        costs=summarise(**records) if have_run else None,
+        rows=rows,
+        costs=summarise(*records) if has_costs else None,
     )
 
 
@@ -154,70 +163,42 @@ def _home(folder: Path, number: int) -> Path:
     return home
 
 
-def server_of(side: str, server: ComparisonServer, progress: Progress) -> RunningServer | None:
-    """Returns the server of a Prefect side, running; Dagster's side has none.
-
-    Raises ServerError if it does not start.
-    """
-    if side != "prefect":
-        return None
-    with progress.stage("starting a Prefect server") if server.starts else nullcontext():
-        return server.running()
-
-
-def side_task(side: str, work: Work, folder: Path) -> SideTask:
-    """The task of one side, with its home and its record in the folder."""
-    return SideTask(
-        project=work.project,
-        choice=work.choice,
-        partition=work.partition,
-        run_config=work.run_config,
-        record=str(folder / f"{side}.json"),
-        home=str(folder / side),
-        fault=work.fault,
-        ignored_metadata=work.ignored_metadata,
-        warm=work.rounds > 1,
-        tags=work.tags,
-        resources=json.dumps(work.resource_config(folder / side)),
-        dynamic_partitions=work.dynamic_partitions,
-    )
-
-
-def _run(
-    side: str, work: Work, folder: Path, server: ComparisonServer, progress: Progress
-) -> Record:
-    text = f"{side}: running {work.choice} {work.partition or ''}".rstrip()
-    try:
-        used = server_of(side, server, progress)
-        task = side_task(side, work, folder)
-        with progress.stage(text) as update:
-            record = run_side(SIDES[side], task, work.store_variables, used, update)
-    except (ComparisonError, ServerError) as error:
-        progress.line(f"{side}: could not be run")
-        return Record.of_failure(side, str(error))
-    progress.line(f"{side}: {len(record.outputs)} outputs in {record.cost.wall_s:.1f} s")
-    # As if the side had started the server itself: a user's first run does.
-    start_up_s = record.cost.start_up_s + (used.start_s if used else 0)
-    return replace(record, cost=replace(record.cost, start_up_s=start_up_s))
+def _judged(
+    sources: tuple[Source, Source], work: Work, folder: Path, records: tuple[Record, Record]
+) -> tuple[Verdict, tuple[RowDifference, ...]]:
+    """The verdict on two records; rows are read where they can change it or explain it."""
+    verdict = judge(*records)
+    types_count = all(record.knows(Aspect.TYPES) for record in records)
+    differing = verdict.differing
+    deciding = [
+        output for output in differing if not (types_count and work.rules.of(output.group).is_exact)
+    ]
+    read = dict.fromkeys([*deciding, *differing[:SHOWN_OUTPUTS]])
+    rows = _rows(sources, work, folder, tuple(read), records)
+    accepted = {
+        entry.output: entry.table.declared or OTHER_TYPE
+        for entry in rows
+        if entry.output in deciding and entry.table.is_equal
+    }
+    if accepted:
+        verdict = judge(*records, accepted)
+    return verdict, tuple(entry for entry in rows if entry.output not in accepted)
 
 
 def _rows(
-    work: Work, folder: Path, outputs: tuple[ValueId, ...], records: Sequence[Record]
+    sources: tuple[Source, Source],
+    work: Work,
+    folder: Path,
+    outputs: tuple[ValueId, ...],
+    records: tuple[Record, Record],
 ) -> tuple[RowDifference, ...]:
-    """Reads these outputs again from both stores and returns how they differ."""
-    folders = [folder / f"{side}-rows" for side in SIDES]
-    # Without outputs the zip is empty, so no process is started only to read nothing.
-    for side, texts, record in zip(SIDES, folders if outputs else (), records, strict=False):
-        task = RowsTask(
-            work.project,
-            work.choice,
-            work.run_config,
-            tuple(map(str, outputs)),
-            record.run_ids,
-            str(texts),
-            json.dumps(work.resource_config(folder / side)),
-        )
-        module = "prefect_compat.comparison.diff.rows"
-        if start_process(module, task.as_json(), folder / side, work.store_variables) != 0:
-            raise ComparisonError(f"{side}'s store cannot be read; see {folder / side / 'log.txt'}")
-    return read_differences(outputs, *folders)
+    """Reads these outputs again from both sides and returns how they differ."""
+    if not outputs:
+        return ()
+    folders: list[Path] = []
+    for source, record in zip(sources, records, strict=True):
+        values = folder / f"{source.name}-rows"
+        source.write_values(outputs, record, folder, values)
+        folders.append(values)
+    left, right = folders
+    return read_differences(outputs, left, right, work.rules)

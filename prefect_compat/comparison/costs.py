@@ -1,4 +1,4 @@
-"""The costs of both orchestrators: medians over the rounds, with their spread."""
+"""The costs of both sides: medians over the rounds, with their spread."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class SideCosts:
     and IO managers; steps may overlap. `warm_s` is None if each round ran the job only once.
     """
 
-    orchestrator: str
+    side: str
     import_s: Figure
     start_up_s: Figure
     cold_s: Figure
@@ -45,10 +45,10 @@ class StepCosts:
     """The seconds of one step under both, from start to end, and the project's own part."""
 
     step: str
-    dagster_s: Figure
-    dagster_own_s: Figure
-    prefect_s: Figure
-    prefect_own_s: Figure
+    left_s: Figure
+    left_own_s: Figure
+    right_s: Figure
+    right_own_s: Figure
 
 
 @dataclass(frozen=True)
@@ -61,21 +61,19 @@ class Costs:
 
     rounds: int
     floor_s: Figure
-    dagster: SideCosts
-    prefect: SideCosts
+    left: SideCosts
+    right: SideCosts
     steps: tuple[StepCosts, ...]
 
 
-def summarise(dagster: Sequence[Record], prefect: Sequence[Record]) -> Costs:
+def summarise(first: Sequence[Record], second: Sequence[Record]) -> Costs:
     """The costs over all rounds; each side has one record a round, and one or more."""
     return Costs(
-        rounds=len(dagster),
-        floor_s=_figure(
-            dagster, lambda side: _own_s(side, "function_s") + _own_s(side, "storage_s")
-        ),
-        dagster=_side(dagster),
-        prefect=_side(prefect),
-        steps=tuple(_steps(dagster, prefect)),
+        rounds=len(first),
+        floor_s=_figure(first, lambda side: _own_s(side, "function_s") + _own_s(side, "storage_s")),
+        left=_side(first),
+        right=_side(second),
+        steps=tuple(_steps(first, second)),
     )
 
 
@@ -86,7 +84,7 @@ def _figure(records: Sequence[Record], value: Callable[[Record], float]) -> Figu
 def _side(records: Sequence[Record]) -> SideCosts:
     warm = [cost for record in records if (cost := record.cost.warm_wall_s) is not None]
     return SideCosts(
-        orchestrator=records[0].orchestrator,
+        side=records[0].side,
         import_s=_figure(records, lambda side: side.cost.import_s),
         start_up_s=_figure(records, lambda side: side.cost.start_up_s),
         cold_s=_figure(records, lambda side: side.cost.wall_s),
@@ -102,8 +100,8 @@ def _own_s(record: Record, part: str) -> float:
     return sum(float(getattr(step, part)) for step in record.steps)
 
 
-def _steps(dagster: Sequence[Record], prefect: Sequence[Record]) -> list[StepCosts]:
-    left, right = ([_by_name(record) for record in side] for side in (dagster, prefect))
+def _steps(first: Sequence[Record], second: Sequence[Record]) -> list[StepCosts]:
+    left, right = ([_by_name(record) for record in side] for side in (first, second))
     # A step that did not run in every round, on both sides, has no times to compare.
     names = [name for name in left[0] if all(name in steps for steps in (*left, *right))]
     return [

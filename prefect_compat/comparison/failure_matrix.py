@@ -7,17 +7,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from prefect_compat.comparison.comparison import (
-    SIDES,
-    Comparison,
-    compare_sides,
-    server_of,
-    side_task,
-)
+from prefect_compat.comparison.comparison import Comparison, compare_sides
 from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.sources.empty_store import EmptyStore
 from prefect_compat.comparison.sources.prefect_server import ComparisonServer
-from prefect_compat.comparison.sources.side import start_side
+from prefect_compat.comparison.sources.project_source import ProjectSource
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.job import read_plan
@@ -129,11 +123,10 @@ def _kill_both(work: Work, folder: Path, server: ComparisonServer, progress: Pro
 
     Raises ComparisonError if one ended in another way.
     """
-    for side, module in SIDES.items():
-        task = side_task(side, work, folder)
-        code = start_side(module, task, work.store_variables, server_of(side, server, progress))
+    for source in (ProjectSource.of_dagster(work), ProjectSource.of_prefect(work, server)):
+        code = source.exit_code(folder, progress)
         if code != KILLED:
             raise ComparisonError(
-                f"{side} was to be killed in {work.fault}, and ended with exit code {code}; see"
-                f" {Path(task.home) / 'log.txt'}."
+                f"{source.name} was to be killed in {work.fault}, and ended with exit code {code};"
+                f" see {folder / source.name / 'log.txt'}."
             )

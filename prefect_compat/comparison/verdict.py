@@ -1,6 +1,7 @@
 """The verdict on two records: is everything equal, and if not, what differs."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 
 from prefect_compat.comparison.judging.behaviour import failure_of, judge_behaviour
 from prefect_compat.comparison.judging.catalogue import (
@@ -11,7 +12,7 @@ from prefect_compat.comparison.judging.catalogue import (
 from prefect_compat.comparison.judging.described import judge_checks, judge_observations
 from prefect_compat.comparison.judging.findings import Finding
 from prefect_compat.comparison.judging.outputs import AssetVerdict, OutputVerdict, judge_outputs
-from prefect_compat.comparison.record.record import Record
+from prefect_compat.comparison.record.record import Aspect, Pairs, Record
 from prefect_compat.graph.ids import ValueId
 
 
@@ -19,13 +20,18 @@ from prefect_compat.graph.ids import ValueId
 class Verdict:
     """The verdict on each output, the number of steps in all runs, and every difference.
 
-    `failure` tells how both runs failed, if both failed in the same way.
+    `sides` are the names of the left side and the right one. `failure` tells how both runs failed,
+    if both failed in the same way. `not_compared` has each aspect that a side knows nothing of,
+    with the reason. `declared` says, for each output that is equal only as declared, what was.
     """
 
     assets: tuple[AssetVerdict, ...]
     steps: int
     findings: tuple[Finding, ...]
     failure: str | None = None
+    sides: tuple[str, str] = ("left", "right")
+    not_compared: Pairs = ()
+    declared: tuple[tuple[ValueId, str], ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -48,6 +54,11 @@ class Verdict:
         return sum(asset.identical for asset in self.assets)
 
     @property
+    def equal_as_declared(self) -> int:
+        """The number of outputs that are equal only by what was declared."""
+        return sum(asset.equal_as_declared for asset in self.assets)
+
+    @property
     def without_content(self) -> int:
         return sum(asset.without_content for asset in self.assets)
 
@@ -57,25 +68,45 @@ class Verdict:
         return tuple(entry.output for entry in self.outputs if entry.differs)
 
 
-def judge(dagster: Record, prefect: Record) -> Verdict:
+def judge(left: Record, right: Record, accepted: Mapping[ValueId, str] | None = None) -> Verdict:
     """The verdict on two records of the same work.
 
-    Two runs that fail at the same steps for the same reasons behave the same.
+    Two runs that fail at the same steps for the same reasons behave the same. What one of the
+    records cannot know is not compared. `accepted` are outputs whose contents differ and are equal
+    by what was declared, with the words for it.
     """
-    assets, output_findings = judge_outputs(dagster.outputs, prefect.outputs)
-    findings = (
-        *judge_behaviour(dagster, prefect),
-        *output_findings,
-        *judge_checks(dagster.checks, prefect.checks),
-        *judge_observations(dagster.observations, prefect.observations),
-        *judge_dynamic_partitions(dagster.dynamic_partitions, prefect.dynamic_partitions),
-        *judge_catalogues(dagster, prefect),
-        *judge_files(dagster.files, prefect.files),
+    accepted = accepted or {}
+    known = left.known & right.known
+    assets, output_findings = judge_outputs(left.outputs, right.outputs, known, accepted)
+    sides = (left.side, right.side)
+    findings = tuple(
+        replace(finding, sides=sides)
+        for finding in (
+            *judge_behaviour(left, right, known),
+            *output_findings,
+            *_beside_outputs(left, right, known),
+        )
     )
     return Verdict(
         assets=assets,
-        steps=len({(step.run, step.step) for step in (*dagster.steps, *prefect.steps)}),
+        steps=len({(step.run, step.step) for step in (*left.steps, *right.steps)}),
         findings=findings,
         # Without findings both failed alike, so one side's reason serves for both.
-        failure=failure_of(dagster) if dagster.error and not findings else None,
+        failure=failure_of(left) if left.error and not findings else None,
+        sides=sides,
+        not_compared=tuple({**dict(right.unknown), **dict(left.unknown)}.items()),
+        declared=tuple(accepted.items()),
     )
+
+
+def _beside_outputs(left: Record, right: Record, known: Set[Aspect]) -> Iterator[Finding]:
+    if Aspect.CHECKS in known:
+        yield from judge_checks(left.checks, right.checks)
+    if Aspect.OBSERVATIONS in known:
+        yield from judge_observations(left.observations, right.observations)
+    if Aspect.DYNAMIC_PARTITIONS in known:
+        yield from judge_dynamic_partitions(left.dynamic_partitions, right.dynamic_partitions)
+    if Aspect.CATALOGUE in known:
+        yield from judge_catalogues(left, right)
+    if Aspect.FILES in known:
+        yield from judge_files(left.files, right.files)

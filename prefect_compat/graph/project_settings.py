@@ -17,11 +17,34 @@ EXPECTED = {
 }
 
 
+class ColumnTolerance(BaseModel):
+    """The accepted difference of a column: `absolute` in its unit or as a duration, `relative`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    absolute: float | str | None = None
+    relative: float | None = None
+
+
+class AssetSettings(BaseModel):
+    """What is declared about the rows of an asset; see `comparison.diff.declared`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: tuple[str, ...] = ()
+    tolerance: dict[str, float | str | ColumnTolerance] = Field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    any_order: bool = False
+    rename: dict[str, str] = Field(default_factory=dict)
+
+
 class ProjectSettings(BaseModel):
     """Settings that hold for every comparison of a project.
 
     `store_env` names the environment variables that say where the project stores its outputs,
-    `ignore_metadata` the metadata that are not compared.
+    `ignore_metadata` the metadata that are not compared. `assets` declare keys and tolerances, by
+    asset. `match` has a task of a candidate flow and the step that it stands for, or "" for a task
+    that stands for none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,6 +52,8 @@ class ProjectSettings(BaseModel):
     store_env: tuple[Variable, ...] = ()
     ignore_metadata: tuple[str, ...] = ()
     empty_partition: str | None = None
+    assets: dict[str, AssetSettings] = Field(default_factory=dict)
+    match: dict[str, str] = Field(default_factory=dict)
 
 
 def read_project_settings(path: Path = Path("pyproject.toml")) -> ProjectSettings:

@@ -67,7 +67,9 @@ def test_the_library_asks_for_ranges_and_for_no_data_library(wheel: Path) -> Non
     assert {"dagster", "prefect", "click", "pydantic", "pyyaml", "psutil", "jinja2"} <= packages
     assert not packages & {"pandas", "numpy", "pyarrow", "matplotlib", "ticket-assets", "requests"}
     assert not [line for line in asked if "==" in line.split(";")[0] or "~=" in line]
-    assert set(metadata(wheel).get_all("Provides-Extra") or []) == {"pandas", "arrow", "dask"}
+    assert set(metadata(wheel).get_all("Provides-Extra") or []) == {
+        *("pandas", "arrow", "tables", "dask")
+    }
 
 
 def test_the_library_is_described(root: Path, wheel: Path) -> None:

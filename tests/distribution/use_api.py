@@ -34,7 +34,7 @@ def main() -> None:
         "stored": stored,
         "materialized": result.output_for_node("total"),
         "findings": [str(finding) for finding in comparison.verdict.findings],
-        "outputs": len(comparison.prefect.outputs),
+        "outputs": len(comparison.right.outputs),
         "imported": [name for name in ("numpy", "pandas", "pyarrow") if sys.modules.get(name)],
     }
     Path(sys.argv[1]).write_text(json.dumps(facts))

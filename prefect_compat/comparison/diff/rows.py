@@ -1,60 +1,45 @@
-"""The rows in which two stored values differ, side by side.
+"""How two stored values differ, row by row.
 
-A process in each side's environment reads that side's store:
+A process in each side's environment writes that side's values to files:
 
 python -m prefect_compat.comparison.diff.rows '{"module": ..., "outputs": [...], ...}'
 """
 
 import json
+import math
 import sys
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import dagster as dg
 from pydantic import TypeAdapter
 
-from prefect_compat.comparison.diff.text_rows import NOTHING, TextTable, text_rows
+from prefect_compat.comparison.diff.declared import ALL, EXACT, NO_RULES, Declared, Rules, Tolerance
+from prefect_compat.comparison.diff.differences import (
+    Cell,
+    ColumnDifference,
+    RowDifference,
+    TableDifference,
+)
+from prefect_compat.comparison.diff.tables import compare_tables
+from prefect_compat.comparison.diff.text_rows import NOTHING, TextTable
+from prefect_compat.comparison.diff.values import rows_file, text_file, write_values
 from prefect_compat.comparison.record.contents import open_store
 from prefect_compat.engine.dagster_port.run_config import merged_config
+from prefect_compat.errors import ComparisonError, ConfigError
 from prefect_compat.graph.ids import ValueId, parse_value_id
 from prefect_compat.graph.job import JobChoice, resolve_job
 from prefect_compat.graph.project import Project
 
 SHOWN_ROWS = 5
-NOT_READ = "cannot be read"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One place at which the sides differ, with both texts.
-
-    `row` is a position from 0, or a place in a document.
-    """
-
-    row: str
-    column: str
-    dagster: str
-    prefect: str
-
-
-@dataclass(frozen=True)
-class RowDifference:
-    """The difference of two values: rows on each side, differing cells per column, first cells.
-
-    `counts` is empty if the texts are equal: then only types or structure differ.
-    """
-
-    output: ValueId
-    rows: tuple[int, int]
-    counts: tuple[tuple[str, int], ...]
-    cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
 class RowsTask:
-    """The outputs of one side to write as text, and the folder for them."""
+    """The outputs of one side to write to files, and the folder for them."""
 
     project: Project
     choice: JobChoice
@@ -78,52 +63,71 @@ class RowsTask:
         return cls(**{**data, **values})
 
 
-def write_rows(task: RowsTask) -> None:
-    """Writes each output as a table of text, numbered in the order of the task."""
+def write_stored_values(task: RowsTask) -> None:
+    """Writes the outputs, which the job's own IO managers read."""
     job = resolve_job(task.project, task.choice)
     config = merged_config(json.loads(task.run_config), json.loads(task.resources))
-    folder = Path(task.folder)
-    folder.mkdir(parents=True, exist_ok=True)
     with (
         dg.DagsterInstance.get() as instance,
         open_store(job, instance, config.get("resources", {}), task.run_ids) as load,
     ):
-        for number, text in enumerate(task.outputs):
-            try:
-                rows = text_rows(load(parse_value_id(text)))
-            except Exception as error:  # whatever a user's IO manager raises
-                # The other side may be readable: its rows are then shown beside this message.
-                rows = TextTable((NOT_READ,), ((str(error),),))
-            (folder / f"{number}.json").write_text(json.dumps(asdict(rows)), encoding="utf-8")
+        outputs = [parse_value_id(text) for text in task.outputs]
+        write_values(load, outputs, Path(task.folder))
 
 
 def read_differences(
-    outputs: Iterable[ValueId], dagster: Path, prefect: Path
+    outputs: Iterable[ValueId], left: Path, right: Path, rules: Rules = NO_RULES
 ) -> tuple[RowDifference, ...]:
-    """The differences between the tables that both sides wrote to their folders."""
-    tables = TypeAdapter(TextTable)
+    """The differences between the values that both sides wrote to their folders.
+
+    Raises ConfigError for a key or a tolerance that does not fit the columns, and ComparisonError
+    if a key was declared and DuckDB is not installed.
+    """
     return tuple(
-        differing_rows(
-            output,
-            *(
-                tables.validate_json((side / f"{number}.json").read_bytes())
-                for side in (dagster, prefect)
-            ),
-        )
+        RowDifference(output, _difference(output, number, (left, right), rules))
         for number, output in enumerate(outputs)
     )
 
 
-def differing_rows(output: ValueId, left: TextTable, right: TextTable) -> RowDifference:
+def _difference(
+    output: ValueId, number: int, folders: tuple[Path, Path], rules: Rules
+) -> TableDifference:
+    declared = rules.of(output.group)
+    files = [rows_file(folder, number) for folder in folders]
+    texts = [text_file(folder, number) for folder in folders]
+    has_text = all(path.is_file() for path in texts)
+    is_table = all(path.is_file() for path in files)
+    if is_table and (declared != EXACT or not has_text or find_spec("duckdb")):
+        try:
+            found = compare_tables(files[0], files[1], declared)
+        except ConfigError as error:
+            raise ConfigError(f"{output.label}: {error}") from error
+        # Without a differing row the difference is one that only the text shows: of a type, or of
+        # what lies beside the rows.
+        if not found.is_equal or not declared.is_exact or not has_text:
+            return found
+    if not has_text:
+        raise ComparisonError(
+            f"{output.label} is a table on one side only, and too large to be compared as text."
+        )
+    left, right = (TypeAdapter(TextTable).validate_json(path.read_bytes()) for path in texts)
+    return differing_rows(left, right, declared)
+
+
+def differing_rows(
+    left: TextTable, right: TextTable, declared: Declared = EXACT
+) -> TableDifference:
     """Compares two tables of text cell by cell.
 
     Rows are matched by their position, those of a document by their place in it.
     """
     mine, other = _by_row(left), _by_row(right)
     columns = list(dict.fromkeys([*_names(left), *_names(right)]))
+    tolerances = dict(declared.tolerances)
     counts: Counter[str] = Counter()
+    tolerated: Counter[str] = Counter()
     cells: list[Cell] = []
-    shown: set[str] = set()
+    changed: set[str] = set()
     for row in dict.fromkeys([*mine, *other]):
         pairs = (
             (
@@ -133,13 +137,35 @@ def differing_rows(output: ValueId, left: TextTable, right: TextTable) -> RowDif
             )
             for column in columns
         )
-        differing = [Cell(str(row), *pair) for pair in pairs if pair[1] != pair[2]]
+        different = [Cell(str(row), *pair) for pair in pairs if pair[1] != pair[2]]
+        within = [cell for cell in different if _is_within(cell, tolerances)]
+        tolerated.update(cell.column for cell in within)
+        differing = [cell for cell in different if cell not in within]
         counts.update(cell.column for cell in differing)
-        if differing and len(shown) < SHOWN_ROWS:
-            shown.add(str(row))
+        if differing and len(changed) < SHOWN_ROWS:
             cells += differing
-    ordered = tuple((column, counts[column]) for column in columns if counts[column])
-    return RowDifference(output, (left.rows, right.rows), ordered, tuple(cells))
+        changed.update([str(row)] if differing else ())
+    return TableDifference(
+        rows=(left.rows, right.rows),
+        changed_rows=len(changed),
+        columns=tuple(ColumnDifference(name, counts[name]) for name in columns if counts[name]),
+        cells=tuple(cells),
+        tolerated=tuple(tolerated.items()),
+        declared=replace(declared, key=()).words,
+    )
+
+
+def _is_within(cell: Cell, tolerances: Mapping[str, Tolerance]) -> bool:
+    """True if both texts are numbers within the tolerance of the column, or of a leaf's name."""
+    leaf = cell.row.rpartition("[")[2].strip("]'")
+    tolerance = tolerances.get(cell.column, tolerances.get(leaf, tolerances.get(ALL)))
+    if tolerance is None:
+        return False
+    try:
+        left, right = float(cell.left), float(cell.right)
+    except ValueError:
+        return False
+    return math.isclose(left, right, rel_tol=tolerance.relative, abs_tol=tolerance.absolute)
 
 
 def _names(table: TextTable) -> list[str]:
@@ -164,4 +190,4 @@ def _by_row(table: TextTable) -> dict[str | int, dict[str, str]]:
 
 
 if __name__ == "__main__":
-    write_rows(RowsTask.from_json(sys.argv[1]))
+    write_stored_values(RowsTask.from_json(sys.argv[1]))

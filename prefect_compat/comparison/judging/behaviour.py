@@ -1,9 +1,9 @@
 """Compares runs and steps: the graph, states, attempts, waits and exceptions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from prefect_compat.comparison.judging.findings import ABSENT, Difference, Finding, one_line
-from prefect_compat.comparison.record.record import Record, RecordedStep
+from prefect_compat.comparison.record.record import Aspect, Record, RecordedStep
 from prefect_compat.graph.ids import StepId
 
 # Prefect asks its server for the time of a retry; Dagster waits in its own process.
@@ -12,11 +12,18 @@ WAIT_TOLERANCE_S = 0.5
 THE_RUN = "the whole run"
 
 
-def judge_behaviour(dagster: Record, prefect: Record) -> Iterator[Finding]:
-    """Yields the differences between the runs, then between their graphs, then between steps."""
-    yield from _runs(dagster, prefect)
-    yield from _graphs(dagster.steps, prefect.steps)
-    yield from _steps(dagster.steps, prefect.steps)
+def judge_behaviour(
+    first: Record, second: Record, known: Container[Aspect] = frozenset(Aspect)
+) -> Iterator[Finding]:
+    """Yields the differences between the runs, then between their graphs, then between steps.
+
+    `known` are the aspects that both sides know.
+    """
+    if Aspect.RUN in known:
+        yield from _runs(first, second)
+    if Aspect.STEPS in known:
+        yield from _graphs(first.steps, second.steps, Aspect.DEPENDENCIES in known)
+        yield from _steps(first.steps, second.steps, Aspect.ATTEMPTS in known)
 
 
 def failure_of(record: Record) -> str | None:
@@ -29,26 +36,28 @@ def failure_of(record: Record) -> str | None:
     return "; ".join(reasons) or None
 
 
-def _runs(dagster: Record, prefect: Record) -> Iterator[Finding]:
+def _runs(first: Record, second: Record) -> Iterator[Finding]:
     """Yields a finding if one run failed alone, failed outside any step, or ran nothing."""
-    sides = (dagster, prefect)
+    sides = (first, second)
     has_failed_step = [any(step.state == "failed" for step in side.steps) for side in sides]
     # Without a failed step on each side, nothing shows that both failed for the same reason.
-    if bool(dagster.error) != bool(prefect.error) or (dagster.error and not all(has_failed_step)):
+    if bool(first.error) != bool(second.error) or (first.error and not all(has_failed_step)):
         left, right = (one_line(side.error) or "success" for side in sides)
         yield Finding(Difference.RUN, THE_RUN, left, right)
     elif not any(step.attempts for side in sides for step in side.steps):
         yield Finding(Difference.NOTHING, THE_RUN, "no step", "no step")
 
 
-def _graphs(dagster: Iterable[RecordedStep], prefect: Iterable[RecordedStep]) -> Iterator[Finding]:
+def _graphs(
+    first: Iterable[RecordedStep], second: Iterable[RecordedStep], with_dependencies: bool
+) -> Iterator[Finding]:
     """Compares the recorded steps and dependencies, over all runs together."""
-    left, right = _dependencies(dagster), _dependencies(prefect)
+    left, right = _dependencies(first), _dependencies(second)
     for name in sorted({*left} ^ {*right}):
         sides = ("the step" if name in side else ABSENT for side in (left, right))
         yield Finding(Difference.STEP, name, *sides)
     common = {*left} & {*right}
-    for name in sorted(common):
+    for name in sorted(common) if with_dependencies else ():
         # An edge to a step of one side alone follows from that step, a finding already.
         for upstream in sorted((left[name] ^ right[name]) & common):
             sides = (
@@ -65,10 +74,12 @@ def _dependencies(steps: Iterable[RecordedStep]) -> dict[str, set[str]]:
     return upstream
 
 
-def _steps(dagster: Iterable[RecordedStep], prefect: Iterable[RecordedStep]) -> Iterator[Finding]:
-    left, right = ({(step.run, step.step): step for step in side} for side in (dagster, prefect))
+def _steps(
+    first: Iterable[RecordedStep], second: Iterable[RecordedStep], with_attempts: bool
+) -> Iterator[Finding]:
+    left, right = ({(step.run, step.step): step for step in side} for side in (first, second))
     for run, step in sorted({*left} & {*right}, key=_order):
-        yield from _step(_place(run, step), left[run, step], right[run, step])
+        yield from _step(_place(run, step), left[run, step], right[run, step], with_attempts)
     steps = {step for _, step in left} & {step for _, step in right}
     for run, step in sorted({*left} ^ {*right}, key=_order):
         states = [
@@ -90,10 +101,14 @@ def _place(run: int, step: StepId) -> str:
     return str(step) if run == 0 else f"{step} in run {run + 1}"
 
 
-def _step(place: str, left: RecordedStep, right: RecordedStep) -> Iterator[Finding]:
+def _step(
+    place: str, left: RecordedStep, right: RecordedStep, with_attempts: bool
+) -> Iterator[Finding]:
     """Yields the first difference only: later ones follow from it."""
     if left.state != right.state:
         yield Finding(Difference.STEP_STATE, place, left.state, right.state)
+    elif not with_attempts:
+        return
     elif left.attempts != right.attempts:
         yield Finding(Difference.ATTEMPTS, place, str(left.attempts), str(right.attempts))
     elif not _same_waits(left.waits_s, right.waits_s):

@@ -21,14 +21,14 @@ def judge_dynamic_partitions(left: Pairs, right: Pairs) -> Iterator[Finding]:
             yield Finding(Difference.DYNAMIC_PARTITIONS, name, *(text or ABSENT for text in sides))
 
 
-def judge_catalogues(dagster: Record, prefect: Record) -> Iterator[Finding]:
+def judge_catalogues(first: Record, second: Record) -> Iterator[Finding]:
     """Compares the counts of materialized partitions in each orchestrator's own catalogue.
 
     An asset in a catalogue without a single output read back is a finding too: equal counts do
     not show equal content.
     """
-    left, right = (dict(side.materialized) for side in (dagster, prefect))
-    read = {entry.output.group for side in (dagster, prefect) for entry in side.outputs}
+    left, right = (dict(side.materialized) for side in (first, second))
+    read = {entry.output.group for side in (first, second) for entry in side.outputs}
     for asset in sorted({*left, *right}):
         counts = [f"{side.get(asset, 0)} materialized" for side in (left, right)]
         if asset not in read:

@@ -17,7 +17,7 @@ Described = RecordedOutput | RecordedCheck | RecordedObservation
 
 
 def judge_checks(
-    dagster: Iterable[RecordedCheck], prefect: Iterable[RecordedCheck]
+    first: Iterable[RecordedCheck], second: Iterable[RecordedCheck]
 ) -> Iterator[Finding]:
     """Yields the differences in check results, their severities and what they carry."""
 
@@ -28,11 +28,11 @@ def judge_checks(
     def result(entry: RecordedCheck) -> str:
         return f"{'passed' if entry.passed else 'failed'} ({entry.severity})"
 
-    return _entries(Difference.CHECK, dagster, prefect, place_of, result)
+    return _entries(Difference.CHECK, first, second, place_of, result)
 
 
 def judge_observations(
-    dagster: Iterable[RecordedObservation], prefect: Iterable[RecordedObservation]
+    first: Iterable[RecordedObservation], second: Iterable[RecordedObservation]
 ) -> Iterator[Finding]:
     """Yields the differences in observed data versions and what the observations carry."""
 
@@ -42,7 +42,7 @@ def judge_observations(
     def result(entry: RecordedObservation) -> str:
         return f"data version {entry.data_version}"
 
-    return _entries(Difference.OBSERVATION, dagster, prefect, place_of, result)
+    return _entries(Difference.OBSERVATION, first, second, place_of, result)
 
 
 def judge_described(place: str, left: Described, right: Described) -> Iterator[Finding]:
@@ -65,13 +65,13 @@ def _pairs(kind: Difference, place: str, left: Pairs, right: Pairs) -> Iterator[
 
 def _entries(
     kind: Difference,
-    dagster: Iterable[Described],
-    prefect: Iterable[Described],
+    first: Iterable[Described],
+    second: Iterable[Described],
     place_of: Callable[[Any], str],
     result: Callable[[Any], str],
 ) -> Iterator[Finding]:
     """Yields entries that one side lacks, or whose result or description differs."""
-    left, right = _numbered(dagster, place_of), _numbered(prefect, place_of)
+    left, right = _numbered(first, place_of), _numbered(second, place_of)
     for place in sorted({*left, *right}):
         mine, other = left.get(place), right.get(place)
         results = [result(entry) if entry else ABSENT for entry in (mine, other)]

@@ -1,6 +1,6 @@
 """One difference between two records, and the kinds of difference there are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 ABSENT = "nothing"
@@ -35,15 +35,17 @@ class Difference(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One difference: its kind, its place, and what each side has there."""
+    """One difference: its kind, its place, and what each of the `sides` has there."""
 
     kind: Difference
     place: str
-    dagster: str
-    prefect: str
+    left: str
+    right: str
+    sides: tuple[str, str] = field(default=("left", "right"), kw_only=True)
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.place}: dagster has {self.dagster}, prefect has {self.prefect}"
+        left, right = self.sides
+        return f"{self.kind}: {self.place}: {left} has {self.left}, {right} has {self.right}"
 
 
 def one_line(text: str | None) -> str:

@@ -1,14 +1,14 @@
 """Compares outputs. The one place that decides if an output is equal."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from prefect_compat.comparison.fingerprint.fingerprint import Fingerprint
 from prefect_compat.comparison.judging.described import judge_described
 from prefect_compat.comparison.judging.findings import ABSENT, Difference, Finding
-from prefect_compat.comparison.record.record import RecordedOutput
+from prefect_compat.comparison.record.record import Aspect, RecordedOutput
 from prefect_compat.graph.ids import OutputId, ValueId
 
 APART = "its own store"
@@ -23,17 +23,24 @@ NOT_APART_REMEDY = (
 class OutputOutcome(StrEnum):
     """The possible outcomes of one output, the worst first."""
 
-    ONLY_DAGSTER = "only under Dagster"
-    ONLY_PREFECT = "only under Prefect"
+    ONLY_LEFT = "only on the left"
+    ONLY_RIGHT = "only on the right"
     NOT_KEPT_APART = "not kept apart"
     DIFFERENT = "different"
     MADE_TWICE = "made more than once"
     NOT_COMPARABLE = "not comparable"
+    EQUAL = "equal as declared"
     IDENTICAL = "identical"
     NO_CONTENT = "no content to compare"
 
+    def words(self, sides: tuple[str, str]) -> str:
+        """The outcome for people, with the name of the side that alone has the output."""
+        alone = {OutputOutcome.ONLY_LEFT: sides[0], OutputOutcome.ONLY_RIGHT: sides[1]}
+        return f"only in {alone[self]}" if self in alone else str(self)
 
-MISSING = frozenset({OutputOutcome.ONLY_DAGSTER, OutputOutcome.ONLY_PREFECT})
+
+EVERYTHING = frozenset(Aspect)
+MISSING = frozenset({OutputOutcome.ONLY_LEFT, OutputOutcome.ONLY_RIGHT})
 DIFFERING = frozenset({OutputOutcome.DIFFERENT, OutputOutcome.NOT_COMPARABLE})
 
 
@@ -72,19 +79,24 @@ class AssetVerdict:
     outputs: tuple[OutputVerdict, ...]
 
     @property
-    def dagster(self) -> int:
-        """The number of outputs that Dagster recorded."""
-        return len(self.outputs) - self._count(OutputOutcome.ONLY_PREFECT)
+    def left(self) -> int:
+        """The number of outputs that the left side has."""
+        return len(self.outputs) - self._count(OutputOutcome.ONLY_RIGHT)
 
     @property
-    def prefect(self) -> int:
-        """The number of outputs that Prefect recorded."""
-        return len(self.outputs) - self._count(OutputOutcome.ONLY_DAGSTER)
+    def right(self) -> int:
+        """The number of outputs that the right side has."""
+        return len(self.outputs) - self._count(OutputOutcome.ONLY_LEFT)
 
     @property
     def identical(self) -> int:
         """The number of outputs with identical content and nothing against them."""
         return self._count(OutputOutcome.IDENTICAL)
+
+    @property
+    def equal_as_declared(self) -> int:
+        """The number of outputs that are equal only by what was declared."""
+        return self._count(OutputOutcome.EQUAL)
 
     @property
     def without_content(self) -> int:
@@ -102,19 +114,26 @@ class AssetVerdict:
 
 
 def judge_outputs(
-    dagster: Iterable[RecordedOutput], prefect: Iterable[RecordedOutput]
+    first: Iterable[RecordedOutput],
+    second: Iterable[RecordedOutput],
+    known: Container[Aspect] = EVERYTHING,
+    accepted: Container[ValueId] = (),
 ) -> tuple[tuple[AssetVerdict, ...], tuple[Finding, ...]]:
     """The verdict on every output by asset, in the order of recording, and all their findings.
 
-    Findings and the outputs of one asset are sorted by the outputs' text form.
+    Findings and the outputs of one asset are sorted by the outputs' text form. `known` are the
+    aspects that both sides know. `accepted` are outputs whose contents differ and are equal by what
+    was declared.
     """
-    sides = [_Side(tuple(dagster)), _Side(tuple(prefect))]
+    left, right = sides = (_Side(tuple(first)), _Side(tuple(second)))
     places = sorted({*sides[0].by_output, *sides[1].by_output}, key=str)
     verdicts: dict[ValueId, OutputVerdict] = {}
     findings: list[Finding] = []
     for place in places:
-        verdicts[place] = OutputVerdict(place, _outcomes(place, *sides))
-        findings += _findings(verdicts[place], *sides)
+        verdicts[place] = OutputVerdict(
+            place, _outcomes(place, left, right, known, place in accepted)
+        )
+        findings += _findings(verdicts[place], left, right, known)
     recorded = dict.fromkeys(place for side in sides for place in side.by_output)
     owners = dict.fromkeys(_owner(place) for place in recorded)
     by_owner: Mapping[tuple[str, ...], list[OutputVerdict]] = {owner: [] for owner in owners}
@@ -147,20 +166,24 @@ def _asset(outputs: list[OutputVerdict]) -> AssetVerdict:
     return AssetVerdict(first.group, key, tuple(outputs))
 
 
-def _outcomes(place: ValueId, dagster: _Side, prefect: _Side) -> tuple[OutputOutcome, ...]:
-    left, right = dagster.by_output.get(place), prefect.by_output.get(place)
+def _outcomes(
+    place: ValueId, first: _Side, second: _Side, known: Container[Aspect], is_accepted: bool
+) -> tuple[OutputOutcome, ...]:
+    left, right = first.by_output.get(place), second.by_output.get(place)
     present = [entry for entry in (left, right) if entry is not None]
     has_content = any(entry.has_content for entry in present)
     outcomes = set() if has_content else {OutputOutcome.NO_CONTENT}
     if left is None or right is None:
-        outcomes.add(OutputOutcome.ONLY_PREFECT if left is None else OutputOutcome.ONLY_DAGSTER)
+        outcomes.add(OutputOutcome.ONLY_RIGHT if left is None else OutputOutcome.ONLY_LEFT)
     else:
         if not (left.is_kept_apart and right.is_kept_apart):
             outcomes.add(OutputOutcome.NOT_KEPT_APART)
-        if dagster.times[place] != prefect.times[place]:
+        if Aspect.TIMES in known and first.times[place] != second.times[place]:
             outcomes.add(OutputOutcome.MADE_TWICE)
         if has_content:
-            outcomes.add(_content(left.fingerprint, right.fingerprint))
+            same = _content(left.fingerprint, right.fingerprint)
+            is_equal = is_accepted and same is not OutputOutcome.IDENTICAL
+            outcomes.add(OutputOutcome.EQUAL if is_equal else same)
     order = list(OutputOutcome)
     return tuple(sorted(outcomes, key=order.index))
 
@@ -171,25 +194,30 @@ def _content(left: Fingerprint, right: Fingerprint) -> OutputOutcome:
     return OutputOutcome.IDENTICAL if left.same_as(right) else OutputOutcome.DIFFERENT
 
 
-def _findings(verdict: OutputVerdict, dagster: _Side, prefect: _Side) -> Iterator[Finding]:
+def _findings(
+    verdict: OutputVerdict, first: _Side, second: _Side, known: Container[Aspect]
+) -> Iterator[Finding]:
     place, label = verdict.output, verdict.output.label
-    left, right = dagster.by_output.get(place), prefect.by_output.get(place)
+    left, right = first.by_output.get(place), second.by_output.get(place)
     if left is None or right is None:
         sides = [_shown(entry.fingerprint) if entry else ABSENT for entry in (left, right)]
         yield Finding(Difference.MISSING, label, *sides)
         return
     if OutputOutcome.MADE_TWICE in verdict.outcomes:
-        counts = (f"{side.times[place]} times" for side in (dagster, prefect))
+        counts = (f"{side.times[place]} times" for side in (first, second))
         yield Finding(Difference.TWICE, label, *counts)
     if verdict.differs:
         yield _content_finding(verdict, left.fingerprint, right.fingerprint)
     if OutputOutcome.NOT_KEPT_APART in verdict.outcomes:
         stores = [APART if entry.is_kept_apart else NOT_APART for entry in (left, right)]
         yield Finding(Difference.NOT_KEPT_APART, label, *stores)
-    if left.data_version != right.data_version:
+    # The data version of an output often is that of its content.
+    is_equal = OutputOutcome.EQUAL in verdict.outcomes
+    if Aspect.DATA_VERSIONS in known and left.data_version != right.data_version and not is_equal:
         versions = [str(entry.data_version or ABSENT)[:16] for entry in (left, right)]
         yield Finding(Difference.DATA_VERSION, label, *versions)
-    yield from judge_described(label, left, right)
+    if Aspect.DESCRIPTIONS in known:
+        yield from judge_described(label, left, right)
 
 
 def _content_finding(verdict: OutputVerdict, left: Fingerprint, right: Fingerprint) -> Finding:

@@ -1,7 +1,8 @@
-"""The record of one orchestrator's run as plain data, kept as JSON."""
+"""The record of what one side made as plain data, kept as JSON."""
 
 import json
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,25 @@ NOT_STARTED = "not started"
 # Of an output that was recorded and never handed to an IO manager.
 NO_CONTENT = Fingerprint("no content", "")
 Pairs = tuple[tuple[str, str], ...]
+
+
+class Aspect(StrEnum):
+    """What a record may tell of a run beside its outputs; not every source knows all of it."""
+
+    RUN = "how the run ended"
+    STEPS = "steps and their states"
+    DEPENDENCIES = "dependencies"
+    ATTEMPTS = "attempts, waits and exceptions"
+    DATA_VERSIONS = "data versions"
+    DESCRIPTIONS = "metadata, tags and descriptions"
+    CHECKS = "check results"
+    OBSERVATIONS = "observations"
+    DYNAMIC_PARTITIONS = "changes of dynamic partitions"
+    CATALOGUE = "the catalogue's counts"
+    FILES = "names of files"
+    TIMES = "how often an output was made"
+    TYPES = "types of the values in memory"
+    COSTS = "costs"
 
 
 @dataclass(frozen=True)
@@ -109,15 +129,16 @@ class Cost:
 
 @dataclass(frozen=True)
 class Record:
-    """One side's run. `materialized` counts, for each asset that a step made, the partitions, as
-    the orchestrator's own catalogue has them. `error` is None for a run that succeeded; where the
-    side could not be run at all (`has_run`), it says why.
+    """What one side made; `side` is its name. `materialized` counts, for each asset that a step
+    made, the partitions, as the orchestrator's own catalogue has them. `error` is None for a run
+    that succeeded; where the side could not be run at all (`has_run`), it says why.
 
     `run_ids` are those of the runs, in their order. `dynamic_partitions` lists what the steps did
     to dynamic partitions, as (definition, change). `files` are the names in the side's store.
+    `unknown` has each aspect of which this source knows nothing, with the reason.
     """
 
-    orchestrator: str
+    side: str
     steps: tuple[RecordedStep, ...]
     outputs: tuple[RecordedOutput, ...]
     checks: tuple[RecordedCheck, ...]
@@ -130,11 +151,21 @@ class Record:
     dynamic_partitions: Pairs = ()
     files: tuple[str, ...] = ()
     run_ids: tuple[str, ...] = ()
+    unknown: Pairs = ()
 
     @classmethod
-    def of_failure(cls, orchestrator: str, error: str) -> "Record":
+    def of_failure(cls, side: str, error: str) -> "Record":
         """The record of a side that could not be run."""
-        return cls(orchestrator, (), (), (), (), Cost(0.0), (), error, has_run=False)
+        return cls(side, (), (), (), (), Cost(0.0), (), error, has_run=False)
+
+    @property
+    def known(self) -> frozenset[Aspect]:
+        """The aspects that this source can know."""
+        return frozenset(aspect for aspect in Aspect if self.knows(aspect))
+
+    def knows(self, aspect: Aspect) -> bool:
+        """True if this source can know the aspect."""
+        return str(aspect) not in dict(self.unknown)
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")

@@ -19,18 +19,18 @@ SPOKEN = 50  # steps that the description of a timeline lists
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: its label, its length with the spread, and the side that gives its colour."""
+    """One bar: its label, its length with the spread, and its colour, `left` or `right`."""
 
     label: str
     figure: Figure
-    side: str
+    colour: str
 
 
-def timeline(record: Record, span_s: float) -> str:
+def timeline(record: Record, span_s: float, colour: str) -> str:
     """A row for each step and a bar for each time it ran, from the start of the first step.
 
-    `span_s` is the whole width in seconds. The darker part of a bar is the time that the step's
-    own function and IO managers took. Empty if no step started.
+    `span_s` is the whole width in seconds; `colour` is `left` or `right`. The darker part of a bar
+    is the time that the step's own function and IO managers took. Empty if no step started.
     """
     starts: dict[str, float] = {}
     for step in record.steps:
@@ -50,10 +50,10 @@ def timeline(record: Record, span_s: float) -> str:
         y = AXIS + ROW * row
         body.append(_label(name, y))
         runs = [step for step in record.steps if step.name == name]
-        body += [_step(step, origin, scale, y, record.orchestrator) for step in runs]
+        body += [_step(step, origin, scale, y, colour) for step in runs]
     started = [step for step in record.steps if step.started_s is not None]
     words = ", ".join(_in_words(step, origin) for step in started[:SPOKEN])
-    return _svg(height, f"Timeline of {record.orchestrator}: {words}.", body)
+    return _svg(height, f"Timeline of {record.side}: {words}.", body)
 
 
 def span_s(records: Iterable[Record]) -> float:
@@ -78,7 +78,7 @@ def bars(rows: Sequence[Bar], floor: Figure | None) -> str:
         y = AXIS + ROW * number
         body.append(_label(row.label, y))
         body.append(
-            f'<rect class="{row.side}" x="{LABELS}" y="{y + 5:.1f}"'
+            f'<rect class="{row.colour}" x="{LABELS}" y="{y + 5:.1f}"'
             f' width="{row.figure.median * scale:.1f}" height="{BAR}" rx="2"/>'
         )
         least, largest = (LABELS + value * scale for value in (row.figure.least, row.figure.most))
@@ -123,7 +123,7 @@ def _label(text: str, y: float) -> str:
     )
 
 
-def _step(step: RecordedStep, origin: float, scale: float, y: float, side: str) -> str:
+def _step(step: RecordedStep, origin: float, scale: float, y: float, colour: str) -> str:
     if step.started_s is None or step.ended_s is None:
         return f'<text class="tick left" x="{LABELS + 4}" y="{y + 15:.1f}">{NOT_STARTED}</text>'
     x = LABELS + (step.started_s - origin) * scale
@@ -138,9 +138,9 @@ def _step(step: RecordedStep, origin: float, scale: float, y: float, side: str) 
     )
     return (
         f"<g><title>{escape(hint)}</title>"
-        f'<rect class="{side} rest{state}" x="{x:.1f}" y="{y + 5:.1f}" width="{width:.1f}"'
+        f'<rect class="{colour} rest{state}" x="{x:.1f}" y="{y + 5:.1f}" width="{width:.1f}"'
         f' height="{BAR}" rx="2"/>'
-        f'<rect class="{side}" x="{x:.1f}" y="{y + 5:.1f}" width="{own:.1f}" height="{BAR}"'
+        f'<rect class="{colour}" x="{x:.1f}" y="{y + 5:.1f}" width="{own:.1f}" height="{BAR}"'
         ' rx="2"/></g>'
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.failure_matrix import Outcome
+from prefect_compat.comparison.judging.findings import Finding
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.comparison.verdict import Verdict
 
@@ -14,7 +15,7 @@ def as_document(comparison: Comparison, outcomes: Sequence[Outcome] = ()) -> dic
     """Everything known about the comparison; `outcomes` are those of the failure matrix."""
     verdict = comparison.verdict
     return {
-        "version": 2,  # since 2, a step is `{"name", "mapping_key"}`
+        "version": 3,  # since 3, the sides are `left` and `right`, whatever they are
         "holds": verdict.holds,
         "identical": verdict.identical,
         **_comparison(comparison),
@@ -46,23 +47,38 @@ def _work(work: Work | None) -> dict[str, Any] | None:
     return {**values, "job": name, "selection": selection, "tags": dict(work.tags)}
 
 
+def _finding(finding: Finding) -> dict[str, str]:
+    return {
+        "kind": str(finding.kind),
+        "place": finding.place,
+        "left": finding.left,
+        "right": finding.right,
+    }
+
+
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     """The verdict with its counts, which the value itself computes."""
     return {
         "assets": [
             {
                 "asset": asset.asset,
-                "dagster": asset.dagster,
-                "prefect": asset.prefect,
+                "left": asset.left,
+                "right": asset.right,
                 "identical": asset.identical,
+                "equal_as_declared": asset.equal_as_declared,
                 "without_content": asset.without_content,
             }
             for asset in verdict.assets
         ],
         "compared": verdict.compared,
         "steps": verdict.steps,
-        "findings": [asdict(finding) for finding in verdict.findings],
+        "findings": [_finding(finding) for finding in verdict.findings],
         "outputs": [asdict(entry) for entry in verdict.outputs],
         "differing": [asdict(output) for output in verdict.differing],
         "failure": verdict.failure,
+        "sides": list(verdict.sides),
+        "not_compared": [{"aspect": aspect, "reason": why} for aspect, why in verdict.not_compared],
+        "declared": [
+            {"output": asdict(output), "declared": words} for output, words in verdict.declared
+        ],
     }

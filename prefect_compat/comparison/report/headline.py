@@ -8,8 +8,11 @@ from prefect_compat.lineage.svg import Status
 
 
 def words(comparison: Comparison) -> str:
-    """'Identical under both', or 'Different in 3 places'."""
-    count = len(comparison.verdict.findings)
+    """'Identical under both', 'Equal as declared (…)', or 'Different in 3 places'."""
+    verdict = comparison.verdict
+    count = len(verdict.findings)
+    if not count and verdict.declared:
+        return f"Equal as declared ({comparison.work.rules.words or verdict.declared[0][1]})"
     if not count:
         return "Identical under both"
     return f"Different in {count} place{'s' if count > 1 else ''}"

@@ -19,7 +19,9 @@ from prefect_compat.comparison.judging.outputs import (
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.report.charts import Bar, bars, span_s, timeline
 from prefect_compat.comparison.report.headline import headline
+from prefect_compat.comparison.report.row_words import table_words
 from prefect_compat.comparison.sources.work import work_options
+from prefect_compat.comparison.verdict import Verdict
 from prefect_compat.lineage.graph import Lineage, NodeId
 from prefect_compat.lineage.svg import Level, Status, draw
 from prefect_compat.pages import render
@@ -28,15 +30,17 @@ MOST_FINDINGS = 500
 MOST_STEPS = 200  # in a timeline; beyond them, only the first run is shown
 
 LEVELS: Mapping[OutputOutcome, Level] = {
-    OutputOutcome.ONLY_DAGSTER: "bad",
-    OutputOutcome.ONLY_PREFECT: "bad",
+    OutputOutcome.ONLY_LEFT: "bad",
+    OutputOutcome.ONLY_RIGHT: "bad",
     OutputOutcome.NOT_KEPT_APART: "bad",
     OutputOutcome.DIFFERENT: "bad",
     OutputOutcome.MADE_TWICE: "bad",
     OutputOutcome.NOT_COMPARABLE: "warn",
+    OutputOutcome.EQUAL: "good",
     OutputOutcome.IDENTICAL: "good",
     OutputOutcome.NO_CONTENT: "bare",
 }
+COLOURS = ("left", "right")
 NOT_MADE = Status("not made", "none")
 
 
@@ -65,9 +69,9 @@ def comparison_page(
     the failure matrix; empty if it was not run.
     """
     verdict = comparison.verdict
-    sides = (comparison.dagster, comparison.prefect)
+    sides = (comparison.left, comparison.right)
     partitions = sorted({entry.output.part or "" for entry in verdict.outputs})
-    lines = [_line(asset, partitions) for asset in verdict.assets]
+    lines = [_line(asset, partitions, verdict.sides) for asset in verdict.assets]
     shown = [_first_runs(side) for side in sides]
     span = span_s(shown)
     return render(
@@ -82,15 +86,22 @@ def comparison_page(
         remedy=_remedy(verdict.findings),
         findings=verdict.findings[:MOST_FINDINGS],
         left_out=max(len(verdict.findings) - MOST_FINDINGS, 0),
-        drawing=Markup(draw(lineage, _statuses(lineage, verdict.assets))) if lineage else None,
+        drawing=Markup(draw(lineage, _statuses(lineage, verdict))) if lineage else None,
         partitions=partitions,
         lines=lines,
         legend=_legend(lines),
-        timelines=[(side.orchestrator, Markup(timeline(side, span))) for side in shown],
+        timelines=[
+            (side.side, colour, Markup(timeline(side, span, colour)))
+            for side, colour in zip(shown, COLOURS, strict=True)
+        ],
         has_all_runs=shown == list(sides),
         charts=_charts(comparison.costs),
         costs=comparison.costs,
         sides=sides,
+        names=verdict.sides,
+        row_words=[
+            (entry, list(table_words(entry.table, verdict.sides))) for entry in comparison.rows
+        ],
     )
 
 
@@ -105,22 +116,22 @@ def _remedy(findings: Iterable[Finding]) -> str | None:
     return NOT_APART_REMEDY if Difference.NOT_KEPT_APART in kinds else None
 
 
-def _line(asset: AssetVerdict, partitions: Iterable[str]) -> Line:
+def _line(asset: AssetVerdict, partitions: Iterable[str], sides: tuple[str, str]) -> Line:
     made = {entry.output.part or "": entry for entry in asset.outputs}
     return Line(
         asset.asset,
         tuple(
             Cell(
                 f"{asset.asset}[{part}]" if part else asset.asset,
-                _status(made[part].outcome) if part in made else NOT_MADE,
+                _status(made[part].outcome, sides) if part in made else NOT_MADE,
             )
             for part in partitions
         ),
     )
 
 
-def _status(outcome: OutputOutcome) -> Status:
-    return Status(str(outcome), LEVELS[outcome])
+def _status(outcome: OutputOutcome, sides: tuple[str, str]) -> Status:
+    return Status(outcome.words(sides), LEVELS[outcome])
 
 
 def _legend(lines: Iterable[Line]) -> list[Status]:
@@ -130,9 +141,9 @@ def _legend(lines: Iterable[Line]) -> list[Status]:
     return sorted(statuses, key=lambda status: (order.index(status.level), status.word))
 
 
-def _statuses(lineage: Lineage, assets: Iterable[AssetVerdict]) -> dict[NodeId, Status]:
+def _statuses(lineage: Lineage, verdict: Verdict) -> dict[NodeId, Status]:
     """The worst status of each asset's outputs, for the drawing."""
-    worst = {asset.asset_key: _status(asset.worst) for asset in assets}
+    worst = {asset.asset_key: _status(asset.worst, verdict.sides) for asset in verdict.assets}
     return {
         node.id: worst.get(node.id.path, NOT_MADE) for node in lineage.nodes if node.kind == "asset"
     }
@@ -148,21 +159,22 @@ def _first_runs(record: Record) -> Record:
 def _charts(costs: Costs | None) -> list[tuple[str, Markup]]:
     if costs is None:
         return []
-    sides = (costs.dagster, costs.prefect)
+    sides = list(zip((costs.left, costs.right), COLOURS, strict=True))
     runs = [
-        Bar(f"{side.orchestrator}, {name}", figure, side.orchestrator)
+        Bar(f"{side.side}, {name}", figure, colour)
         for name, figures in (("cold", "cold_s"), ("warm", "warm_s"))
-        for side in sides
+        for side, colour in sides
         if (figure := getattr(side, figures)) is not None
     ]
+    before = [bar for side, colour in sides for bar in _before(side, colour)]
     return [
         ("The run", Markup(bars(runs, costs.floor_s))),
-        ("Before the run", Markup(bars([bar for side in sides for bar in _before(side)], None))),
+        ("Before the run", Markup(bars(before, None))),
     ]
 
 
-def _before(side: SideCosts) -> list[Bar]:
+def _before(side: SideCosts, colour: str) -> list[Bar]:
     return [
-        Bar(f"{side.orchestrator}, import", side.import_s, side.orchestrator),
-        Bar(f"{side.orchestrator}, start-up", side.start_up_s, side.orchestrator),
+        Bar(f"{side.side}, import", side.import_s, colour),
+        Bar(f"{side.side}, start-up", side.start_up_s, colour),
     ]

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.costs import Costs
-from prefect_compat.comparison.diff.rows import RowDifference
+from prefect_compat.comparison.diff.differences import RowDifference
 from prefect_compat.comparison.failure_matrix import Outcome
 from prefect_compat.comparison.judging.findings import Difference
 from prefect_compat.comparison.judging.outputs import NOT_APART_REMEDY, AssetVerdict
 from prefect_compat.comparison.report.headline import words
+from prefect_compat.comparison.report.row_words import table_words
 
 SHOWN_FINDINGS = 20
 
@@ -18,12 +19,15 @@ def describe(comparison: Comparison) -> str:
     """The verdict for a terminal: a table of assets, the differences, one closing line."""
     verdict = comparison.verdict
     width = max([len(asset.asset) for asset in verdict.assets], default=5)
-    lines = [f"{'asset':<{width}}  dagster  prefect  identical"]
+    widths = (width, *(max(len(side), 5) for side in verdict.sides))
+    heads = ("asset", *verdict.sides)
+    columns = [f"{head:<{size}}" for head, size in zip(heads, widths, strict=True)]
+    lines = [f"{'  '.join(columns)}  identical"]
     by_name = sorted(verdict.assets, key=lambda asset: asset.asset)
-    lines += [_counted(asset, width) for asset in by_name]
+    lines += [_counted(asset, widths) for asset in by_name]
     lines += [f"  {finding}" for finding in verdict.findings[:SHOWN_FINDINGS]]
     for difference in comparison.rows:
-        lines += [f"  {line}" for line in _side_by_side(difference)]
+        lines += [f"  {line}" for line in _side_by_side(difference, verdict.sides)]
     if len(verdict.findings) > SHOWN_FINDINGS:
         lines.append(f"  and {len(verdict.findings) - SHOWN_FINDINGS} more differences")
     if any(finding.kind is Difference.NOT_KEPT_APART for finding in verdict.findings):
@@ -33,11 +37,15 @@ def describe(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
-def _counted(asset: AssetVerdict, width: int) -> str:
-    line = f"{asset.asset:<{width}}  {asset.dagster:>7}  {asset.prefect:>7}  {asset.identical:>9}"
-    if not asset.without_content:
-        return line
-    return f"{line}  {asset.without_content} without content to compare"
+def _counted(asset: AssetVerdict, widths: tuple[int, ...]) -> str:
+    name, left, right = widths
+    line = f"{asset.asset:<{name}}  {asset.left:>{left}}  {asset.right:>{right}}"
+    beside = {
+        "equal as declared": asset.equal_as_declared,
+        "without content to compare": asset.without_content,
+    }
+    parts = [f"{count} {words}" for words, count in beside.items() if count]
+    return "  ".join([f"{line}  {asset.identical:>9}", *parts])
 
 
 def _closing_line(comparison: Comparison) -> str:
@@ -54,6 +62,8 @@ def _contents(comparison: Comparison) -> str:
     if verdict.compared:
         text = f"the stores have the same content for {verdict.identical} of {verdict.compared}"
         text += f" {noun}"
+        if verdict.equal_as_declared:
+            text += f", {verdict.equal_as_declared} are equal as declared"
         if verdict.without_content:
             text += f", and {verdict.without_content} have no content to compare"
         return text
@@ -63,9 +73,9 @@ def _contents(comparison: Comparison) -> str:
 
 
 def _costs(costs: Costs) -> Iterator[str]:
-    sides = (costs.dagster, costs.prefect)
+    sides = (costs.left, costs.right)
     yield f"{'seconds, median of ' + str(costs.rounds):<24}" + "".join(
-        f"{side.orchestrator:>10}" for side in sides
+        f"{side.side:>10}" for side in sides
     )
     rows = {
         "import": [side.import_s for side in sides],
@@ -83,13 +93,11 @@ def _costs(costs: Costs) -> Iterator[str]:
     yield f"  {'peak memory, MiB':<22}{memory}"
 
 
-def _side_by_side(difference: RowDifference) -> Iterator[str]:
-    counts = ", ".join(f"{count} in {column}" for column, count in difference.counts)
-    left, right = difference.rows
-    rows = f"{left} rows" if left == right else f"{left} rows against {right}"
-    yield f"{difference.output.label}: {rows}; differing cells: {counts or 'none: types differ'}"
-    for cell in difference.cells:
-        yield f"  {cell.row}, {cell.column}: dagster {cell.dagster}, prefect {cell.prefect}"
+def _side_by_side(difference: RowDifference, sides: tuple[str, str]) -> Iterator[str]:
+    table = difference.table
+    yield f"{difference.output.label}: {'; '.join(table_words(table, sides))}"
+    for cell in table.cells:
+        yield f"  {cell.row}, {cell.column}: {sides[0]} {cell.left}, {sides[1]} {cell.right}"
 
 
 def _noun(comparison: Comparison) -> str:

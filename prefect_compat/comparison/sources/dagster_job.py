@@ -88,7 +88,7 @@ def record_dagster(
     reader = EventReader(plan, [task.home, *run_ids], task.ignored_metadata)
     resources = merged_config(config, placed).get("resources", {})
     record = Record(
-        orchestrator="dagster",
+        side="dagster",
         steps=tuple(
             step
             for number, (run_id, of_run) in enumerate(zip(run_ids, entries, strict=True))

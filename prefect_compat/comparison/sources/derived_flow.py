@@ -131,7 +131,7 @@ def record_prefect(
     with run_instance() as instance:
         outputs = read_contents(job, instance, resources, reader.outputs(by_run), run_ids)
     record = Record(
-        orchestrator="prefect",
+        side="prefect",
         steps=_measured_steps(_steps(recorded, plan), result, run_ids, stopwatch, reader),
         outputs=outputs,
         checks=reader.checks(events),

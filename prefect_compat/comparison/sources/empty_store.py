@@ -18,13 +18,14 @@ from unittest.mock import patch
 
 import dagster as dg
 
+from prefect_compat.comparison.diff.declared import keys_of_assets
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
 from prefect_compat.comparison.record.contents import open_store
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.sources.side import add_dynamic_partitions, side_environment
 from prefect_compat.comparison.sources.stores import stores_of
 from prefect_compat.comparison.sources.work import Work
-from prefect_compat.engine.dagster_port.graph import parse_step_key
+from prefect_compat.engine.dagster_port.graph import asset_metadata, parse_step_key
 from prefect_compat.engine.dagster_port.run_config import merged_config
 from prefect_compat.engine.run import run_instance
 from prefect_compat.errors import ComparisonError
@@ -67,6 +68,7 @@ class EmptyStore:
                 store_variables=stores.variables,
                 stores=stores,
                 dynamic_partitions=dynamic,
+                rules=keys_of_assets(dict(asset_metadata(self.job))).merged(work.rules),
             )
             self._environment = side_environment(os.environ, home, stores.variables)
             placed = merged_config(config, stores.run_config(home))
@@ -74,10 +76,10 @@ class EmptyStore:
             with self._entered():
                 self._validate_store(read)
 
-    def shared(self, *records: Record) -> tuple[Record, ...]:
-        """The records, with each output marked that does not lie in its side's own store."""
+    def marked(self, record: Record) -> Record:
+        """The record, with each output marked that does not lie in its side's own store."""
         with self._entered():
-            return tuple(self._marked(record) for record in records)
+            return self._marked(record)
 
     @contextmanager
     def _entered(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ import psutil
 from prefect_compat.comparison.faults import Fault, injected
 from prefect_compat.comparison.record.files import STORE
 from prefect_compat.comparison.record.record import Cost, Record
+from prefect_compat.comparison.sources.place import HERE, Place
 from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.engine.dagster_port.attempt import StepHooks, partition_keys
 from prefect_compat.errors import ComparisonError, PrefectCompatError
@@ -94,6 +95,7 @@ def run_side(
     store_variables: tuple[str, ...],
     server: RunningServer | None = None,
     update: Update = lambda state: None,
+    place: Place = HERE,
 ) -> Record:
     """Runs one side and returns its record; meanwhile tells `update` which step it runs.
 
@@ -102,7 +104,7 @@ def run_side(
     starts its own without. Raises ComparisonError, with the end of what the side printed, if it
     left no record.
     """
-    code = start_side(module, task, store_variables, server, update)
+    code = start_side(module, task, store_variables, server, update, place)
     if code != 0:
         log = (Path(task.home) / "log.txt").read_text(errors="replace")
         tail = "\n".join(log.splitlines()[-15:])
@@ -116,12 +118,15 @@ def start_side(
     store_variables: tuple[str, ...],
     server: RunningServer | None = None,
     update: Update = lambda state: None,
+    place: Place = HERE,
 ) -> int:
     """Runs one side's process to its end.
 
     Returns its exit code, negative if a signal ended it.
     """
-    return start_process(module, task.as_json(), Path(task.home), store_variables, server, update)
+    return start_process(
+        module, task.as_json(), Path(task.home), store_variables, server, update, place
+    )
 
 
 def start_process(
@@ -131,6 +136,7 @@ def start_process(
     store_variables: tuple[str, ...],
     server: RunningServer | None = None,
     update: Update = lambda state: None,
+    place: Place = HERE,
 ) -> int:
     """Runs a module on its task in the environment of one side; what it prints is logged there."""
     home.mkdir(parents=True, exist_ok=True)
@@ -140,8 +146,9 @@ def start_process(
     # Appended: a home is used again after a kill, and to read the rows that differ.
     with (home / "log.txt").open("ab") as log:
         side = subprocess.Popen(
-            [sys.executable, "-m", module, task],
-            env={**environment, COMPARING_PID: str(os.getpid())},
+            [place.python, "-m", module, task],
+            env={**environment, **place.variables, COMPARING_PID: str(os.getpid())},
+            cwd=place.directory,
             stdout=log,
             stderr=subprocess.STDOUT,
             # Ctrl-C in a terminal reaches the comparison alone, which then ends its side in order.

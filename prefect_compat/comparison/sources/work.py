@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefect_compat.comparison.diff.declared import NO_RULES, Rules
 from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.sources.stores import Stores
 from prefect_compat.errors import ComparisonError
@@ -23,7 +24,8 @@ class Work:
     `run_config` is JSON text, which reports never show: `config_name` says where it comes from.
     `empty_partition` is a partition without data, for the failure matrix. `stores` is what keeps
     the stores apart, known as soon as the project is loaded, and so are the keys of dynamic
-    partitions, by name: those of the user's own Dagster instance.
+    partitions, by name: those of the user's own Dagster instance. `rules` declare keys, tolerances
+    and what is not compared.
     """
 
     project: Project
@@ -39,6 +41,7 @@ class Work:
     config_name: str | None = None
     stores: Stores | None = None
     dynamic_partitions: DynamicKeys = ()
+    rules: Rules = NO_RULES
 
     def resource_config(self, home: Path) -> dict[str, Any]:
         """The part of the run config that keeps a side's store below its home."""
@@ -57,6 +60,7 @@ def work_options(work: Work) -> tuple[tuple[str, str], ...]:
         "fault": work.fault,
         "rounds": work.rounds,
         "stores kept apart by": work.stores.words if work.stores else None,
+        "declared": work.rules.words,
         "metadata not compared": ", ".join(work.ignored_metadata),
     }
     return tuple((name, str(value)) for name, value in options.items() if value)

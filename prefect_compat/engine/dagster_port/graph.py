@@ -1,7 +1,7 @@
 """The steps, edges and assets of a job, read from Dagster's execution plan and asset graph."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -351,6 +351,13 @@ def _read_asset(layer: AssetLayer, key: dg.AssetKey, is_made: bool) -> Asset:
             )
         ),
     )
+
+
+def asset_metadata(job: dg.JobDefinition) -> Iterator[tuple[AssetPath, Mapping[str, Any]]]:
+    """Yields the assets that the job makes, each with the metadata of its definition."""
+    graph = job.asset_layer.asset_graph
+    for key in job.asset_layer.selected_asset_keys:
+        yield tuple(key.path), graph.get(key).metadata
 
 
 def partitions_words(partitions_def: dg.PartitionsDefinition) -> str:

@@ -59,11 +59,32 @@ def test_an_asset_that_is_not_deterministic_is_found_and_its_cells_are_shown(
         r" prefect has",
         found.stdout,
     )
-    assert "  numbers[2016-05-10]: 3 rows; differing cells: 1 in n\n" in found.stdout
+    assert (
+        "  numbers[2016-05-10]: 3 rows each; 1 row changed, 33.3% touched in all; differing cells:"
+        " 1 in n (by "
+    ) in found.stdout
     assert "    2, n: dagster " in found.stdout
     assert found.stdout.splitlines()[-1] == (
         "Different in 2 places: the stores have the same content for 0 of 2 asset-days."
     )
+
+
+@shared_server
+def test_what_is_declared_makes_contents_equal_and_is_said(tmp_path: Path) -> None:
+    options = ("--tolerance", "*:*=1e9", "--key", "numbers=n")
+    found = compare(tmp_path, *ONE_DAY, *options[:2], first="os.getpid()")
+    assert found.exit_code == 0, found.stdout + found.stderr
+    assert "equal as declared" in found.stdout.splitlines()[1]
+    assert found.stdout.splitlines()[-1] == (
+        "Equal as declared (all assets: within 1e+09 in all numbers): the stores have the same"
+        " content for 0 of 2 asset-days, 2 are equal as declared."
+    )
+    found = compare(tmp_path, *ONE_DAY, *options[2:], first="os.getpid()")
+    assert found.exit_code == 1, found.stderr
+    assert "1 row only in dagster (n=" in found.stdout
+    found = compare(tmp_path, *ONE_DAY, "--key", "numbers=no", first="os.getpid()")
+    assert found.exit_code == 2
+    assert "numbers[2016-05-10]: The key 'no' is no column of the left side" in found.stderr
 
 
 @shared_server

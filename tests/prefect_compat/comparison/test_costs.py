@@ -28,33 +28,33 @@ def test_medians_with_their_spread() -> None:
     rounds = [record("dagster", wall) for wall in (9.0, 1.0, 2.0)]
     found = summarise(rounds, [record("prefect", 4.0)] * 3)
     assert found.rounds == 3
-    assert found.dagster.cold_s == Figure(2.0, 1.0, 9.0)
-    assert found.prefect.cold_s == Figure(4.0, 4.0, 4.0)
-    assert found.dagster.warm_s is None
-    assert found.dagster.peak_memory_b.median == 100
+    assert found.left.cold_s == Figure(2.0, 1.0, 9.0)
+    assert found.right.cold_s == Figure(4.0, 4.0, 4.0)
+    assert found.left.warm_s is None
+    assert found.left.peak_memory_b.median == 100
 
 
 def test_the_floor_is_the_project_s_own_time_under_dagster() -> None:
     found = summarise([record("dagster", 1.0)], [record("prefect", 1.0)])
     assert found.floor_s.median == pytest.approx(0.7)
-    assert found.dagster.function_s.median == pytest.approx(0.5)
-    assert found.dagster.storage_s.median == pytest.approx(0.2)
+    assert found.left.function_s.median == pytest.approx(0.5)
+    assert found.left.storage_s.median == pytest.approx(0.2)
 
 
 def test_a_step_s_runs_are_added_up_and_one_that_never_ran_has_no_figures() -> None:
     found = summarise([record("dagster", 1.0, 0.5)], [record("prefect", 2.0, 0.6)])
     (step,) = found.steps
-    assert (step.step, step.dagster_s.median, step.prefect_s.median) == ("a", 2.0, 4.0)
-    assert step.dagster_own_s.median == pytest.approx(0.7)
-    assert found.prefect.warm_s == Figure(0.6, 0.6, 0.6)
+    assert (step.step, step.left_s.median, step.right_s.median) == ("a", 2.0, 4.0)
+    assert step.left_own_s.median == pytest.approx(0.7)
+    assert found.right.warm_s == Figure(0.6, 0.6, 0.6)
 
 
 def test_each_figure_is_that_of_its_own_cost() -> None:
     found = summarise([record("dagster", 3.0)], [record("prefect", 4.0, 3.5)])
-    assert (found.dagster.orchestrator, found.prefect.orchestrator) == ("dagster", "prefect")
+    assert (found.left.side, found.right.side) == ("dagster", "prefect")
     figures = (
-        *(found.prefect.import_s, found.prefect.start_up_s, found.prefect.cold_s),
-        *(found.prefect.warm_s, found.prefect.cpu_s, found.prefect.peak_memory_b),
+        *(found.right.import_s, found.right.start_up_s, found.right.cold_s),
+        *(found.right.warm_s, found.right.cpu_s, found.right.peak_memory_b),
     )
     assert [figure and figure.median for figure in figures] == [1.0, 0.5, 4.0, 3.5, 2.0, 100]
 
@@ -62,8 +62,8 @@ def test_each_figure_is_that_of_its_own_cost() -> None:
 def test_the_figures_of_a_step_spread_over_the_rounds() -> None:
     dagster = [record("dagster", wall) for wall in (1.0, 3.0)]
     (step,) = summarise(dagster, [record("prefect", 2.0)] * 2).steps
-    assert step.dagster_s == Figure(4.0, 2.0, 6.0)
-    assert (step.dagster_own_s.median, step.prefect_own_s.median) == pytest.approx((0.7, 0.7))
+    assert step.left_s == Figure(4.0, 2.0, 6.0)
+    assert (step.left_own_s.median, step.right_own_s.median) == pytest.approx((0.7, 0.7))
 
 
 @pytest.mark.parametrize("round_", [0, 1])
@@ -72,7 +72,7 @@ def test_a_step_that_one_round_did_not_run_has_no_figures(side: str, round_: int
     rounds = {name: [record(name, 1.0), record(name, 1.0)] for name in ("dagster", "prefect")}
     changed = rounds[side][round_]
     rounds[side][round_] = replace(changed, steps=changed.steps[2:])
-    assert summarise(**rounds).steps == ()
+    assert summarise(rounds["dagster"], rounds["prefect"]).steps == ()
 
 
 @pytest.mark.parametrize("missing", ["started_s", "ended_s"])

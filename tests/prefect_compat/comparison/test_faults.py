@@ -22,7 +22,7 @@ def both(root: Path, fault: Fault, shop: Shop = STEADY) -> Iterator[tuple[Verdic
     """The verdict on both sides with the fault, and what Dagster recorded."""
     with injected(fault):
         sides = {side: run(side, root / side, shop) for side in SIDES}
-    yield judge(**sides), sides["dagster"]
+    yield judge(*(sides[name] for name in SIDES)), sides["dagster"]
 
 
 def states(record: Record) -> dict[str, str]:

@@ -300,7 +300,7 @@ def test_a_fault_on_one_side_is_named(
     shop, kind, place = FAULTS[fault]
     sides = {name: records(name, GOOD) for name in SIDES if name != side}
     sides[side] = run(side, tmp_path, shop)
-    verdict = judge(**sides)
+    verdict = judge(*(sides[name] for name in SIDES))
     assert not verdict.holds
     named = [str(finding) for finding in verdict.findings]
     assert any(
@@ -383,7 +383,7 @@ def test_what_is_only_done_differently_raises_no_alarm(
 ) -> None:
     sides = {name: records(name, GOOD) for name in SIDES if name != side}
     sides[side] = run(side, tmp_path, HARMLESS[variation])
-    verdict = judge(**sides)
+    verdict = judge(*(sides[name] for name in SIDES))
     assert verdict.holds, list(map(str, verdict.findings))
 
 
@@ -395,7 +395,7 @@ def test_what_an_earlier_run_left_does_not_pass(
     run(side, tmp_path, replace(GOOD, factor=1.5))
     sides = {name: records(name, GOOD) for name in SIDES if name != side}
     sides[side] = run(side, tmp_path, replace(GOOD, forgets="forecast"))
-    named = [str(finding) for finding in judge(**sides).findings]
+    named = [str(finding) for finding in judge(*(sides[name] for name in SIDES)).findings]
     assert any(text.startswith(f"{D.CONTENT}: forecast[{DAY}]") for text in named), named
 
 

@@ -221,7 +221,7 @@ def test_the_severity_of_a_failed_check_counts() -> None:
     warned = replace(DAGSTER, checks=(check(passed=False, severity="WARN"),))
     failed = replace(PREFECT, checks=(check(passed=False),))
     (finding,) = judge(warned, failed).findings
-    assert (finding.dagster, finding.prefect) == ("failed (WARN)", "failed (ERROR)")
+    assert (finding.left, finding.right) == ("failed (WARN)", "failed (ERROR)")
 
 
 def test_what_is_unknown_on_both_sides_is_not_parity() -> None:
@@ -243,7 +243,7 @@ def test_nothing_that_was_run_is_not_parity() -> None:
 def test_outputs_that_the_catalogue_shows_and_nobody_read_are_not_parity() -> None:
     verdict = judge(replace(DAGSTER, outputs=()), replace(PREFECT, outputs=()))
     assert [finding.kind for finding in verdict.findings] == [Difference.CATALOGUE] * 2
-    assert verdict.findings[0].dagster == "1 materialized, none read"
+    assert verdict.findings[0].left == "1 materialized, none read"
 
 
 def test_outputs_without_content_are_counted_apart() -> None:
@@ -311,7 +311,7 @@ def test_a_mapped_step_is_compared_by_what_it_became() -> None:
 def test_each_asset_is_counted() -> None:
     prefect = replace(PREFECT, outputs=(output("a", "2016-03-08", "ax"),))
     counts = judge(DAGSTER, prefect).assets
-    assert [(c.asset, c.dagster, c.prefect, c.identical) for c in counts] == [
+    assert [(c.asset, c.left, c.right, c.identical) for c in counts] == [
         ("a", 1, 1, 0),
         ("b", 1, 0, 0),
     ]

@@ -7,26 +7,29 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from prefect_compat.comparison.diff.declared import Declared, Tolerance
+from prefect_compat.comparison.diff.differences import Cell, ColumnDifference, TableDifference
 from prefect_compat.comparison.diff.rows import (
-    Cell,
-    RowDifference,
     RowsTask,
     differing_rows,
     read_differences,
-    write_rows,
+    write_stored_values,
 )
 from prefect_compat.comparison.diff.text_rows import TextTable, text_rows
 from prefect_compat.graph.ids import OutputId
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 
-OUTPUT = OutputId(("a",), None)
+
+def shown(found: TableDifference) -> tuple[object, ...]:
+    """What is known of a difference of texts: rows, changed rows, columns, cells."""
+    return (found.rows, found.changed_rows, found.counts, found.cells)
 
 
 def test_cells_are_counted_and_the_first_rows_shown() -> None:
     left = pd.DataFrame({"x": [0.1, 0.2, 0.3], "same": ["a", "b", "c"]})
     right = left.assign(x=[0.1, 0.25, 0.35])
-    found = differing_rows(OUTPUT, text_rows(left), text_rows(right))
+    found = differing_rows(text_rows(left), text_rows(right))
     assert found.counts == (("x", 2),)
     assert found.cells == (Cell("1", "x", "0.2", "0.25"), Cell("2", "x", "0.3", "0.35"))
 
@@ -34,7 +37,7 @@ def test_cells_are_counted_and_the_first_rows_shown() -> None:
 def test_rows_and_columns_that_only_one_side_has() -> None:
     left = pd.DataFrame({"x": [1, 2]})
     right = pd.DataFrame({"x": [1], "y": [5]})
-    found = differing_rows(OUTPUT, text_rows(left), text_rows(right))
+    found = differing_rows(text_rows(left), text_rows(right))
     assert found.rows == (2, 1)
     assert Cell("1", "x", "2", "nothing") in found.cells
     assert Cell("0", "y", "nothing", "5") in found.cells
@@ -42,20 +45,20 @@ def test_rows_and_columns_that_only_one_side_has() -> None:
 
 def test_a_document_is_compared_place_by_place() -> None:
     left, right = {"b": {"c": 1, "d": 2}}, {"a": 0, "b": {"c": 1, "d": 3}}
-    found = differing_rows(OUTPUT, text_rows(left), text_rows(right))
-    assert {(cell.dagster, cell.prefect) for cell in found.cells} == {("2", "3"), ("nothing", "0")}
+    found = differing_rows(text_rows(left), text_rows(right))
+    assert {(cell.left, cell.right) for cell in found.cells} == {("2", "3"), ("nothing", "0")}
 
 
 def test_columns_of_one_name_are_told_apart() -> None:
     left = pd.DataFrame([[1, 2]], columns=["x", "x"])
     right = pd.DataFrame([[1, 3]], columns=["x", "x"])
-    found = differing_rows(OUTPUT, text_rows(left), text_rows(right))
+    found = differing_rows(text_rows(left), text_rows(right))
     assert found.counts == (("x (2)", 1),)
 
 
 def test_types_alone_leave_no_cell() -> None:
     left, right = (pd.DataFrame({"x": [1]}, dtype=dtype) for dtype in ("int64", "int32"))
-    assert differing_rows(OUTPUT, text_rows(left), text_rows(right)).counts == ()
+    assert differing_rows(text_rows(left), text_rows(right)).counts == ()
 
 
 def table(*rows: str, names: tuple[str, ...] = ("x", "y")) -> TextTable:
@@ -66,9 +69,9 @@ def table(*rows: str, names: tuple[str, ...] = ("x", "y")) -> TextTable:
 def test_the_first_five_differing_rows_are_shown_and_all_cells_counted() -> None:
     left = table("aa", "bb", "cc", "dd", "ee", "ff", "gg", "hh")
     right = table("aa", "bX", "XX", "dX", "eX", "ff", "gX", "XX", "ii")
-    assert differing_rows(OUTPUT, left, right) == RowDifference(
-        OUTPUT,
+    assert shown(differing_rows(left, right)) == (
         (8, 9),
+        7,
         (("x", 3), ("y", 7)),
         (
             Cell("1", "y", "b", "X"),
@@ -84,7 +87,7 @@ def test_the_first_five_differing_rows_are_shown_and_all_cells_counted() -> None
 def test_columns_come_in_the_order_of_the_left() -> None:
     left = table("ab", names=("z", "a"))
     right = table("XYZ", names=("new", "a", "z"))
-    found = differing_rows(OUTPUT, left, right)
+    found = differing_rows(left, right)
     assert found.counts == (("z", 1), ("a", 1), ("new", 1))
     assert found.cells == (
         Cell("0", "z", "a", "Z"),
@@ -95,7 +98,7 @@ def test_columns_come_in_the_order_of_the_left() -> None:
 
 def test_three_columns_of_one_name_are_numbered() -> None:
     left, right = (table(row, names=("x", "x", "x")) for row in ("abc", "aXY"))
-    assert differing_rows(OUTPUT, left, right).cells == (
+    assert differing_rows(left, right).cells == (
         Cell("0", "x (2)", "b", "X"),
         Cell("0", "x (3)", "c", "Y"),
     )
@@ -104,9 +107,9 @@ def test_three_columns_of_one_name_are_numbered() -> None:
 def test_the_rows_of_a_document_are_its_places() -> None:
     left = TextTable(("place", "value"), (("p", "q"), ("1", "2")), is_document=True)
     right = TextTable(("place", "value"), (("q", "r"), ("3", "4")), is_document=True)
-    assert differing_rows(OUTPUT, left, right) == RowDifference(
-        OUTPUT,
+    assert shown(differing_rows(left, right)) == (
         (2, 2),
+        3,
         (("value", 3),),
         (
             Cell("p", "value", "1", "nothing"),
@@ -122,7 +125,7 @@ def test_a_table_of_these_columns_is_no_document() -> None:
     left, right = (
         text_rows(pa.table({"place": ["p", "p"], "value": [first, 2]})) for first in (1, 3)
     )
-    found = differing_rows(OUTPUT, left, right)
+    found = differing_rows(left, right)
     assert (found.rows, found.counts) == ((2, 2), (("value", 1),))
     assert found.cells == (Cell("0", "value", "1", "3"),)
 
@@ -131,15 +134,22 @@ def test_a_difference_beside_the_rows_of_an_empty_table_is_shown() -> None:
     pd = pytest.importorskip("pandas")
     left, right = pd.DataFrame({"x": []}), pd.DataFrame({"x": []})
     left.attrs["seed"], right.attrs["seed"] = 1, 2
-    found = differing_rows(OUTPUT, text_rows(left), text_rows(right))
+    found = differing_rows(text_rows(left), text_rows(right))
     assert found.rows == (0, 0)
     assert found.cells == (Cell("0", ".attrs['seed']", "1", "2"),)
 
 
 def test_an_empty_table_has_no_rows() -> None:
-    assert differing_rows(OUTPUT, TextTable((), ()), TextTable(("x",), ((),))) == RowDifference(
-        OUTPUT, (0, 0), (), ()
-    )
+    found = differing_rows(TextTable((), ()), TextTable(("x",), ((),)))
+    assert found == TableDifference((0, 0))
+
+
+def test_numbers_of_a_document_within_a_tolerance() -> None:
+    left, right = (text_rows({"MAE": 1.0 + step, "model": ["x"]}) for step in (0.0, 1e-10))
+    for name in ("MAE", "*"):
+        found = differing_rows(left, right, Declared(tolerances=((name, Tolerance(1e-9)),)))
+        assert (found.is_equal, found.tolerated) == (True, (("value", 1),))
+    assert not differing_rows(left, right, Declared(tolerances=(("R2", Tolerance(1e-9)),))).is_equal
 
 
 PROJECT = """
@@ -190,14 +200,16 @@ def test_both_stores_are_written_as_text_and_read_again(
             outputs=list(task.outputs),  # type: ignore[arg-type]
         )
         for _ in range(2):
-            write_rows(RowsTask.from_json(task.as_json()))
+            write_stored_values(RowsTask.from_json(task.as_json()))
     found = read_differences(outputs, *folders)
-    assert found == (
-        RowDifference(
-            outputs[0], (1, 1), (("value", 1),), (Cell("['é']", "value", "'one'", "'two'"),)
-        ),
-        RowDifference(outputs[1], (1, 1), (), ()),
+    assert [entry.output for entry in found] == list(outputs)
+    assert found[0].table == TableDifference(
+        (1, 1),
+        changed_rows=1,
+        columns=(ColumnDifference("value", 1),),
+        cells=(Cell("['é']", "value", "'one'", "'two'"),),
     )
+    assert found[1].table == TableDifference((1, 1))
     lost = json.loads((folders[0] / "1.json").read_text())
     assert (lost["names"], lost["columns"]) == (["cannot be read"], [["gone"]])
-    assert read_differences(outputs[:1], *folders[:1] * 2)[0].counts == ()
+    assert read_differences(outputs[:1], *folders[:1] * 2)[0].table.counts == ()

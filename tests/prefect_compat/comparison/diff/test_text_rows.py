@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from prefect_compat.comparison.diff.rows import differing_rows
 from prefect_compat.comparison.diff.text_rows import TextTable, text_rows
-from prefect_compat.graph.ids import OutputId
 from tests import needs
 from tests.prefect_compat.comparison.fingerprint.tables import table
 from tests.prefect_compat.comparison.fingerprint.values import CHANGES, Trial
@@ -115,9 +114,9 @@ def test_what_a_table_carries_beside_its_cells_is_one_differing_cell() -> None:
     plain, noted, other = (pd.DataFrame({"c": [1, 2, 3]}) for _ in range(3))
     noted.attrs["seed"], other.attrs["seed"] = 1, 2
     for left, right, texts in ((plain, noted, ("nothing", "1")), (noted, other, ("1", "2"))):
-        found = differing_rows(OutputId(("a",), None), text_rows(left), text_rows(right))
+        found = differing_rows(text_rows(left), text_rows(right))
         assert found.counts == ((".attrs['seed']", 1),)
-        assert [(cell.dagster, cell.prefect) for cell in found.cells] == [texts]
+        assert [(cell.left, cell.right) for cell in found.cells] == [texts]
 
 
 def test_a_class_alone_is_a_differing_row() -> None:

@@ -174,7 +174,7 @@ def test_only_the_last_error_of_a_failed_step_is_compared_by_its_words(
 ) -> None:
     left, right = (step("b", state, errors=entries) for entries in (FAILED, errors))
     found = findings(steps(left), steps(right))
-    assert [(finding.dagster, finding.prefect) for finding in found] == expected
+    assert [(finding.left, finding.right) for finding in found] == expected
     assert {(finding.kind, finding.place) for finding in found} <= {(D.EXCEPTION, "b")}
 
 

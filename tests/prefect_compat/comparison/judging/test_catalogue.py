@@ -104,5 +104,5 @@ def test_files_of_one_side_are_listed_by_folder(
     left: tuple[str, ...], right: tuple[str, ...], expected: list[tuple[str, str, str]]
 ) -> None:
     found = list(judge_files(left, right))
-    assert [(f.place, f.dagster, f.prefect) for f in found] == expected
+    assert [(f.place, f.left, f.right) for f in found] == expected
     assert {f.kind for f in found} <= {D.FILES}

@@ -29,9 +29,9 @@ CASES: dict[str, tuple[list[RecordedOutput], list[RecordedOutput], tuple[OutputO
     "made twice by both": ([MINE, MINE], [MINE, MINE], (O.IDENTICAL,)),
     "different": ([MINE], [OTHER], (O.DIFFERENT,)),
     "the last one counts": ([OTHER, MINE], [MINE, MINE], (O.IDENTICAL,)),
-    "only under Dagster": ([MINE], [], (O.ONLY_DAGSTER,)),
-    "only under Prefect": ([], [MINE], (O.ONLY_PREFECT,)),
-    "bare under Dagster only": ([BARE], [], (O.ONLY_DAGSTER, O.NO_CONTENT)),
+    "only on the left": ([MINE], [], (O.ONLY_LEFT,)),
+    "only on the right": ([], [MINE], (O.ONLY_RIGHT,)),
+    "bare under Dagster only": ([BARE], [], (O.ONLY_LEFT, O.NO_CONTENT)),
     "strange on the left": ([STRANGE], [MINE], (O.NOT_COMPARABLE,)),
     "strange on the right": ([MINE], [STRANGE], (O.NOT_COMPARABLE,)),
     "strange on both sides": ([STRANGE], [STRANGE], (O.NOT_COMPARABLE,)),
@@ -77,12 +77,12 @@ def verdicts(*outcomes: OutputOutcome) -> AssetVerdict:
 def test_the_counts_of_an_asset_follow_from_its_outcomes() -> None:
     asset = verdicts(
         *[O.IDENTICAL] * 7,
-        *[O.ONLY_DAGSTER] * 1,
-        *[O.ONLY_PREFECT] * 2,
+        *[O.ONLY_LEFT] * 1,
+        *[O.ONLY_RIGHT] * 2,
         *[O.DIFFERENT] * 3,
         *[O.NO_CONTENT] * 4,
     )
-    assert (asset.dagster, asset.prefect) == (15, 16)
+    assert (asset.left, asset.right) == (15, 16)
     assert (asset.identical, asset.without_content) == (7, 4)
 
 
@@ -137,7 +137,7 @@ def test_the_dynamic_outputs_of_an_op_stand_together() -> None:
 
 def test_different_content_in_one_place_is_two_findings() -> None:
     _, findings = judge_outputs([SHARED], [OTHER])
-    assert [(f.kind, f.place, f.dagster, f.prefect) for f in findings] == [
+    assert [(f.kind, f.place, f.left, f.right) for f in findings] == [
         (Difference.CONTENT, "a", "table 2 x 3 aa", "table 2 x 3 bb"),
         (Difference.NOT_KEPT_APART, "a", "another place", "its own store"),
     ]
@@ -145,7 +145,7 @@ def test_different_content_in_one_place_is_two_findings() -> None:
 
 def test_a_repeated_output_is_counted_on_both_sides() -> None:
     _, findings = judge_outputs([MINE, MINE, MINE], [MINE])
-    assert [(f.kind, f.place, f.dagster, f.prefect) for f in findings] == [
+    assert [(f.kind, f.place, f.left, f.right) for f in findings] == [
         (Difference.TWICE, "a", "3 times", "1 times")
     ]
 
@@ -155,7 +155,7 @@ def test_digests_and_data_versions_are_cut_and_reasons_are_not() -> None:
     left = replace(MINE, fingerprint=Fingerprint("table", long), data_version=long)
     right = replace(MINE, fingerprint=Fingerprint(UNKNOWN, long), data_version=None)
     _, findings = judge_outputs([left], [right])
-    assert [(f.dagster, f.prefect) for f in findings] == [
+    assert [(f.left, f.right) for f in findings] == [
         ("table 0123456789ab", f"unknown {long}"),
         ("0123456789abcdef", "nothing"),
     ]

@@ -102,14 +102,14 @@ def test_each_output_of_an_op_is_compared_a_dynamic_one_by_its_key(tmp_path: Pat
     )
     found = comparison(tmp_path, *sides)
     assert found.verdict.holds, found.verdict.findings
-    assert {entry.output for entry in found.dagster.outputs} == {
+    assert {entry.output for entry in found.left.outputs} == {
         StepOutputId(0, StepId("one"), "result"),
         StepOutputId(0, StepId("several"), "result", "a"),
         StepOutputId(0, StepId("several"), "result", "b"),
     }
     assert (found.verdict.identical, found.verdict.compared) == (3, 3)
-    assert found.dagster.files == found.prefect.files
-    assert "run 1/several/result/a" in found.dagster.files
+    assert found.left.files == found.right.files
+    assert "run 1/several/result/a" in found.left.files
 
 
 def test_values_that_were_kept_in_memory_are_not_called_different(tmp_path: Path) -> None:

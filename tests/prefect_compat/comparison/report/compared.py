@@ -22,7 +22,7 @@ def figure(median: float) -> Figure:
 def side_costs(side: str, add: float, warm: bool = True) -> SideCosts:
     """Costs in which each figure is another one."""
     return SideCosts(
-        orchestrator=side,
+        side=side,
         import_s=figure(1 + add),
         start_up_s=figure(2 + add),
         cold_s=figure(3 + add),

@@ -25,6 +25,10 @@ def record(*steps: RecordedStep) -> Record:
     return replace(DAGSTER, steps=steps)
 
 
+def drawn(of: Record, span: float) -> str:
+    return timeline(of, span, "left")
+
+
 def elements(svg: str, tag: str) -> list[ET.Element]:
     return list(ET.fromstring(svg).iter(tag))
 
@@ -35,15 +39,15 @@ def facts(element: ET.Element, *names: str) -> tuple[str, ...]:
 
 def test_the_timeline_has_a_row_a_step_and_a_bar_a_run() -> None:
     # The scale is 960 - 210 - 24 = 726 pixels for 7.26 seconds.
-    svg = timeline(record(NEVER, FIRST, AGAIN, EARLY), 7.26)
+    svg = drawn(record(NEVER, FIRST, AGAIN, EARLY), 7.26)
     rects = [facts(r, "class", "x", "y", "width", "height") for r in elements(svg, "rect")]
     assert rects == [
-        ("dagster rest ended-otherwise", "210.0", "31.0", "1.0", "12.0"),
-        ("dagster", "210.0", "31.0", "0.0", "12.0"),
-        ("dagster rest", "310.0", "53.0", "200.0", "12.0"),
-        ("dagster", "310.0", "53.0", "75.0", "12.0"),
-        ("dagster rest", "610.0", "53.0", "50.0", "12.0"),
-        ("dagster", "610.0", "53.0", "50.0", "12.0"),
+        ("left rest ended-otherwise", "210.0", "31.0", "1.0", "12.0"),
+        ("left", "210.0", "31.0", "0.0", "12.0"),
+        ("left rest", "310.0", "53.0", "200.0", "12.0"),
+        ("left", "310.0", "53.0", "75.0", "12.0"),
+        ("left rest", "610.0", "53.0", "50.0", "12.0"),
+        ("left", "610.0", "53.0", "50.0", "12.0"),
     ]
     labels = [text for text in elements(svg, "text") if text.attrib["class"] == "name"]
     assert [facts(text, "x", "y") for text in labels] == [
@@ -73,20 +77,20 @@ def test_the_timeline_has_a_row_a_step_and_a_bar_a_run() -> None:
 
 
 def test_a_timeline_without_a_started_step_is_empty() -> None:
-    assert timeline(record(NEVER), 1.0) == ""
-    assert timeline(record(), 1.0) == ""
+    assert drawn(record(NEVER), 1.0) == ""
+    assert drawn(record(), 1.0) == ""
 
 
 def test_a_timeline_tells_the_first_fifty_steps_in_words() -> None:
     many = [replace(FIRST, step=StepId(f"s{number}")) for number in range(60)]
-    label = ET.fromstring(timeline(record(*many), 2.0)).attrib["aria-label"]
+    label = ET.fromstring(drawn(record(*many), 2.0)).attrib["aria-label"]
     assert label.count(" from ") == 50
     assert label.endswith(", s49 from 0.00 to 2.00 seconds.")
 
 
 def test_names_of_27_letters_are_whole() -> None:
     for length, shown in ((27, "x" * 27), (28, "x" * 11 + "…" + "x" * 15)):
-        svg = timeline(record(replace(FIRST, step=StepId("x" * length))), 1.0)
+        svg = drawn(record(replace(FIRST, step=StepId("x" * length))), 1.0)
         (label,) = (text for text in elements(svg, "text") if text.attrib["class"] == "name")
         assert "".join(label.itertext()) == "x" * length + shown
 
@@ -102,7 +106,7 @@ def test_names_of_27_letters_are_whole() -> None:
     ],
 )
 def test_the_axis_has_round_figures(span: float, ticks: list[str]) -> None:
-    svg = timeline(record(FIRST), span)
+    svg = drawn(record(FIRST), span)
     found = [text for text in elements(svg, "text") if text.attrib["class"] == "tick"]
     assert [text.text for text in found] == ticks
     places = [float(text.attrib["x"]) for text in found]
@@ -125,13 +129,13 @@ def test_the_span_is_the_longest_of_the_records() -> None:
 def test_bars_have_whiskers_and_a_floor() -> None:
     # The scale is 960 - 210 - 80 = 670 pixels for 6.7 seconds.
     rows = [
-        Bar("dagster, <cold>", Figure(2.0, 1.0, 3.0), "dagster"),
+        Bar("dagster, <cold>", Figure(2.0, 1.0, 3.0), "left"),
         Bar("prefect", Figure(6.7, 6.7, 6.7), "prefect"),
     ]
     svg = bars(rows, Figure(1.5, 1.0, 9.0))
     rects = [facts(r, "class", "x", "y", "width", "height") for r in elements(svg, "rect")]
     assert rects == [
-        ("dagster", "210.0", "31.0", "200.0", "12.0"),
+        ("left", "210.0", "31.0", "200.0", "12.0"),
         ("prefect", "210.0", "53.0", "670.0", "12.0"),
     ]
     paths = [facts(path, "class", "d") for path in elements(svg, "path")]
@@ -156,29 +160,29 @@ def test_bars_have_whiskers_and_a_floor() -> None:
 
 
 def test_the_floor_alone_may_be_the_longest() -> None:
-    svg = bars([Bar("a", Figure(1.0, 1.0, 1.0), "dagster")], Figure(2.0, 2.0, 2.0))
+    svg = bars([Bar("a", Figure(1.0, 1.0, 1.0), "left")], Figure(2.0, 2.0, 2.0))
     assert elements(svg, "rect")[0].attrib["width"] == "335.0"
 
 
 def test_bars_without_a_floor_and_without_length() -> None:
-    svg = bars([Bar("a", Figure(0.0, 0.0, 0.0), "dagster")], None)
+    svg = bars([Bar("a", Figure(0.0, 0.0, 0.0), "left")], None)
     assert elements(svg, "rect")[0].attrib["width"] == "0.0"
     assert all(path.attrib["class"] != "floor" for path in elements(svg, "path"))
 
 
 def test_a_step_that_never_ended_has_no_bar() -> None:
-    svg = timeline(record(FIRST, replace(FIRST, step=StepId("b"), ended_s=None)), 2.0)
+    svg = drawn(record(FIRST, replace(FIRST, step=StepId("b"), ended_s=None)), 2.0)
     assert len(elements(svg, "rect")) == 2
     assert "not started" in [text.text for text in elements(svg, "text")]
 
 
 def test_quotes_in_names_end_no_attribute() -> None:
-    svg = timeline(record(replace(FIRST, step=StepId('"b"'))), 2.0)
+    svg = drawn(record(replace(FIRST, step=StepId('"b"'))), 2.0)
     assert ET.fromstring(svg).attrib["aria-label"].startswith('Timeline of dagster: "b" from')
 
 
 def test_nothing_stands_between_the_elements() -> None:
-    for svg in (timeline(record(FIRST), 2.0), bars([Bar("a", Figure(1.0, 1.0, 1.0), "x")], None)):
+    for svg in (drawn(record(FIRST), 2.0), bars([Bar("a", Figure(1.0, 1.0, 1.0), "left")], None)):
         root = ET.fromstring(svg)
         assert root.text is None
         assert all(element.tail is None for element in root)
@@ -192,6 +196,6 @@ def test_nothing_stands_between_the_elements() -> None:
     ],
 )
 def test_short_bars_fill_the_width(most: float, ticks: list[str]) -> None:
-    svg = bars([Bar("a", Figure(most, most, most), "dagster")], None)
+    svg = bars([Bar("a", Figure(most, most, most), "left")], None)
     found = [text for text in elements(svg, "text") if text.attrib.get("class") == "tick"]
     assert [text.text for text in found] == ticks

@@ -10,10 +10,25 @@ from tests.prefect_compat.comparison.records import DAGSTER, PREFECT, SECOND, ou
 from tests.prefect_compat.comparison.report.compared import compared
 
 DIFFERENT = compared(prefect=replace(PREFECT, outputs=(output("a", "2016-03-08", "ax"), SECOND)))
+COUNTS = {"left": 1, "right": 1, "equal_as_declared": 0, "without_content": 0}
 VERDICT = {
     "assets": [
-        {"asset": "a", "dagster": 1, "prefect": 1, "identical": 0, "without_content": 0},
-        {"asset": "b", "dagster": 1, "prefect": 1, "identical": 1, "without_content": 0},
+        {
+            "asset": "a",
+            "left": 1,
+            "right": 1,
+            "identical": 0,
+            "equal_as_declared": 0,
+            "without_content": 0,
+        },
+        {
+            "asset": "b",
+            "left": 1,
+            "right": 1,
+            "identical": 1,
+            "equal_as_declared": 0,
+            "without_content": 0,
+        },
     ],
     "compared": 2,
     "steps": 2,
@@ -21,8 +36,8 @@ VERDICT = {
         {
             "kind": "different content",
             "place": "a[2016-03-08]",
-            "dagster": "table 2 x 3 aa",
-            "prefect": "table 2 x 3 ax",
+            "left": "table 2 x 3 aa",
+            "right": "table 2 x 3 ax",
         }
     ],
     "outputs": [
@@ -34,6 +49,9 @@ VERDICT = {
     ],
     "differing": [{"asset_key": ["a"], "partition_key": "2016-03-08"}],
     "failure": None,
+    "sides": ["dagster", "prefect"],
+    "not_compared": [],
+    "declared": [],
 }
 
 
@@ -46,12 +64,12 @@ def test_the_verdict_is_there_with_its_counts() -> None:
     found = read(DIFFERENT)
     assert set(found) == {
         *("version", "holds", "identical", "failures"),
-        *("work", "dagster", "prefect", "verdict", "rows", "costs"),
+        *("work", "left", "right", "verdict", "rows", "costs"),
     }
-    assert (found["version"], found["holds"], found["identical"]) == (2, False, 1)
+    assert (found["version"], found["holds"], found["identical"]) == (3, False, 1)
     assert found["verdict"] == VERDICT
     assert found["failures"] == []
-    assert found["dagster"]["orchestrator"] == DAGSTER.orchestrator
+    assert found["left"]["side"] == DAGSTER.side
 
 
 def test_each_case_of_the_failure_matrix_has_its_verdict() -> None:

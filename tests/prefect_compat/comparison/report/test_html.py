@@ -15,7 +15,12 @@ import pytest
 import prefect_compat
 from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.costs import summarise
-from prefect_compat.comparison.diff.rows import Cell, RowDifference
+from prefect_compat.comparison.diff.differences import (
+    Cell,
+    ColumnDifference,
+    RowDifference,
+    TableDifference,
+)
 from prefect_compat.comparison.failure_matrix import Case, Outcome
 from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.fingerprint.fingerprint import UNKNOWN, Fingerprint
@@ -102,9 +107,12 @@ BAD = comparison(
     rows=(
         RowDifference(
             OutputId(("raw_log",), DAYS[0]),
-            (2, 2),
-            (("price <é>", 1),),
-            (Cell("1", "price <é>", "0.1", "0.10000000000000002"),),
+            TableDifference(
+                (2, 2),
+                changed_rows=1,
+                columns=(ColumnDifference("price <é>", 1),),
+                cells=(Cell("1", "price <é>", "0.1", "0.10000000000000002"),),
+            ),
         ),
     ),
 )
@@ -153,8 +161,8 @@ def test_every_difference_is_there_from_both_sides(pages: dict[str, str]) -> Non
     text = Reader(pages["bad"]).text
     for finding in BAD.verdict.findings:
         assert finding.place in text
-        assert finding.dagster in text
-        assert finding.prefect in text
+        assert finding.left in text
+        assert finding.right in text
     assert "price <é>" in text
     assert "0.10000000000000002" in text
 
@@ -163,7 +171,7 @@ def test_every_output_has_its_cell_in_words(pages: dict[str, str]) -> None:
     cells = re.findall(r'<td class="(\w+)" title="([^"]+)"', pages["bad"])
     states = {title.partition(": ")[0]: title.partition(": ")[2] for _, title in cells}
     assert states["raw_log[2016-05-01]"] == "different"
-    assert states["metrics[2016-05-31]"] == "only under Dagster"
+    assert states["metrics[2016-05-31]"] == "only in dagster"
     assert len(states) == 2 * len(DAYS)
 
 
@@ -211,7 +219,7 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize(("scheme", "colours"), list(palettes()))
 def test_text_stands_out_from_the_page(scheme: str, colours: dict[str, str]) -> None:
     """A contrast of 4.5 to 1: WCAG 2.2, success criterion 1.4.3."""
-    for name in ("text", "quiet", "link", "good", "bad", "warn", "none", "dagster", "prefect"):
+    for name in ("text", "quiet", "link", "good", "bad", "warn", "none", "left", "right"):
         light, dark = sorted(map(luminance, (colours[name], colours["page"])), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5, (scheme, name)
 
@@ -313,7 +321,7 @@ def test_the_table_of_outputs_has_a_line_an_asset_and_a_cell_a_partition() -> No
         ["Asset", "unpartitioned", "2016-03-08", "2016-03-09"],
         ["b", "○ not made", "○ not made", "∅ no content to compare"],
         ["a", "○ not made", "✓ identical", "○ not made"],
-        ["c", "✗ only under Dagster", "○ not made", "○ not made"],
+        ["c", "✗ only in dagster", "○ not made", "○ not made"],
     ]
     cells = [a for tag, a in reader.elements if tag == "td" and "title" in a]
     assert [(cell["class"], cell["title"]) for cell in cells[:5]] == [
@@ -328,7 +336,7 @@ def test_the_table_of_outputs_has_a_line_an_asset_and_a_cell_a_partition() -> No
         "✓ identical",
         "∅ no content to compare",
         "○ not made",
-        "✗ only under Dagster",
+        "✗ only in dagster",
     ]
 
 
@@ -384,7 +392,7 @@ def test_costs_are_charted_and_listed() -> None:
     floors = [a for tag, a in reader.elements if tag == "path" and a.get("class") == "floor"]
     assert len(floors) == 1
     sides = [a["class"] for tag, a in reader.elements if tag == "rect"][-8:]
-    assert sides == [*("dagster", "prefect") * 2, "dagster", "dagster", "prefect", "prefect"]
+    assert sides == [*("left", "right") * 2, "left", "left", "right", "right"]
     assert reader.headings[-5:-1] == ["What it cost", "The run", "Before the run", "Each step"]
     rows = reader.tables["Before the run"]
     assert rows[0] == ["Seconds", "Dagster", "Prefect"]

@@ -5,7 +5,12 @@ from dataclasses import replace
 import pytest
 
 from prefect_compat.comparison.comparison import Comparison
-from prefect_compat.comparison.diff.rows import Cell, RowDifference
+from prefect_compat.comparison.diff.differences import (
+    Cell,
+    ColumnDifference,
+    RowDifference,
+    TableDifference,
+)
 from prefect_compat.comparison.failure_matrix import Case, Outcome
 from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.judging.outputs import NOT_APART_REMEDY
@@ -24,9 +29,15 @@ def test_the_whole_text() -> None:
     prefect = replace(PREFECT, outputs=(replace(long, is_kept_apart=False), bare))
     rows = (
         RowDifference(
-            OutputId(("x",), "1"), (3, 3), (("n", 2), ("m", 1)), (Cell("2", "n", "1", "2"),)
+            OutputId(("x",), "1"),
+            TableDifference(
+                (3, 3),
+                changed_rows=2,
+                columns=(ColumnDifference("n", 2, 0.5, 0.25), ColumnDifference("m", 1)),
+                cells=(Cell("2", "n", "1", "2"),),
+            ),
         ),
-        RowDifference(OutputId(("y",)), (3, 4), (), ()),
+        RowDifference(OutputId(("y",)), TableDifference((3, 4))),
     )
     text = describe(compared(dagster, prefect, rows=rows, costs=costs()))
     assert text.splitlines() == [
@@ -39,9 +50,10 @@ def test_the_whole_text() -> None:
             f"  missing on one side: z{number:02}: dagster has table 2 x 3 aa, prefect has nothing"
             for number in range(19)
         ),
-        "  x[1]: 3 rows; differing cells: 2 in n, 1 in m",
+        "  x[1]: 3 rows each; 2 rows changed, 66.7% touched in all; differing cells: 2 in n"
+        " (by 0.25, at most 0.5), 1 in m",
         "    2, n: dagster 1, prefect 2",
-        "  y: 3 rows against 4; differing cells: none: types differ",
+        "  y: 3 rows against 4; differing cells: none, types differ",
         "  and 4 more differences",
         f"  {NOT_APART_REMEDY}",
         "seconds, median of 3       dagster   prefect",

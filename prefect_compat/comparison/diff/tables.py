@@ -1,0 +1,511 @@
+"""Two tables in Parquet files, row by row: matched by key or by position, within tolerances.
+
+DuckDB reads the files in parts and writes what does not fit into memory to a temporary folder. A
+row's columns are hashed first, so that only rows that differ are read a second time: 64 bits, so
+one pair of rows in 2**64 that differ is taken for equal, where the fingerprints of the contents
+differ all the same.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect_compat.comparison.diff.alignment import align
+from prefect_compat.comparison.diff.declared import ALL, EXACT, Declared, Tolerance
+from prefect_compat.comparison.diff.differences import (
+    Cell,
+    ColumnDifference,
+    Sample,
+    SchemaChange,
+    TableDifference,
+)
+from prefect_compat.comparison.diff.profile import profiles
+from prefect_compat.errors import ComparisonError, ConfigError
+
+if TYPE_CHECKING:
+    import duckdb
+
+SHOWN_ROWS = 5
+SHOWN_COLUMNS = 12
+# The number of the row in its file, beside the table's own columns.
+ROW = "__prefect_compat_row"
+SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+NUMBERS = (*SIGNED, *(f"U{name}" for name in SIGNED))
+FLOATS = ("FLOAT", "DOUBLE")
+TIMES = ("TIMESTAMP", "DATE")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of both tables: its names, its types, and the type in which both are compared."""
+
+    left: str
+    right: str
+    types: tuple[str, str]
+    tolerance: Tolerance | None = None
+
+    @property
+    def name(self) -> str:
+        return self.left if self.left == self.right else f"{self.left} as {self.right}"
+
+    @property
+    def is_number(self) -> bool:
+        return all(kind in NUMBERS + FLOATS or kind.startswith("DECIMAL") for kind in self.types)
+
+    @property
+    def is_time(self) -> bool:
+        return all(kind.startswith(TIMES) for kind in self.types)
+
+    @property
+    def common(self) -> str | None:
+        """The type to which both are cast; None if both have one type."""
+        if self.types[0] == self.types[1]:
+            return None
+        if self.is_number:
+            has_fraction = any(kind not in NUMBERS for kind in self.types)
+            return "DOUBLE" if has_fraction else "HUGEINT"
+        zoned = {kind.endswith("WITH TIME ZONE") for kind in self.types}
+        return "TIMESTAMP_NS" if self.is_time and zoned == {False} else "VARCHAR"
+
+    def value(self, side: str) -> str:
+        """The column of `l` or `r` as SQL, in the common type."""
+        name = f"{side}.{quoted(self.left if side == 'l' else self.right)}"
+        return f"CAST({name} AS {self.common})" if self.common else name
+
+    @property
+    def differs(self) -> str:
+        """The SQL condition under which the cells of `l` and `r` differ."""
+        left, right = self.value("l"), self.value("r")
+        plain = f"{left} IS DISTINCT FROM {right}"
+        if self.tolerance is None:
+            return plain
+        return f"({plain} AND NOT coalesce({self._within(left, right)}, false))"
+
+    @property
+    def distance(self) -> str | None:
+        """The SQL of the distance of two cells: of numbers, or of times in seconds."""
+        left, right = self.value("l"), self.value("r")
+        if self.is_number:
+            return f"abs(CAST({left} AS DOUBLE) - CAST({right} AS DOUBLE))"
+        if self.is_time:
+            return f"abs({_seconds(left)} - {_seconds(right)})"
+        return None
+
+    def _within(self, left: str, right: str) -> str:
+        assert self.tolerance is not None
+        limit = f"CAST({self.tolerance.absolute!r} AS DOUBLE)"
+        if self.tolerance.relative:
+            larger = f"greatest(abs(CAST({left} AS DOUBLE)), abs(CAST({right} AS DOUBLE)))"
+            limit = f"greatest({limit}, {self.tolerance.relative!r} * {larger})"
+        return f"{self.distance} <= {limit}"
+
+
+def _seconds(value: str) -> str:
+    return f"(epoch_ns(CAST({value} AS TIMESTAMP)) / 1e9)"
+
+
+def quoted(name: str) -> str:
+    """A name as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def compare_tables(
+    left: Path, right: Path, declared: Declared = EXACT, threads: int | None = None
+) -> TableDifference:
+    """Compares two tables in Parquet files.
+
+    Raises ConfigError if a declared column is missing or cannot have a tolerance, and
+    ComparisonError without DuckDB.
+    """
+    with _connected(threads) as connection:
+        return _Tables(connection, left, right, declared).difference()
+
+
+@contextmanager
+def _connected(threads: int | None) -> "Iterator[duckdb.DuckDBPyConnection]":
+    try:
+        import duckdb
+    except ImportError:
+        raise ComparisonError(
+            "Rows are compared by DuckDB, which is not installed:"
+            ' pip install "prefect-compat[tables]".'
+        ) from None
+    with (
+        tempfile.TemporaryDirectory(prefix="prefect-compat-rows-") as spilled,
+        duckdb.connect() as connection,
+    ):
+        connection.execute(f"SET temp_directory = '{spilled}'")
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET preserve_insertion_order = false")
+        if threads is not None:
+            connection.execute(f"SET threads = {threads}")
+        yield connection
+
+
+class _Tables:
+    """Both tables as views `l` and `r`, with the number of each row, and what is compared."""
+
+    def __init__(
+        self,
+        connection: "duckdb.DuckDBPyConnection",
+        left: Path,
+        right: Path,
+        declared: Declared,
+    ) -> None:
+        self._connection, self._declared = connection, declared
+        for name, path in (("left_table", left), ("right_table", right)):
+            file = str(path).replace("'", "''")
+            connection.execute(
+                f"CREATE VIEW {name} AS SELECT * RENAME (file_row_number AS {quoted(ROW)})"
+                f" FROM read_parquet('{file}', file_row_number = true)"
+            )
+        self._types = tuple(self._described(name) for name in ("left_table", "right_table"))
+        self._validate()
+        self._columns = tuple(self._common_columns())
+
+    def difference(self) -> TableDifference:
+        key = self._declared.key
+        duplicates = self._duplicates() if key else Sample()
+        if key:
+            self._match_by_key(has_duplicates=duplicates.count > 0)
+            moved = 0
+        else:
+            moved = self._match_by_position()
+        missing = self._sample("r_row IS NULL", "l", "left_table", "l_row")
+        extra = self._sample("l_row IS NULL", "r", "right_table", "r_row")
+        columns, tolerated = self._changed_columns()
+        return TableDifference(
+            rows=(self._count("left_table"), self._count("right_table")),
+            key=key,
+            schema=tuple(self._schema_changes()),
+            missing=missing,
+            extra=extra,
+            moved=moved,
+            duplicates=duplicates,
+            changed_rows=self._one("SELECT count(*) FROM changed_rows"),
+            columns=columns,
+            cells=tuple(self._cells([entry.column for entry in columns])),
+            tolerated=tolerated,
+            declared=self._declared.words,
+        )
+
+    # What there is.
+
+    def _described(self, table: str) -> dict[str, str]:
+        rows = self._connection.execute(f"DESCRIBE {table}").fetchall()
+        return {name: kind for name, kind, *_ in rows if name != ROW}
+
+    def _validate(self) -> None:
+        left, right = self._types
+        renamed = dict(self._declared.renamed)
+        for column in self._declared.key:
+            for side, types, name in (
+                ("left", left, column),
+                ("right", right, renamed.get(column, column)),
+            ):
+                if name not in types:
+                    raise ConfigError(
+                        f"The key '{name}' is no column of the {side} side; it has"
+                        f" {', '.join(types) or 'none'}."
+                    )
+        for old, new in self._declared.renamed:
+            if old not in left or new not in right:
+                raise ConfigError(
+                    f"'{old}' is declared to be '{new}' on the right side; the left side has"
+                    f" {', '.join(left)}, the right side {', '.join(right)}."
+                )
+        known = {*left, *right}
+        for column in [*dict(self._declared.tolerances), *self._declared.ignored]:
+            if column not in known and column != ALL:
+                raise ConfigError(
+                    f"'{column}' was declared and is no column; there are"
+                    f" {', '.join(sorted(known))}."
+                )
+
+    def _common_columns(self) -> Iterator[Column]:
+        left, right = self._types
+        renamed, declared = dict(self._declared.renamed), self._declared
+        tolerances = dict(declared.tolerances)
+        for name, kind in left.items():
+            other = renamed.get(name, name)
+            if other not in right or name in declared.ignored or name in declared.key:
+                continue
+            column = Column(name, other, (kind, right[other]))
+            tolerance = tolerances.get(name, tolerances.get(ALL) if column.is_number else None)
+            if tolerance is not None and not (column.is_number or column.is_time):
+                raise ConfigError(
+                    f"'{name}' is declared equal within {tolerance}, and it is a column of"
+                    f" {kind}: only numbers and times have a tolerance."
+                )
+            if tolerance is not None and column.is_time and tolerance.relative:
+                raise ConfigError(
+                    f"'{name}' is a column of times, which have no share: give its tolerance as a"
+                    " duration such as 2s."
+                )
+            yield Column(name, other, column.types, tolerance)
+
+    def _schema_changes(self) -> Iterator[SchemaChange]:
+        left, right = self._types
+        names = {new: old for old, new in self._declared.renamed}
+        other = {names.get(name, name): kind for name, kind in right.items()}
+        for name in dict.fromkeys([*left, *other]):
+            if name not in self._declared.ignored and left.get(name) != other.get(name):
+                yield SchemaChange(name, left.get(name), other.get(name))
+
+    # Which row belongs to which.
+
+    def _exact(self) -> list[Column]:
+        return [column for column in self._columns if column.tolerance is None]
+
+    def _hashed(self, side: str) -> str:
+        """The columns of one side that are compared exactly, as one number."""
+        values = ", ".join(column.value(side) for column in self._exact())
+        return f"hash({values})" if values else "0::UBIGINT"
+
+    def _match_by_key(self, has_duplicates: bool) -> None:
+        """Makes the table `pairs` of rows that belong together and may differ."""
+        tolerant = [column for column in self._columns if column.tolerance is not None]
+        renamed = dict(self._declared.renamed)
+        keys = [
+            (quoted(name), quoted(renamed.get(name, name)), f"k{number}")
+            for number, name in enumerate(self._declared.key)
+        ]
+        sides = []
+        for side, table in (("l", "left_table"), ("r", "right_table")):
+            names = [(left if side == "l" else right, alias) for left, right, alias in keys]
+            selected = [f"{side}.{name} AS {alias}" for name, alias in names]
+            if has_duplicates:  # the first of a key belongs to the first, the second to the second
+                over = ", ".join(f"{side}.{name}" for name, _ in names)
+                selected.append(
+                    f"row_number() OVER (PARTITION BY {over} ORDER BY {side}.{quoted(ROW)}) AS nth"
+                )
+            selected += [
+                f"{side}.{quoted(column.left if side == 'l' else column.right)}"
+                for column in tolerant
+            ]
+            sides.append(
+                f"(SELECT {side}.{quoted(ROW)} AS place, {self._hashed(side)} AS content,"
+                f" {', '.join(selected)} FROM {table} {side}) {side}"
+            )
+        on = [f"l.{alias} IS NOT DISTINCT FROM r.{alias}" for *_, alias in keys]
+        on += ["l.nth = r.nth"] if has_duplicates else []
+        differ = ["l.content IS DISTINCT FROM r.content", *(c.differs for c in tolerant)]
+        self._connection.execute(
+            "CREATE TEMP TABLE pairs AS SELECT l.place AS l_row, r.place AS r_row"
+            f" FROM {sides[0]} FULL JOIN {sides[1]} ON {' AND '.join(on)}"
+            f" WHERE {' OR '.join(differ)}"
+        )
+        self._note_changed()
+
+    def _match_by_position(self) -> int:
+        """Makes the table `pairs`; the number of rows that stand in another order."""
+        moved = align(
+            self._connection,
+            *(
+                f"SELECT {side}.{quoted(ROW)} AS place, {self._hashed(side)} AS content"
+                f" FROM {table} {side}"
+                for side, table in (("l", "left_table"), ("r", "right_table"))
+            ),
+            any_order=self._declared.any_order,
+        )
+        tolerant = [column for column in self._columns if column.tolerance is not None]
+        if tolerant:
+            self._connection.execute(
+                "INSERT INTO pairs SELECT l_row, r_row FROM matched"
+                f" JOIN left_table l ON l.{quoted(ROW)} = l_row"
+                f" JOIN right_table r ON r.{quoted(ROW)} = r_row"
+                f" WHERE {' OR '.join(column.differs for column in tolerant)}"
+            )
+        self._note_changed()
+        return moved
+
+    def _note_changed(self) -> None:
+        self._connection.execute(
+            "CREATE TEMP VIEW changed_rows AS"
+            " SELECT * FROM pairs WHERE l_row IS NOT NULL AND r_row IS NOT NULL"
+        )
+
+    # What differs.
+
+    def _changed_columns(self) -> tuple[tuple[ColumnDifference, ...], tuple[tuple[str, int], ...]]:
+        """The columns with changed cells; and of those with a tolerance, the tolerated cells."""
+        columns = self._columns
+        if not columns:
+            return (), ()
+        counts = self._changed([f"count_if({column.differs})" for column in columns])
+        changed = [column for column, count in zip(columns, counts, strict=True) if count]
+        by_name = {column.name: count for column, count in zip(columns, counts, strict=True)}
+        distances = self._distances(changed)
+        shown = changed[:SHOWN_COLUMNS]
+        described = profiles(
+            self._connection,
+            [("left_table", quoted(column.left)) for column in shown],
+            [("right_table", quoted(column.right)) for column in shown],
+            [column.is_number for column in shown],
+            [column.is_time for column in shown],
+        )
+        found = tuple(
+            ColumnDifference(
+                column.name,
+                by_name[column.name],
+                *distances.get(column.name, (None, None)),
+                *(described[number] if number < len(described) else (None, None)),
+            )
+            for number, column in enumerate(changed)
+        )
+        return found, self._tolerated()
+
+    def _tolerated(self) -> tuple[tuple[str, int], ...]:
+        tolerant = [column for column in self._columns if column.tolerance is not None]
+        if not tolerant:
+            return ()
+        # Equal as declared, so these rows are in no table: all matched rows are read for them.
+        key = self._declared.key
+        renamed = dict(self._declared.renamed)
+        on = (
+            " AND ".join(
+                f"l.{quoted(name)} IS NOT DISTINCT FROM r.{quoted(renamed.get(name, name))}"
+                for name in key
+            )
+            if key
+            else f"l.{quoted(ROW)} = r.{quoted(ROW)}"
+        )
+        if not key:
+            source = (
+                f"matched JOIN left_table l ON l.{quoted(ROW)} = l_row"
+                f" JOIN right_table r ON r.{quoted(ROW)} = r_row"
+            )
+        else:
+            source = f"left_table l JOIN right_table r ON {on}"
+        parts = [
+            f"count_if({column.value('l')} IS DISTINCT FROM {column.value('r')}"
+            f" AND NOT {column.differs})"
+            for column in tolerant
+        ]
+        counts = self._connection.execute(f"SELECT {', '.join(parts)} FROM {source}").fetchone()
+        assert counts is not None
+        return tuple(
+            (column.name, int(count))
+            for column, count in zip(tolerant, counts, strict=True)
+            if count
+        )
+
+    def _distances(self, changed: Sequence[Column]) -> dict[str, tuple[float, float]]:
+        """The largest and the median distance of the changed cells of numbers and times."""
+        measured = [column for column in changed if column.distance is not None]
+        if not measured:
+            return {}
+        parts = [
+            part
+            for column in measured
+            for part in (
+                f"max({column.distance}) FILTER (WHERE {column.differs})",
+                f"median({column.distance}) FILTER (WHERE {column.differs})",
+            )
+        ]
+        values = self._changed(parts)
+        return {
+            column.name: (values[2 * number], values[2 * number + 1])
+            for number, column in enumerate(measured)
+        }
+
+    def _changed(self, parts: Sequence[str]) -> Sequence[Any]:
+        """One row of aggregates over the changed rows."""
+        row = self._connection.execute(
+            f"SELECT {', '.join(parts)} FROM changed_rows"
+            f" JOIN left_table l ON l.{quoted(ROW)} = l_row"
+            f" JOIN right_table r ON r.{quoted(ROW)} = r_row"
+        ).fetchone()
+        assert row is not None  # an aggregate without GROUP BY has one row
+        return row
+
+    def _cells(self, names: Sequence[str]) -> Iterator[Cell]:
+        """Yields the differing cells of the first changed rows."""
+        columns = [column for column in self._columns if column.name in names]
+        if not columns:
+            return
+        keys = [f"CAST(l.{quoted(name)} AS VARCHAR)" for name in self._declared.key]
+        parts = [
+            part
+            for column in columns
+            for part in (
+                column.differs,
+                *(_text(column.value(side)) for side in ("l", "r")),
+            )
+        ]
+        rows = self._connection.execute(
+            f"SELECT l_row, r_row, {', '.join([*keys, *parts])} FROM ("
+            f"SELECT * FROM changed_rows ORDER BY l_row LIMIT {SHOWN_ROWS})"
+            f" JOIN left_table l ON l.{quoted(ROW)} = l_row"
+            f" JOIN right_table r ON r.{quoted(ROW)} = r_row ORDER BY l_row"
+        ).fetchall()
+        for place, other, *values in rows:
+            cells = values[len(keys) :]
+            positions = str(place) if place == other else f"{place} and {other}"
+            row = self._key_text(values[: len(keys)]) if keys else positions
+            for number, column in enumerate(columns):
+                differs, left, right = cells[3 * number : 3 * number + 3]
+                if differs:
+                    yield Cell(row, column.name, left, right)
+
+    def _key_text(self, values: Sequence[Any]) -> str:
+        pairs = zip(self._declared.key, values, strict=True)
+        return ", ".join(f"{name}={value}" for name, value in pairs)
+
+    def _sample(self, where: str, side: str, table: str, row: str) -> Sample:
+        """The rows of one side alone: how many, and the first by key or position."""
+        count = self._one(f"SELECT count(*) FROM pairs WHERE {where}")
+        if not count:
+            return Sample()
+        renamed = dict(self._declared.renamed) if side == "r" else {}
+        keys = [renamed.get(name, name) for name in self._declared.key]
+        selected = [f"CAST({side}.{quoted(name)} AS VARCHAR)" for name in keys] or [row]
+        first = self._connection.execute(
+            f"SELECT {', '.join(selected)} FROM (SELECT {row} FROM pairs WHERE {where}"
+            f" ORDER BY {row} LIMIT {SHOWN_ROWS}) JOIN {table} {side}"
+            f" ON {side}.{quoted(ROW)} = {row} ORDER BY {row}"
+        ).fetchall()
+        texts = [self._key_text(values) if keys else f"row {values[0]}" for values in first]
+        return Sample(count, tuple(texts))
+
+    def _duplicates(self) -> Sample:
+        """The values of the key that a side has more than once."""
+        renamed = dict(self._declared.renamed)
+        total, texts = 0, list[str]()
+        for side, table in (("left", "left_table"), ("right", "right_table")):
+            names = [
+                quoted(name if side == "left" else renamed.get(name, name))
+                for name in self._declared.key
+            ]
+            grouped = (
+                f"SELECT {', '.join(names)}, count(*) AS times FROM {table}"
+                f" GROUP BY {', '.join(names)} HAVING count(*) > 1"
+            )
+            count = self._one(f"SELECT count(*) FROM ({grouped})")
+            total += count
+            if count:
+                first = self._connection.execute(
+                    f"SELECT * FROM ({grouped}) ORDER BY ALL LIMIT {SHOWN_ROWS}"
+                ).fetchall()
+                texts += [
+                    f"{self._key_text(values[:-1])} {values[-1]} times on the {side}"
+                    for values in first
+                ]
+        return Sample(total, tuple(texts))
+
+    def _count(self, table: str) -> int:
+        return self._one(f"SELECT count(*) FROM {table}")
+
+    def _one(self, query: str) -> int:
+        row = self._connection.execute(query).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def _text(value: str) -> str:
+    """A cell as text; a missing one reads `nothing`."""
+    return f"coalesce(CAST({value} AS VARCHAR), 'nothing')"

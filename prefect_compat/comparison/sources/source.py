@@ -1,0 +1,32 @@
+"""One side of a comparison, whatever it is: a job, a flow, a store that exists."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from prefect_compat.comparison.record.record import Record
+from prefect_compat.graph.ids import ValueId
+from prefect_compat.progress import Progress
+
+
+class Source(Protocol):
+    """Makes the record of what was made, and hands out values of it."""
+
+    @property
+    def name(self) -> str:
+        """The name of the side, in reports and as the name of its folder."""
+
+    def record(self, folder: Path, progress: Progress) -> Record:
+        """Makes the record, in a folder of this side's name below `folder`.
+
+        A source that cannot be run has a record that says so.
+        """
+
+    def write_values(
+        self, outputs: Sequence[ValueId], record: Record, folder: Path, values: Path
+    ) -> None:
+        """Writes the values of these outputs into the folder `values`, as `diff.values` does.
+
+        `folder` is the one in which the record was made. Raises ComparisonError if they cannot be
+        read.
+        """

@@ -19,12 +19,13 @@ from prefect_compat.cli.exit_codes import (
 from prefect_compat.cli.options import (
     config_options,
     job_options,
+    named_project_options,
     partition_options,
-    project_options,
 )
 from prefect_compat.cli.output_files import validate_outputs, write_output
 from prefect_compat.cli.progress import progress_options
 from prefect_compat.cli.row_options import row_options
+from prefect_compat.cli.source_options import source_options
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 from prefect_compat.progress import Progress
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from prefect_compat.comparison.comparison import Comparison
     from prefect_compat.comparison.failure_matrix import Outcome
+    from prefect_compat.comparison.sources.choice import SourceChoice
     from prefect_compat.comparison.sources.work import Work
 
 
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 class CompareOptions:
     """The command's options, as click passes them."""
 
-    project: Project
+    project: Project | None
     choice: JobChoice
     partition: str | None
     run_config: Mapping[str, Any]
@@ -60,12 +62,51 @@ class CompareOptions:
     ignored_columns: tuple[str, ...]
     any_order: tuple[str, ...]
     renamed: tuple[str, ...]
+    candidate: str | None
+    candidate_parameter: str | None
+    candidate_parameters: Mapping[str, Any]
+    candidate_layout: str | None
+    candidate_store: str | None
+    matches: tuple[str, ...]
+    timeout_s: float | None
+    base: str | None
+    base_python: str | None
+    left: str | None
+    right: str | None
+    left_layout: str | None
+    right_layout: str | None
+
+    def sources(self) -> "SourceChoice":
+        """The two sources; without an option for them, Dagster's run and the derived flow's."""
+        from prefect_compat.comparison.sources.candidate import CandidateOptions
+        from prefect_compat.comparison.sources.choice import SourceChoice, StorePlace
+        from prefect_compat.comparison.sources.matching import parse_matches
+        from prefect_compat.graph.project_settings import read_project_settings
+
+        candidate = None
+        if self.candidate:
+            candidate = CandidateOptions(
+                entrypoint=self.candidate,
+                parameter=self.candidate_parameter,
+                parameters=self.candidate_parameters,
+                layout=self.candidate_layout,
+                store=self.candidate_store,
+                matches={**read_project_settings().match, **parse_matches(self.matches)},
+                timeout_s=self.timeout_s,
+            )
+        return SourceChoice(
+            candidate=candidate,
+            base=self.base,
+            base_python=self.base_python,
+            left=StorePlace(self.left, self.left_layout) if self.left else None,
+            right=StorePlace(self.right, self.right_layout) if self.right else None,
+        )
 
     @property
     def files(self) -> tuple[Path, ...]:
         return tuple(file for file in (self.json_file, self.page) if file)
 
-    def work(self) -> "Work":
+    def work(self, project: Project) -> "Work":
         """The work of both sides; what was not given comes from [tool.prefect-compat]."""
         from prefect_compat.comparison.diff.declared import parse_rules, rules_of_settings
         from prefect_compat.comparison.faults import Fault
@@ -74,7 +115,7 @@ class CompareOptions:
 
         settings = read_project_settings()
         return Work(
-            project=self.project,
+            project=project,
             choice=self.choice,
             partition=self.partition,
             run_config=json.dumps(self.run_config),
@@ -100,11 +141,12 @@ class CompareOptions:
 
 
 @click.command(short_help="Run a job under both and compare.")
-@project_options
+@named_project_options
 @job_options
 @partition_options
 @config_options
 @progress_options
+@source_options
 @row_options
 @click.option(
     "--store-env",
@@ -187,32 +229,67 @@ def compare(progress: Progress, **options: Any) -> None:
 def _compare(
     options: CompareOptions, progress: Progress
 ) -> "tuple[Comparison, tuple[Outcome, ...]]":
-    from prefect_compat.comparison.comparison import compare_sides
-    from prefect_compat.comparison.failure_matrix import run_matrix
-    from prefect_compat.comparison.sources.empty_store import EmptyStore
-    from prefect_compat.comparison.sources.folder import comparison_folder, validate_folder
-    from prefect_compat.comparison.sources.prefect_server import comparison_server
-    from prefect_compat.comparison.sources.work import validate_store_variables
+    from prefect_compat.comparison.sources.folder import validate_folder
 
-    work, keep, files = options.work(), options.keep, options.files
+    choice, keep, files = options.sources(), options.keep, options.files
     # Everything that can be refused is refused here: before a run, and before --keep's folder is
     # touched.
-    validate_store_variables(work.store_variables)
     validate_outputs(*files)
     if keep:
         validate_folder(keep, files)
+    if choice.are_files and options.project is None:
+        return _compare_files(options, choice, progress)
+    return _compare_project(options, choice, progress)
+
+
+def _compare_files(
+    options: CompareOptions, choice: "SourceChoice", progress: Progress
+) -> "tuple[Comparison, tuple[Outcome, ...]]":
+    from prefect_compat.comparison.comparison import compare_sources
+    from prefect_compat.comparison.sources.choice import file_stores
+    from prefect_compat.comparison.sources.folder import comparison_folder
+
+    work = options.work(project=Project())
+    with comparison_folder(options.keep, options.files) as folder:
+        sources = file_stores(choice, options.partition)
+        comparison = compare_sources(sources, work, folder, progress)
+        _print(comparison, ())
+        _write(options, comparison, (), None)
+    return comparison, ()
+
+
+def _compare_project(
+    options: CompareOptions, choice: "SourceChoice", progress: Progress
+) -> "tuple[Comparison, tuple[Outcome, ...]]":
+    from prefect_compat.comparison.comparison import compare_sources
+    from prefect_compat.comparison.failure_matrix import run_matrix
+    from prefect_compat.comparison.sources.choice import opened_sources
+    from prefect_compat.comparison.sources.empty_store import EmptyStore
+    from prefect_compat.comparison.sources.folder import comparison_folder
+    from prefect_compat.comparison.sources.prefect_server import comparison_server
+    from prefect_compat.comparison.sources.work import validate_store_variables
+    from prefect_compat.errors import ComparisonError
+
+    if options.matrix and not choice.is_default:
+        raise ComparisonError("--failure-matrix is for Dagster and the derived flow alone.")
+    work = options.work(options.project or Project.of_folder(Path(".")))
+    validate_store_variables(work.store_variables)
     with tempfile.TemporaryDirectory(prefix="prefect-compat-") as nowhere:
         with progress.stage("loading the project"):
             empty = EmptyStore(work, Path(nowhere))
         if empty.work.stores:
             progress.line(f"Stores kept apart by {empty.work.stores.words}.")
-        with comparison_folder(keep, files) as folder, comparison_server() as server:
+        with (
+            comparison_folder(options.keep, options.files) as folder,
+            comparison_server() as server,
+            opened_sources(choice, empty, server) as sources,
+        ):
             work = empty.work
-            comparison = compare_sides(work, folder, empty, server, progress)
+            comparison = compare_sources(sources, work, folder, progress, empty)
             outcomes: tuple[Outcome, ...] = ()
             if options.matrix and comparison.have_run:
                 outcomes = run_matrix(work, folder, empty, server, progress)
-        _print(comparison, outcomes)
+            _print(comparison, outcomes)
         # After the verdict is printed: a full disk cannot take it back.
         _write(options, comparison, outcomes, empty.job)
     return comparison, outcomes
@@ -234,7 +311,7 @@ def _write(
     options: CompareOptions,
     comparison: "Comparison",
     outcomes: "tuple[Outcome, ...]",
-    job: "dg.JobDefinition",
+    job: "dg.JobDefinition | None",
 ) -> None:
     from prefect_compat.comparison.report.document import as_document
     from prefect_compat.comparison.report.html import comparison_page
@@ -243,4 +320,5 @@ def _write(
     if options.json_file:
         write_output(options.json_file, json.dumps(as_document(comparison, outcomes)))
     if options.page:
-        write_output(options.page, comparison_page(comparison, read_lineage(job), outcomes))
+        lineage = read_lineage(job) if job is not None else None
+        write_output(options.page, comparison_page(comparison, lineage, outcomes))

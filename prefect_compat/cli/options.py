@@ -22,6 +22,18 @@ def project_options(command: Command) -> Command:
     """The `project`: by `-m`, `-f`, `--package-name` or `-w`, else that of the working folder."""
 
     @wraps(command)
+    def with_project(project: Project | None, **options: Any) -> None:
+        with errors_on_stderr():
+            chosen = project or Project.of_folder(Path("."))
+        command(project=chosen, **options)
+
+    return named_project_options(with_project)
+
+
+def named_project_options(command: Command) -> Command:
+    """The `project` that the options name; None if they name none."""
+
+    @wraps(command)
     def with_project(
         module: str | None,
         file: str | None,
@@ -39,11 +51,13 @@ def project_options(command: Command) -> Command:
             raise click.UsageError("-a names definitions in a module: pass -m, -f or -p too.")
         with errors_on_stderr():
             if module or file or package:
-                project = Project(module, file, folder, attribute, package)
+                project: Project | None = Project(module, file, folder, attribute, package)
             elif workspace:
                 project = Project.of_workspace(*map(Path, workspace), location=location)
-            else:
+            elif folder or location:
                 project = Project.of_folder(Path(folder or "."), location)
+            else:
+                project = None
         command(project=project, **options)
 
     return _with_options(

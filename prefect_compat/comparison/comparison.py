@@ -17,6 +17,7 @@ from prefect_compat.comparison.sources.empty_store import EmptyStore
 from prefect_compat.comparison.sources.folder import comparison_folder, validate_folder
 from prefect_compat.comparison.sources.prefect_server import ComparisonServer, comparison_server
 from prefect_compat.comparison.sources.project_source import ProjectSource
+from prefect_compat.comparison.sources.project_store import ProjectStore
 from prefect_compat.comparison.sources.source import Source
 from prefect_compat.comparison.sources.work import Work, validate_store_variables
 from prefect_compat.comparison.verdict import Verdict, judge
@@ -27,7 +28,6 @@ from prefect_compat.graph.project import Project
 from prefect_compat.progress import Progress
 
 SHOWN_OUTPUTS = 10
-OTHER_TYPE = "the same rows, as a value of another type"
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def compare_sides(
     A side that cannot be run has a record that says so.
     """
     sources = ProjectSource.of_dagster(work), ProjectSource.of_prefect(work, server)
-    return compare_sources(sources, work, folder, progress, empty.marked)
+    return compare_sources(sources, work, folder, progress, empty)
 
 
 def compare_sources(
@@ -126,11 +126,11 @@ def compare_sources(
     work: Work,
     folder: Path,
     progress: Progress,
-    marked: Callable[[Record], Record] = lambda record: record,
+    empty: EmptyStore | None = None,
 ) -> Comparison:
     """Makes both records, in as many rounds as the work asks for, and judges them.
 
-    `marked` returns a record whose outputs are marked that lie outside of their side's store.
+    `empty` tells which outputs of a side that ran here lie outside of its store.
     """
     records: tuple[list[Record], list[Record]] = ([], [])
     for number in range(work.rounds):
@@ -138,7 +138,10 @@ def compare_sources(
         for side in (0, 1) if number % 2 == 0 else (1, 0):
             records[side].append(sources[side].record(_home(folder, number), progress))
     have_run = all(record.has_run for side in records for record in side)
-    pairs = [(marked(left), marked(right)) for left, right in zip(*records, strict=True)]
+    pairs = [
+        (_marked(sources[0], left, empty), _marked(sources[1], right, empty))
+        for left, right in zip(*records, strict=True)
+    ]
     judged = [
         _judged(sources, work, _home(folder, number), pair) for number, pair in enumerate(pairs)
     ]
@@ -154,6 +157,11 @@ def compare_sources(
         rows=rows,
         costs=summarise(*records) if has_costs else None,
     )
+
+
+def _marked(source: Source, record: Record, empty: EmptyStore | None) -> Record:
+    has_own_store = isinstance(source, ProjectSource) and not isinstance(source, ProjectStore)
+    return empty.marked(record) if empty is not None and has_own_store else record
 
 
 def _home(folder: Path, number: int) -> Path:
@@ -176,7 +184,7 @@ def _judged(
     read = dict.fromkeys([*deciding, *differing[:SHOWN_OUTPUTS]])
     rows = _rows(sources, work, folder, tuple(read), records)
     accepted = {
-        entry.output: entry.table.declared or OTHER_TYPE
+        entry.output: "" if work.rules.of(entry.output.group).is_exact else entry.table.declared
         for entry in rows
         if entry.output in deciding and entry.table.is_equal
     }

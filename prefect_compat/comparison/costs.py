@@ -39,6 +39,11 @@ class SideCosts:
     function_s: Figure
     storage_s: Figure
 
+    @property
+    def knows_own_time(self) -> bool:
+        """True if the time of the project's own code was measured apart."""
+        return self.function_s.most + self.storage_s.most > 0
+
 
 @dataclass(frozen=True)
 class StepCosts:

@@ -11,7 +11,12 @@ from prefect_compat.comparison.judging.catalogue import (
 )
 from prefect_compat.comparison.judging.described import judge_checks, judge_observations
 from prefect_compat.comparison.judging.findings import Finding
-from prefect_compat.comparison.judging.outputs import AssetVerdict, OutputVerdict, judge_outputs
+from prefect_compat.comparison.judging.outputs import (
+    AssetVerdict,
+    OutputOutcome,
+    OutputVerdict,
+    judge_outputs,
+)
 from prefect_compat.comparison.record.record import Aspect, Pairs, Record
 from prefect_compat.graph.ids import ValueId
 
@@ -59,6 +64,11 @@ class Verdict:
         return sum(asset.equal_as_declared for asset in self.assets)
 
     @property
+    def same_rows(self) -> int:
+        """The number of outputs that have the same content in another form."""
+        return sum(asset.same_rows for asset in self.assets)
+
+    @property
     def without_content(self) -> int:
         return sum(asset.without_content for asset in self.assets)
 
@@ -72,12 +82,17 @@ def judge(left: Record, right: Record, accepted: Mapping[ValueId, str] | None = 
     """The verdict on two records of the same work.
 
     Two runs that fail at the same steps for the same reasons behave the same. What one of the
-    records cannot know is not compared. `accepted` are outputs whose contents differ and are equal
-    by what was declared, with the words for it.
+    records cannot know is not compared. `accepted` are outputs whose contents have different
+    hashes and are equal by what was declared, with the words for it, or without any words have the
+    same rows in another form.
     """
     accepted = accepted or {}
+    outcomes = {
+        output: OutputOutcome.EQUAL if words else OutputOutcome.SAME_ROWS
+        for output, words in accepted.items()
+    }
     known = left.known & right.known
-    assets, output_findings = judge_outputs(left.outputs, right.outputs, known, accepted)
+    assets, output_findings = judge_outputs(left.outputs, right.outputs, known, outcomes)
     sides = (left.side, right.side)
     findings = tuple(
         replace(finding, sides=sides)
@@ -95,7 +110,7 @@ def judge(left: Record, right: Record, accepted: Mapping[ValueId, str] | None = 
         failure=failure_of(left) if left.error and not findings else None,
         sides=sides,
         not_compared=tuple({**dict(right.unknown), **dict(left.unknown)}.items()),
-        declared=tuple(accepted.items()),
+        declared=tuple((output, words) for output, words in accepted.items() if words),
     )
 
 

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from inspect import signature
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import prefect.context
+import prefect.results
 from prefect.runner import Runner
 from prefect.settings import temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
@@ -66,6 +68,13 @@ def _call_both(
 ) -> None:
     first(*arguments_of_first)
     second()
+
+
+def stored_result(path: Path) -> Any:
+    """The value in the file of a result that Prefect has persisted."""
+    # Its module has moved between minor versions; `prefect.results` has always imported it.
+    record: Any = vars(prefect.results)["ResultRecord"]
+    return record.deserialize(path.read_bytes()).result
 
 
 def remove_folder(runner: Runner) -> None:

@@ -26,7 +26,7 @@ from prefect_compat.comparison.diff.differences import (
 )
 from prefect_compat.comparison.diff.tables import compare_tables
 from prefect_compat.comparison.diff.text_rows import NOTHING, TextTable
-from prefect_compat.comparison.diff.values import rows_file, text_file, write_values
+from prefect_compat.comparison.diff.values import NOT_READ, rows_file, text_file, write_values
 from prefect_compat.comparison.record.contents import open_store
 from prefect_compat.engine.dagster_port.run_config import merged_config
 from prefect_compat.errors import ComparisonError, ConfigError
@@ -121,6 +121,8 @@ def differing_rows(
 
     Rows are matched by their position, those of a document by their place in it.
     """
+    if NOT_READ in (*left.names, *right.names):
+        return _unreadable(left, right)
     mine, other = _by_row(left), _by_row(right)
     columns = list(dict.fromkeys([*_names(left), *_names(right)]))
     tolerances = dict(declared.tolerances)
@@ -152,6 +154,20 @@ def differing_rows(
         cells=tuple(cells),
         tolerated=tuple(tolerated.items()),
         declared=replace(declared, key=()).words,
+    )
+
+
+def _unreadable(left: TextTable, right: TextTable) -> TableDifference:
+    """The difference of values of which one cannot be read: it equals nothing."""
+    texts = [
+        f"{NOT_READ}: {table.columns[0][0]}" if NOT_READ in table.names else "can be read"
+        for table in (left, right)
+    ]
+    return TableDifference(
+        rows=(left.rows, right.rows),
+        changed_rows=1,
+        columns=(ColumnDifference("the value", 1),),
+        cells=(Cell("all", "the value", texts[0], texts[1]),),
     )
 
 

@@ -6,14 +6,13 @@ one pair of rows in 2**64 that differ is taken for equal, where the fingerprints
 differ all the same.
 """
 
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect_compat.comparison.diff.alignment import align
+from prefect_compat.comparison.diff.connection import connected
 from prefect_compat.comparison.diff.declared import ALL, EXACT, Declared, Tolerance
 from prefect_compat.comparison.diff.differences import (
     Cell,
@@ -23,7 +22,7 @@ from prefect_compat.comparison.diff.differences import (
     TableDifference,
 )
 from prefect_compat.comparison.diff.profile import profiles
-from prefect_compat.errors import ComparisonError, ConfigError
+from prefect_compat.errors import ConfigError
 
 if TYPE_CHECKING:
     import duckdb
@@ -120,30 +119,8 @@ def compare_tables(
     Raises ConfigError if a declared column is missing or cannot have a tolerance, and
     ComparisonError without DuckDB.
     """
-    with _connected(threads) as connection:
+    with connected(threads) as connection:
         return _Tables(connection, left, right, declared).difference()
-
-
-@contextmanager
-def _connected(threads: int | None) -> "Iterator[duckdb.DuckDBPyConnection]":
-    try:
-        import duckdb
-    except ImportError:
-        raise ComparisonError(
-            "Rows are compared by DuckDB, which is not installed:"
-            ' pip install "prefect-compat[tables]".'
-        ) from None
-    with (
-        tempfile.TemporaryDirectory(prefix="prefect-compat-rows-") as spilled,
-        duckdb.connect() as connection,
-    ):
-        connection.execute(f"SET temp_directory = '{spilled}'")
-        connection.execute("SET enable_progress_bar = false")
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET preserve_insertion_order = false")
-        if threads is not None:
-            connection.execute(f"SET threads = {threads}")
-        yield connection
 
 
 class _Tables:

@@ -5,13 +5,16 @@ Each value has its text, and if it is a table also its rows, as Parquet.
 
 import json
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from prefect_compat.comparison.diff.connection import connected
 from prefect_compat.comparison.diff.text_rows import TextTable, text_rows
+from prefect_compat.errors import ComparisonError
 
+PARQUET = (".parquet", ".pq")
 NOT_READ = "cannot be read"
 # Cells of a table whose text is written too; beyond them the rows alone are compared.
 MOST_CELLS = 500_000
@@ -27,9 +30,61 @@ def write_values(load: Callable[[Any], Any], outputs: Iterable[Any], folder: Pat
             # The other side may be readable: its rows are then shown beside this message.
             _write_text(TextTable((NOT_READ,), ((str(error),),)), folder, number)
             continue
+        if isinstance(value, RowsInFiles):
+            value.write(rows_file(folder, number))
+            continue
         cells = _write_table(value, rows_file(folder, number))
         if cells is None or cells <= MOST_CELLS:
             _write_text(text_rows(value), folder, number)
+
+
+@dataclass(frozen=True)
+class RowsInFiles:
+    """The rows of a table in Parquet or CSV files, which are never held in memory as a whole."""
+
+    files: Sequence[Path]
+
+    def write(self, path: Path) -> None:
+        """Puts all rows into one Parquet file, or a link to the only one there is."""
+        if len(self.files) == 1 and self.files[0].suffix in PARQUET:
+            path.symlink_to(self.files[0].absolute())
+            return
+        names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in self.files)
+        is_parquet = self.files[0].suffix in PARQUET
+        function = "read_parquet" if is_parquet else "read_csv"
+        sampled = "" if is_parquet else ", sample_size = -1, union_by_name = true"
+        with connected() as connection:
+            connection.execute("SET preserve_insertion_order = true")
+            connection.execute(
+                f"COPY (SELECT * FROM {function}([{names}]{sampled})) TO '{path}' (FORMAT parquet)"
+            )
+
+
+def read_file(files: Sequence[Path]) -> Any:
+    """The value in an output's files: rows, a JSON document, a text, or bytes.
+
+    Raises ComparisonError for a pickle, which would run code, and what reading a file raises.
+    """
+    suffix = files[0].suffix.lower()
+    if suffix in (*PARQUET, ".csv", ".tsv"):
+        return RowsInFiles(files)
+    if len(files) > 1:
+        return [read_file([file]) for file in files]
+    if suffix == ".json":
+        return json.loads(files[0].read_text(encoding="utf-8"))
+    if suffix in (".jsonl", ".ndjson"):
+        lines = files[0].read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.strip()]
+    content = files[0].read_bytes()
+    if suffix in (".pickle", ".pkl"):
+        raise ComparisonError(
+            f"{files[0].name} is a pickle, and reading one runs code. Name the project (-m), whose"
+            " own IO manager then reads it."
+        )
+    try:
+        return content.decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        return content
 
 
 def rows_file(folder: Path, number: int) -> Path:

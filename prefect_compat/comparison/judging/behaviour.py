@@ -23,7 +23,7 @@ def judge_behaviour(
         yield from _runs(first, second)
     if Aspect.STEPS in known:
         yield from _graphs(first.steps, second.steps, Aspect.DEPENDENCIES in known)
-        yield from _steps(first.steps, second.steps, Aspect.ATTEMPTS in known)
+        yield from _steps(first.steps, second.steps, known)
 
 
 def failure_of(record: Record) -> str | None:
@@ -75,11 +75,11 @@ def _dependencies(steps: Iterable[RecordedStep]) -> dict[str, set[str]]:
 
 
 def _steps(
-    first: Iterable[RecordedStep], second: Iterable[RecordedStep], with_attempts: bool
+    first: Iterable[RecordedStep], second: Iterable[RecordedStep], known: Container[Aspect]
 ) -> Iterator[Finding]:
     left, right = ({(step.run, step.step): step for step in side} for side in (first, second))
     for run, step in sorted({*left} & {*right}, key=_order):
-        yield from _step(_place(run, step), left[run, step], right[run, step], with_attempts)
+        yield from _step(_place(run, step), left[run, step], right[run, step], known)
     steps = {step for _, step in left} & {step for _, step in right}
     for run, step in sorted({*left} ^ {*right}, key=_order):
         states = [
@@ -102,19 +102,17 @@ def _place(run: int, step: StepId) -> str:
 
 
 def _step(
-    place: str, left: RecordedStep, right: RecordedStep, with_attempts: bool
+    place: str, left: RecordedStep, right: RecordedStep, known: Container[Aspect]
 ) -> Iterator[Finding]:
     """Yields the first difference only: later ones follow from it."""
     if left.state != right.state:
         yield Finding(Difference.STEP_STATE, place, left.state, right.state)
-    elif not with_attempts:
-        return
-    elif left.attempts != right.attempts:
+    elif Aspect.ATTEMPTS in known and left.attempts != right.attempts:
         yield Finding(Difference.ATTEMPTS, place, str(left.attempts), str(right.attempts))
-    elif not _same_waits(left.waits_s, right.waits_s):
+    elif Aspect.ATTEMPTS in known and not _same_waits(left.waits_s, right.waits_s):
         waits = (_seconds(step.waits_s) for step in (left, right))
         yield Finding(Difference.RETRY_WAIT, place, *waits)
-    else:
+    elif Aspect.EXCEPTIONS in known:
         yield from _exceptions(place, left, right)
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from prefect_compat.comparison.fingerprint.fingerprint import Fingerprint
 from prefect_compat.comparison.judging.described import judge_described
@@ -30,6 +31,7 @@ class OutputOutcome(StrEnum):
     MADE_TWICE = "made more than once"
     NOT_COMPARABLE = "not comparable"
     EQUAL = "equal as declared"
+    SAME_ROWS = "the same in another form"
     IDENTICAL = "identical"
     NO_CONTENT = "no content to compare"
 
@@ -41,6 +43,8 @@ class OutputOutcome(StrEnum):
 
 EVERYTHING = frozenset(Aspect)
 MISSING = frozenset({OutputOutcome.ONLY_LEFT, OutputOutcome.ONLY_RIGHT})
+ACCEPTED = frozenset({OutputOutcome.EQUAL, OutputOutcome.SAME_ROWS})
+NOTHING_ACCEPTED: Mapping[ValueId, OutputOutcome] = MappingProxyType({})
 DIFFERING = frozenset({OutputOutcome.DIFFERENT, OutputOutcome.NOT_COMPARABLE})
 
 
@@ -99,6 +103,11 @@ class AssetVerdict:
         return self._count(OutputOutcome.EQUAL)
 
     @property
+    def same_rows(self) -> int:
+        """The number of outputs with the same content in another form, such as another file."""
+        return self._count(OutputOutcome.SAME_ROWS)
+
+    @property
     def without_content(self) -> int:
         """The number of outputs for which neither side stored a value."""
         return sum(not entry.has_content for entry in self.outputs)
@@ -117,13 +126,13 @@ def judge_outputs(
     first: Iterable[RecordedOutput],
     second: Iterable[RecordedOutput],
     known: Container[Aspect] = EVERYTHING,
-    accepted: Container[ValueId] = (),
+    accepted: Mapping[ValueId, OutputOutcome] = NOTHING_ACCEPTED,
 ) -> tuple[tuple[AssetVerdict, ...], tuple[Finding, ...]]:
     """The verdict on every output by asset, in the order of recording, and all their findings.
 
     Findings and the outputs of one asset are sorted by the outputs' text form. `known` are the
-    aspects that both sides know. `accepted` are outputs whose contents differ and are equal by what
-    was declared.
+    aspects that both sides know. `accepted` are outputs whose contents differ by their hashes and
+    are EQUAL or SAME_ROWS.
     """
     left, right = sides = (_Side(tuple(first)), _Side(tuple(second)))
     places = sorted({*sides[0].by_output, *sides[1].by_output}, key=str)
@@ -131,7 +140,7 @@ def judge_outputs(
     findings: list[Finding] = []
     for place in places:
         verdicts[place] = OutputVerdict(
-            place, _outcomes(place, left, right, known, place in accepted)
+            place, _outcomes(place, left, right, known, accepted.get(place))
         )
         findings += _findings(verdicts[place], left, right, known)
     recorded = dict.fromkeys(place for side in sides for place in side.by_output)
@@ -167,7 +176,11 @@ def _asset(outputs: list[OutputVerdict]) -> AssetVerdict:
 
 
 def _outcomes(
-    place: ValueId, first: _Side, second: _Side, known: Container[Aspect], is_accepted: bool
+    place: ValueId,
+    first: _Side,
+    second: _Side,
+    known: Container[Aspect],
+    accepted: OutputOutcome | None,
 ) -> tuple[OutputOutcome, ...]:
     left, right = first.by_output.get(place), second.by_output.get(place)
     present = [entry for entry in (left, right) if entry is not None]
@@ -182,8 +195,8 @@ def _outcomes(
             outcomes.add(OutputOutcome.MADE_TWICE)
         if has_content:
             same = _content(left.fingerprint, right.fingerprint)
-            is_equal = is_accepted and same is not OutputOutcome.IDENTICAL
-            outcomes.add(OutputOutcome.EQUAL if is_equal else same)
+            is_identical = same is OutputOutcome.IDENTICAL
+            outcomes.add(same if accepted is None or is_identical else accepted)
     order = list(OutputOutcome)
     return tuple(sorted(outcomes, key=order.index))
 
@@ -212,7 +225,7 @@ def _findings(
         stores = [APART if entry.is_kept_apart else NOT_APART for entry in (left, right)]
         yield Finding(Difference.NOT_KEPT_APART, label, *stores)
     # The data version of an output often is that of its content.
-    is_equal = OutputOutcome.EQUAL in verdict.outcomes
+    is_equal = not ACCEPTED.isdisjoint(verdict.outcomes)
     if Aspect.DATA_VERSIONS in known and left.data_version != right.data_version and not is_equal:
         versions = [str(entry.data_version or ABSENT)[:16] for entry in (left, right)]
         yield Finding(Difference.DATA_VERSION, label, *versions)

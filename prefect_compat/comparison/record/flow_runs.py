@@ -86,6 +86,32 @@ def read_flow_run(
     return FlowRunRecord(task_runs, result.task_runs, tuple(sorted(made.items())))
 
 
+def read_task_runs(state: State[Any]) -> tuple[TaskRun, ...]:
+    """The task runs of the flow run that ended in this state, and of its subflows.
+
+    Waits until each has its last state. Raises ComparisonError if one has none after PATIENCE_S.
+    """
+    flow_run_id = state.state_details.flow_run_id
+    assert flow_run_id is not None  # a state of a flow run always has its id
+    deadline = time.monotonic() + PATIENCE_S
+    with get_client(sync_client=True) as client:
+        ids = [flow_run_id, *(run.id for run in _subflows(client, flow_run_id))]
+        while True:
+            runs = tuple(run for run_id in ids for run in _task_runs(client, run_id))
+            # A subflow has a task run in the flow that calls it.
+            runs = tuple(run for run in runs if not _stands_for_subflow(run))
+            missing = _missing((runs,), ())
+            if not missing or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+    if missing:
+        raise ComparisonError(
+            f"Prefect's API shows no final state of {', '.join(missing)} {PATIENCE_S:.0f} s after"
+            " the flow run ended. Look at the server's log."
+        )
+    return runs
+
+
 def _subflows(client: SyncPrefectClient, flow_run_id: UUID) -> list[FlowRun]:
     parent = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run_id]))
     runs: list[FlowRun] = []
@@ -103,6 +129,10 @@ def _task_runs(client: SyncPrefectClient, flow_run_id: UUID) -> Iterator[TaskRun
     while page := client.read_task_runs(flow_run_filter=where, offset=offset):
         yield from page
         offset += len(page)
+
+
+def _stands_for_subflow(run: TaskRun) -> bool:
+    return run.state is not None and run.state.state_details.child_flow_run_id is not None
 
 
 def _missing(recorded: tuple[tuple[TaskRun, ...], ...], expected: Collection[UUID]) -> list[str]:

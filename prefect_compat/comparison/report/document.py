@@ -66,6 +66,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
                 "right": asset.right,
                 "identical": asset.identical,
                 "equal_as_declared": asset.equal_as_declared,
+                "same_rows": asset.same_rows,
                 "without_content": asset.without_content,
             }
             for asset in verdict.assets

@@ -6,15 +6,19 @@ from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.failure_matrix import Outcome
 from prefect_compat.lineage.svg import Status
 
+ORCHESTRATORS = ("dagster", "prefect")
+
 
 def words(comparison: Comparison) -> str:
-    """'Identical under both', 'Equal as declared (…)', or 'Different in 3 places'."""
+    """'Identical', 'Equal as declared (…)', 'The same in another form', 'Different in 3 places'."""
     verdict = comparison.verdict
     count = len(verdict.findings)
     if not count and verdict.declared:
         return f"Equal as declared ({comparison.work.rules.words or verdict.declared[0][1]})"
+    if not count and verdict.same_rows:
+        return "The same on both sides"
     if not count:
-        return "Identical under both"
+        return "Identical under both" if verdict.sides == ORCHESTRATORS else "Identical"
     return f"Different in {count} place{'s' if count > 1 else ''}"
 
 

@@ -37,6 +37,7 @@ LEVELS: Mapping[OutputOutcome, Level] = {
     OutputOutcome.MADE_TWICE: "bad",
     OutputOutcome.NOT_COMPARABLE: "warn",
     OutputOutcome.EQUAL: "good",
+    OutputOutcome.SAME_ROWS: "good",
     OutputOutcome.IDENTICAL: "good",
     OutputOutcome.NO_CONTENT: "bare",
 }

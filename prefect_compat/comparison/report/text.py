@@ -9,10 +9,13 @@ from prefect_compat.comparison.diff.differences import RowDifference
 from prefect_compat.comparison.failure_matrix import Outcome
 from prefect_compat.comparison.judging.findings import Difference
 from prefect_compat.comparison.judging.outputs import NOT_APART_REMEDY, AssetVerdict
+from prefect_compat.comparison.record.record import Pairs
 from prefect_compat.comparison.report.headline import words
 from prefect_compat.comparison.report.row_words import table_words
 
 SHOWN_FINDINGS = 20
+# A source that does not know so many knows nothing but outputs.
+MANY_ASPECTS = 10
 
 
 def describe(comparison: Comparison) -> str:
@@ -32,9 +35,20 @@ def describe(comparison: Comparison) -> str:
         lines.append(f"  and {len(verdict.findings) - SHOWN_FINDINGS} more differences")
     if any(finding.kind is Difference.NOT_KEPT_APART for finding in verdict.findings):
         lines.append(f"  {NOT_APART_REMEDY}")
+    lines += _not_compared(verdict.not_compared)
     lines += _costs(comparison.costs) if comparison.costs else ()
     lines.append(_closing_line(comparison))
     return "\n".join(lines)
+
+
+def _not_compared(aspects: Pairs) -> Iterator[str]:
+    """A line for each reason, with the aspects that are not compared for it."""
+    by_reason: dict[str, list[str]] = {}
+    for aspect, reason in aspects:
+        by_reason.setdefault(reason, []).append(aspect)
+    for reason, names in by_reason.items():
+        shown = "all beside the outputs" if len(names) >= MANY_ASPECTS else ", ".join(names)
+        yield f"  not compared: {shown} ({reason})"
 
 
 def _counted(asset: AssetVerdict, widths: tuple[int, ...]) -> str:
@@ -42,6 +56,7 @@ def _counted(asset: AssetVerdict, widths: tuple[int, ...]) -> str:
     line = f"{asset.asset:<{name}}  {asset.left:>{left}}  {asset.right:>{right}}"
     beside = {
         "equal as declared": asset.equal_as_declared,
+        "the same in another form": asset.same_rows,
         "without content to compare": asset.without_content,
     }
     parts = [f"{count} {words}" for words, count in beside.items() if count]
@@ -64,6 +79,8 @@ def _contents(comparison: Comparison) -> str:
         text += f" {noun}"
         if verdict.equal_as_declared:
             text += f", {verdict.equal_as_declared} are equal as declared"
+        if verdict.same_rows:
+            text += f", {verdict.same_rows} are the same in another form"
         if verdict.without_content:
             text += f", and {verdict.without_content} have no content to compare"
         return text
@@ -77,13 +94,14 @@ def _costs(costs: Costs) -> Iterator[str]:
     yield f"{'seconds, median of ' + str(costs.rounds):<24}" + "".join(
         f"{side.side:>10}" for side in sides
     )
+    has_own = all(side.knows_own_time for side in sides)
     rows = {
         "import": [side.import_s for side in sides],
         "start-up": [side.start_up_s for side in sides],
         "run, cold": [side.cold_s for side in sides],
         "run, warm": [side.warm_s for side in sides if side.warm_s],
-        "  the functions": [side.function_s for side in sides],
-        "  the IO managers": [side.storage_s for side in sides],
+        "  the functions": [side.function_s for side in sides if has_own],
+        "  the IO managers": [side.storage_s for side in sides if has_own],
         "CPU": [side.cpu_s for side in sides],
     }
     for name, figures in rows.items():
@@ -102,13 +120,14 @@ def _side_by_side(difference: RowDifference, sides: tuple[str, str]) -> Iterator
 
 def _noun(comparison: Comparison) -> str:
     """The word for the outputs of this comparison."""
-    if any(asset.asset_key is None for asset in comparison.verdict.assets):
+    verdict = comparison.verdict
+    if any(asset.asset_key is None for asset in verdict.assets):
         return "outputs"
-    partition = comparison.work.partition
-    if partition is None:
+    parts = [entry.output.part for entry in verdict.outputs]
+    if not any(parts):
         return "assets"
-    is_day = re.fullmatch(r"\d{4}-\d{2}-\d{2}(\.{3}\d{4}-\d{2}-\d{2})?", partition)
-    return "asset-days" if is_day else "asset partitions"
+    are_days = all(re.fullmatch(r"\d{4}-\d{2}-\d{2}", part) for part in parts if part)
+    return "asset-days" if are_days else "asset partitions"
 
 
 def describe_matrix(outcomes: tuple[Outcome, ...]) -> str:

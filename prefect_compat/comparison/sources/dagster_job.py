@@ -20,6 +20,7 @@ from prefect_compat.comparison.record.events import EventReader, declared_assets
 from prefect_compat.comparison.record.files import stored_files
 from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep
 from prefect_compat.comparison.record.stopwatch import Stopwatch
+from prefect_compat.comparison.sources.place import validate_origin
 from prefect_compat.comparison.sources.side import (
     Meter,
     SideTask,
@@ -49,6 +50,7 @@ STATES = {
 def run_dagster(task: SideTask) -> Record:
     """Runs the job under Dagster and says what Dagster recorded."""
     repository = task.project.load()
+    validate_origin()
     meter = Meter()
     with dg.DagsterInstance.get() as instance:
         add_dynamic_partitions(instance, task.dynamic_partitions)

@@ -76,6 +76,11 @@ class EmptyStore:
             with self._entered():
                 self._validate_store(read)
 
+    @property
+    def keys(self) -> tuple[str, ...] | None:
+        """The partitions of the work; None if the job has none."""
+        return self._keys
+
     def marked(self, record: Record) -> Record:
         """The record, with each output marked that does not lie in its side's own store."""
         with self._entered():

@@ -34,6 +34,11 @@ class ProjectSource:
     server: ComparisonServer | None = None
     place: Place = HERE
 
+    @property
+    def runs(self) -> bool:
+        """True if the side runs something, False if it reads what there is."""
+        return True
+
     @classmethod
     def of_dagster(cls, work: Work, name: str = "dagster", place: Place = HERE) -> "ProjectSource":
         """The job under Dagster."""
@@ -46,7 +51,8 @@ class ProjectSource:
 
     def record(self, folder: Path, progress: Progress) -> Record:
         """Runs the work in a folder of this side's name, and returns its record."""
-        text = f"{self.name}: running {self.work.choice} {self.work.partition or ''}".rstrip()
+        verb = "running" if self.runs else "reading"
+        text = f"{self.name}: {verb} {self.work.choice} {self.work.partition or ''}".rstrip()
         variables = self.work.store_variables
         try:
             server = self._running_server(progress)
@@ -57,7 +63,8 @@ class ProjectSource:
         except (ComparisonError, ServerError) as error:
             progress.line(f"{self.name}: could not be run")
             return Record.of_failure(self.name, str(error))
-        progress.line(f"{self.name}: {len(record.outputs)} outputs in {record.cost.wall_s:.1f} s")
+        taken = f" in {record.cost.wall_s:.1f} s" if self.runs else ""
+        progress.line(f"{self.name}: {len(record.outputs)} outputs{taken}")
         # As if the side had started the server itself: a user's first run does.
         start_up_s = record.cost.start_up_s + (server.start_s if server else 0)
         cost = replace(record.cost, start_up_s=start_up_s)

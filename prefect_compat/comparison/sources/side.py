@@ -39,6 +39,8 @@ COMPARING_PID = "PREFECT_COMPAT_COMPARING_PID"
 # The file in a side's home with the step that it runs.
 RUNNING_STEP = "running_step.txt"
 POLL_S = 0.2
+# Before the error in the log of a side that refused its task.
+REFUSED = "Refused: "
 QUIET_DAGSTER = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
@@ -106,10 +108,18 @@ def run_side(
     """
     code = start_side(module, task, store_variables, server, update, place)
     if code != 0:
-        log = (Path(task.home) / "log.txt").read_text(errors="replace")
-        tail = "\n".join(log.splitlines()[-15:])
-        raise ComparisonError(f"{module} ended with exit code {code}:\n{tail}")
+        raise ended(module, code, Path(task.home))
     return Record.read(Path(task.record))
+
+
+def ended(module: str, code: int, home: Path) -> ComparisonError:
+    """The error for a process that left no record: its own one, or the end of its log."""
+    log = (home / "log.txt").read_text(errors="replace")
+    _, refused, error = log.rpartition(REFUSED)
+    if refused:
+        return ComparisonError(error.strip())
+    tail = "\n".join(log.splitlines()[-15:])
+    return ComparisonError(f"{module} ended with exit code {code}:\n{tail}")
 
 
 def start_side(
@@ -137,8 +147,12 @@ def start_process(
     server: RunningServer | None = None,
     update: Update = lambda state: None,
     place: Place = HERE,
+    limit_s: float | None = None,
 ) -> int:
-    """Runs a module on its task in the environment of one side; what it prints is logged there."""
+    """Runs a module on its task in the environment of one side; what it prints is logged there.
+
+    Raises ComparisonError if it runs for longer than `limit_s`; it has then been ended.
+    """
     home.mkdir(parents=True, exist_ok=True)
     environment = side_environment(os.environ, home, store_variables)
     if server is not None:
@@ -146,7 +160,7 @@ def start_process(
     # Appended: a home is used again after a kill, and to read the rows that differ.
     with (home / "log.txt").open("ab") as log:
         side = subprocess.Popen(
-            [place.python, "-m", module, task],
+            [place.python, *(("-P",) if place.is_isolated else ()), "-m", module, task],
             env={**environment, **place.variables, COMPARING_PID: str(os.getpid())},
             cwd=place.directory,
             stdout=log,
@@ -155,7 +169,7 @@ def start_process(
             start_new_session=True,
         )
     try:
-        return _wait(side, home / RUNNING_STEP, update)
+        return _wait(side, home / RUNNING_STEP, update, limit_s)
     finally:
         if side.poll() is None:
             # A second less than this process has itself, or its own deadline would cut this off.
@@ -165,9 +179,17 @@ def start_process(
             os.killpg(side.pid, signal.SIGKILL)  # what it has left behind in its session
 
 
-def _wait(side: subprocess.Popen[bytes], running: Path, update: Update) -> int:
+def _wait(
+    side: subprocess.Popen[bytes], running: Path, update: Update, limit_s: float | None
+) -> int:
     """The exit code of a side; meanwhile tells what it writes about the step that it runs."""
+    started = time.monotonic()
     while True:
+        if limit_s is not None and time.monotonic() - started > limit_s:
+            raise ComparisonError(
+                f"It did not end within {limit_s:g} s, and was ended. Pass a longer --timeout, or"
+                f" see {running.parent / 'log.txt'} for where it stopped."
+            )
         try:
             return side.wait(timeout=POLL_S)
         except subprocess.TimeoutExpired:
@@ -222,17 +244,27 @@ def side_environment(
 
 def main(run: Callable[[SideTask], Record]) -> None:
     """The body of a side's process: runs the task given on the command line."""
-    end_without_collections()
     task = SideTask.from_json(sys.argv[1])
+
+    def with_fault() -> Record:
+        with injected(task.fault):
+            return run(task)
+
+    write_record(with_fault, Path(task.record))
+
+
+def write_record(run: Callable[[], Record], path: Path) -> None:
+    """The body of a process that makes a record: ends with its comparison, and on signals."""
+    end_without_collections()
     if COMPARING_PID in os.environ:
         end_with_parent(int(os.environ[COMPARING_PID]))
     try:
-        with ending_on_signals(grace_s()), injected(task.fault):
-            record = run(task)
+        with ending_on_signals(grace_s()):
+            record = run()
     except PrefectCompatError as error:
-        # Goes to the log, whose last lines `run_side` puts into its own error.
-        sys.exit(str(error))
-    record.write(Path(task.record))
+        # Goes to the log, whose last lines `record_of` puts into its own error.
+        sys.exit(f"{REFUSED}{error}")
+    record.write(path)
 
 
 class Meter:

@@ -20,15 +20,21 @@ FILES = frozenset(("database", "database_path", "db_path"))
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting of a resource that names a local folder or file; `config` is the resource's."""
+    """A setting of a resource that names a local folder or file; `config` is the resource's.
+
+    `fixed` is the place of a store that exists, to be read there.
+    """
 
     resource: str
     name: str
     path: str
     config: Mapping[str, Any]
+    fixed: str | None = None
 
     def path_in(self, store: Path) -> Path:
         """The place below a side's store: two resources that share one still do."""
+        if self.fixed is not None:
+            return Path(self.fixed)
         path = Path(self.path).expanduser().absolute()
         return store / "places" / path.relative_to(path.anchor)
 
@@ -53,7 +59,8 @@ class Stores:
         for setting in self.settings:
             config = resources.setdefault(setting.resource, {"config": dict(setting.config)})
             path = setting.path_in(home / STORE)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if setting.fixed is None:
+                path.parent.mkdir(parents=True, exist_ok=True)
             config["config"][setting.name] = str(path)
         return {"resources": resources} if resources else {}
 

@@ -10,25 +10,17 @@ from tests.prefect_compat.comparison.records import DAGSTER, PREFECT, SECOND, ou
 from tests.prefect_compat.comparison.report.compared import compared
 
 DIFFERENT = compared(prefect=replace(PREFECT, outputs=(output("a", "2016-03-08", "ax"), SECOND)))
-COUNTS = {"left": 1, "right": 1, "equal_as_declared": 0, "without_content": 0}
+COUNTS = {
+    "left": 1,
+    "right": 1,
+    "equal_as_declared": 0,
+    "same_rows": 0,
+    "without_content": 0,
+}
 VERDICT = {
     "assets": [
-        {
-            "asset": "a",
-            "left": 1,
-            "right": 1,
-            "identical": 0,
-            "equal_as_declared": 0,
-            "without_content": 0,
-        },
-        {
-            "asset": "b",
-            "left": 1,
-            "right": 1,
-            "identical": 1,
-            "equal_as_declared": 0,
-            "without_content": 0,
-        },
+        {"asset": "a", "identical": 0, **COUNTS},
+        {"asset": "b", "identical": 1, **COUNTS},
     ],
     "compared": 2,
     "steps": 2,

@@ -65,7 +65,7 @@ def test_the_whole_text() -> None:
         "    the IO managers           8.00     18.00",
         "  CPU                         5.00     15.00",
         "  peak memory, MiB               6        16",
-        "Different in 24 places: the stores have the same content for 0 of 23 asset-days,"
+        "Different in 24 places: the stores have the same content for 0 of 23 assets,"
         " and 1 have no content to compare.",
     ]
 
@@ -116,18 +116,21 @@ def test_an_injected_fault_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("partition", "noun"),
+    ("partitions", "noun"),
     [
-        (None, "assets"),
-        ("2016-03-08", "asset-days"),
-        ("2016-03-08...2016-03-09", "asset-days"),
-        ("2016-03-08-x", "asset partitions"),
-        ("red", "asset partitions"),
+        ((None, None), "assets"),
+        (("2016-03-08", "2016-03-09"), "asset-days"),
+        (("2016-03-08", None), "asset-days"),
+        (("2016-03-08-x", None), "asset partitions"),
+        (("2016-03-08", "red"), "asset partitions"),
     ],
 )
-def test_outputs_are_called_by_their_partitions(partition: str | None, noun: str) -> None:
-    work = replace(WORK, partition=partition)
-    assert closing(compared(work=work)).endswith(f"for 2 of 2 {noun}.")
+def test_outputs_are_called_by_their_partitions(
+    partitions: tuple[str | None, ...], noun: str
+) -> None:
+    outputs = tuple(output(name, key, "aa") for name, key in zip("ab", partitions, strict=True))
+    sides = [replace(side, outputs=outputs) for side in (DAGSTER, PREFECT)]
+    assert closing(compared(*sides)).endswith(f"for 2 of 2 {noun}.")
 
 
 def test_outputs_of_ops_are_outputs() -> None:

@@ -1,0 +1,1 @@
+"""A Dagster job, and a Prefect flow of it that was written by hand: are they the same?"""

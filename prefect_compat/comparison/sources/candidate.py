@@ -1,0 +1,151 @@
+"""A Prefect flow that someone wrote, as a source."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from prefect_compat.comparison.record.files import STORE
+from prefect_compat.comparison.record.record import Record
+from prefect_compat.comparison.sources.file_store import FileStore
+from prefect_compat.comparison.sources.foreign_flow import CandidateTask
+from prefect_compat.comparison.sources.matching import StepFacts
+from prefect_compat.comparison.sources.place import Place
+from prefect_compat.comparison.sources.prefect_server import ComparisonServer
+from prefect_compat.comparison.sources.side import ended, start_process
+from prefect_compat.comparison.sources.work import Work
+from prefect_compat.errors import ComparisonError, ServerError
+from prefect_compat.graph.ids import ValueId
+from prefect_compat.progress import Progress
+
+FLOW = "prefect_compat.comparison.sources.foreign_flow"
+VALUES = "prefect_compat.comparison.sources.candidate_values"
+
+
+@dataclass(frozen=True)
+class CandidateOptions:
+    """How a candidate flow is called, and where its outputs are.
+
+    `parameter` takes the partition. `layout` is the pattern of the files that the flow writes,
+    below `store` or else below the folder in the store variables; without it outputs are what the
+    tasks return. `matches` are declared, from task to step.
+    """
+
+    entrypoint: str
+    parameter: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    layout: str | None = None
+    store: str | None = None
+    matches: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True)
+class CandidateFlow:
+    """The flow, run once for each partition, in a process of its own with its own home and store.
+
+    `runs` are the partitions of each of Dagster's runs, `steps` those of the job.
+    """
+
+    options: CandidateOptions
+    work: Work
+    server: ComparisonServer
+    steps: tuple[StepFacts, ...]
+    runs: tuple[tuple[str, ...], ...]
+    name: str = "candidate"
+
+    def record(self, folder: Path, progress: Progress) -> Record:
+        """Runs the flow in a folder of this side's name, and returns its record.
+
+        The error of a flow that made nothing says where outputs were looked for.
+        """
+        home = folder / self.name
+        try:
+            with progress.stage("starting a Prefect server"):
+                server = self.server.running()
+            text = f"{self.name}: running {self.options.entrypoint} {self.work.partition or ''}"
+            with progress.stage(text.rstrip()) as update:
+                code = start_process(
+                    FLOW,
+                    self._task(folder).as_json(),
+                    home,
+                    self.work.store_variables,
+                    server,
+                    update,
+                    self._place(home),
+                    self.options.timeout_s,
+                )
+            if code != 0:
+                raise ended(FLOW, code, home)
+            record = Record.read(folder / f"{self.name}.json")
+            if self._has_files:
+                files = self._files(home).record(folder, progress)
+                record = replace(record, outputs=files.outputs)
+            if not record.outputs and record.error is None:
+                raise ComparisonError(self._nothing_made())
+        except (ComparisonError, ServerError) as error:
+            progress.line(f"{self.name}: could not be run")
+            return Record.of_failure(self.name, str(error))
+        progress.line(f"{self.name}: {len(record.outputs)} outputs in {record.cost.wall_s:.1f} s")
+        start_up_s = record.cost.start_up_s + server.start_s
+        return replace(record, cost=replace(record.cost, start_up_s=start_up_s))
+
+    def write_values(
+        self, outputs: Sequence[ValueId], record: Record, folder: Path, values: Path
+    ) -> None:
+        """Reads the files that the flow wrote, or the results of its tasks."""
+        home = folder / self.name
+        if self._has_files:
+            self._files(home).write_values(outputs, record, folder, values)
+            return
+        task = {"home": str(home), "outputs": list(map(str, outputs)), "folder": str(values)}
+        variables = self.work.store_variables
+        code = start_process(VALUES, json.dumps(task), home, variables, place=self._place(home))
+        if code != 0:
+            raise ComparisonError(f"{self.name}'s results cannot be read; see {home / 'log.txt'}")
+
+    @property
+    def _has_files(self) -> bool:
+        return bool(self.options.layout or self.options.store)
+
+    def _files(self, home: Path) -> FileStore:
+        address = self.options.store or str(home / STORE)
+        return FileStore(self.name, address, self.options.layout, self.work.partition)
+
+    def _nothing_made(self) -> str:
+        if self._has_files:
+            return f"{self.options.entrypoint} has written nothing where its outputs are expected."
+        return (
+            f"No task of {self.options.entrypoint} stands for an asset and returned a value. Match"
+            " them by --match TASK=ASSET; if the flow writes files, say where: --candidate-layout"
+            " '{asset}/{partition}.parquet', and --candidate-store if not below the folder in"
+            " --store-env."
+        )
+
+    def _place(self, home: Path) -> Place:
+        """Results are persisted in the side's home, unless a task says otherwise."""
+        # `-m` puts the folder first for this process alone, not for those of a pool.
+        path = os.pathsep.join(filter(None, (os.getcwd(), os.environ.get("PYTHONPATH"))))
+        return Place(
+            variables={
+                "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true",
+                "PREFECT_LOCAL_STORAGE_PATH": str(home / "results"),
+                "PYTHONPATH": path,
+            }
+        )
+
+    def _task(self, folder: Path) -> CandidateTask:
+        return CandidateTask(
+            entrypoint=self.options.entrypoint,
+            runs=self.runs,
+            parameter=self.options.parameter,
+            parameters=json.dumps(dict(self.options.parameters)),
+            steps=self.steps,
+            declared=dict(self.options.matches),
+            reads_results=not self._has_files,
+            record=str(folder / f"{self.name}.json"),
+            home=str(folder / self.name),
+            side=self.name,
+        )

@@ -1,0 +1,136 @@
+"""Which two sources are compared, as options and callers say it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from prefect_compat.comparison.sources.candidate import CandidateFlow, CandidateOptions
+from prefect_compat.comparison.sources.empty_store import EmptyStore
+from prefect_compat.comparison.sources.file_store import FileStore
+from prefect_compat.comparison.sources.matching import step_facts
+from prefect_compat.comparison.sources.place import base_place
+from prefect_compat.comparison.sources.prefect_server import ComparisonServer
+from prefect_compat.comparison.sources.project_source import ProjectSource
+from prefect_compat.comparison.sources.project_store import ProjectStore
+from prefect_compat.comparison.sources.source import Source
+from prefect_compat.comparison.sources.work import Work
+from prefect_compat.errors import ComparisonError
+from prefect_compat.graph.job import read_plan
+from prefect_compat.graph.partitions import chunks
+
+
+@dataclass(frozen=True)
+class StorePlace:
+    """A store that exists: its address, and the layout of its files."""
+
+    address: str
+    layout: str | None = None
+
+
+@dataclass(frozen=True)
+class SourceChoice:
+    """What is compared: without any of these, Dagster's run and the derived flow's."""
+
+    candidate: CandidateOptions | None = None
+    base: str | None = None
+    base_python: str | None = None
+    left: StorePlace | None = None
+    right: StorePlace | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ComparisonError for choices that exclude each other."""
+        given = {
+            "--candidate": self.candidate,
+            "--base": self.base or self.base_python,
+            "--left and --right": self.left or self.right,
+        }
+        named = [name for name, value in given.items() if value]
+        if len(named) > 1:
+            raise ComparisonError(f"{' excludes '.join(named)}: compare two sources at a time.")
+
+    @property
+    def is_default(self) -> bool:
+        """True for Dagster's run and the derived flow's."""
+        return self == SourceChoice()
+
+    @property
+    def are_files(self) -> bool:
+        """True if both sides are stores, so that no project is needed."""
+        return self.left is not None and self.right is not None
+
+
+def file_stores(choice: SourceChoice, partition: str | None) -> tuple[Source, Source]:
+    """Both stores, read file by file.
+
+    Raises ComparisonError if one cannot be read, or if they have no output in common.
+    """
+    assert choice.left is not None
+    assert choice.right is not None
+    left = FileStore("left", choice.left.address, choice.left.layout, partition)
+    right = FileStore("right", choice.right.address, choice.right.layout, partition)
+    validate_overlap(left, right)
+    return left, right
+
+
+def validate_overlap(left: FileStore, right: FileStore) -> None:
+    """Raises ComparisonError if the stores have no output in common."""
+    mine, other = set(left.files), set(right.files)
+    if mine & other:
+        return
+    sides = (
+        f"{store.address} has {min(map(_label, found))} to {max(map(_label, found))}"
+        for store, found in ((left, mine), (right, other))
+    )
+    raise ComparisonError(
+        f"The stores have no asset and partition in common: {'; '.join(sides)}. Compare stores of"
+        " the same assets and partitions, or give the layouts."
+    )
+
+
+def _label(output: object) -> str:
+    return str(getattr(output, "label", output))
+
+
+@contextmanager
+def opened_sources(
+    choice: SourceChoice, empty: EmptyStore, server: ComparisonServer
+) -> Iterator[tuple[Source, Source]]:
+    """Yields the two sources of a project's work.
+
+    Raises ComparisonError if one of them cannot be opened.
+    """
+    work = empty.work
+    if choice.candidate is not None:
+        if work.fault is not None:
+            raise ComparisonError("--fail cannot reach into a --candidate flow: leave it out.")
+        yield ProjectSource.of_dagster(work), _candidate(choice.candidate, empty, server)
+    elif choice.base is not None or choice.base_python is not None:
+        with base_place(choice.base, choice.base_python) as place:
+            yield (
+                ProjectSource.of_dagster(work, "base", place),
+                ProjectSource.of_dagster(work, "head"),
+            )
+    elif choice.left is not None or choice.right is not None:
+        yield (
+            _store(choice.left, work, "left") or ProjectSource.of_dagster(work),
+            _store(choice.right, work, "right") or ProjectSource.of_dagster(work),
+        )
+    else:
+        yield ProjectSource.of_dagster(work), ProjectSource.of_prefect(work, server)
+
+
+def _store(place: StorePlace | None, work: Work, name: str) -> Source | None:
+    if place is None:
+        return None
+    if place.layout is not None:
+        return FileStore(name, place.address, place.layout, work.partition)
+    return ProjectStore.at(place.address, work, name)
+
+
+def _candidate(
+    options: CandidateOptions, empty: EmptyStore, server: ComparisonServer
+) -> CandidateFlow:
+    plan = read_plan(empty.job)
+    keys = empty.keys
+    runs = tuple(chunks(keys, plan.partitions_per_run)) if keys else ((),)
+    return CandidateFlow(options, empty.work, server, step_facts(plan), runs)

@@ -1,0 +1,325 @@
+"""A Prefect flow that someone wrote, run once for each partition, in this process.
+
+python -m prefect_compat.comparison.sources.foreign_flow '{"entrypoint": "flows.py:daily", ...}'
+"""
+
+import asyncio
+import inspect
+import json
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.flows import load_flow_from_entrypoint
+
+from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
+from prefect_compat.comparison.record.flow_runs import read_task_runs, retry_waits_s
+from prefect_compat.comparison.record.record import (
+    NOT_STARTED,
+    Aspect,
+    Record,
+    RecordedOutput,
+    RecordedStep,
+)
+from prefect_compat.comparison.sources.matching import Matching, StepFacts, match_tasks
+from prefect_compat.comparison.sources.prefect_server import RunningServer
+from prefect_compat.comparison.sources.side import Meter, versions, write_record
+from prefect_compat.errors import ComparisonError
+from prefect_compat.flow.prefect_port import stored_result
+from prefect_compat.graph.ids import OutputId, StepId
+from prefect_compat.server.api import named_server, own_server
+
+STATES = {"COMPLETED": "succeeded", "PENDING": NOT_STARTED}
+# Names of parameters that are taken for the partition, in this order.
+PARTITION_NAMES = ("partition", "partition_key", "day", "date", "key", "run_date")
+# Prefect names a task run by its task and the first 3 letters of the run's dynamic key.
+SHORTEST_SUFFIX = 3
+# In a side's home: the file of each output's persisted result.
+RESULTS = "results.json"
+
+
+@dataclass(frozen=True)
+class CandidateTask:
+    """The flow by its entrypoint, and the partitions of each of Dagster's runs (one without any).
+
+    `parameter` takes the partition key; `parameters` are passed beside it, as JSON text. `steps`
+    are those of the job, `declared` matches of tasks. `reads_results` is False if the outputs are
+    files that the flow writes.
+    """
+
+    entrypoint: str
+    runs: tuple[tuple[str, ...], ...]
+    parameter: str | None
+    parameters: str
+    steps: tuple[StepFacts, ...]
+    declared: Mapping[str, str]
+    reads_results: bool
+    record: str
+    home: str
+    side: str
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "CandidateTask":
+        data = json.loads(text)
+        values = {
+            "runs": tuple(map(tuple, data["runs"])),
+            "steps": tuple(
+                StepFacts(
+                    step["name"], step["asset"] and tuple(step["asset"]), step["is_partitioned"]
+                )
+                for step in data["steps"]
+            ),
+        }
+        return cls(**{**data, **values})
+
+
+@dataclass(frozen=True)
+class FlowRunOf:
+    """One flow run: the run of Dagster's to which it belongs, its partition, and its task runs."""
+
+    run: int
+    partition: str | None
+    state: State[Any]
+    task_runs: tuple[TaskRun, ...]
+
+
+def run_candidate(task: CandidateTask) -> Record:
+    """Runs the flow for each partition and says what Prefect's API recorded.
+
+    Raises ComparisonError if the entrypoint is no flow, or its parameters do not fit.
+    """
+    flow = _loaded(task.entrypoint)
+    parameter = _parameter(flow, task)
+    meter = Meter()
+    given = RunningServer.handed_over()
+    with named_server(given.url) if given else own_server(), get_client(sync_client=True) as client:
+        client.api_healthcheck()  # the first request takes longer
+        meter.is_ready()
+        states = [
+            (run, key, _run(flow, {parameter: key} if parameter and key else {}, task))
+            for run, keys in enumerate(task.runs)
+            for key in keys or (None,)
+        ]
+        cost = meter.has_run()
+        runs = [FlowRunOf(run, key, state, read_task_runs(state)) for run, key, state in states]
+        return _record(task, runs, cost)
+
+
+def _loaded(entrypoint: str) -> Flow[..., Any]:
+    sys.path.insert(0, os.getcwd())
+    try:
+        flow: Any = load_flow_from_entrypoint(entrypoint)
+    except Exception as error:  # whatever importing a user's own code raises
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ComparisonError(
+            f"{entrypoint} is no flow that can be loaded: {reason}. Name a file and the flow in it:"
+            " --candidate flows.py:daily."
+        ) from error
+    if not isinstance(flow, Flow):
+        raise ComparisonError(
+            f"{entrypoint} is {type(flow).__name__}, no flow. Name a function with `@flow`."
+        )
+    return flow
+
+
+def _parameter(flow: Flow[..., Any], task: CandidateTask) -> str | None:
+    """The name of the parameter that takes the partition key."""
+    parameters = inspect.signature(flow.fn).parameters
+    given = set(json.loads(task.parameters))
+    is_partitioned = any(task.runs)
+    known = ", ".join(parameters) or "none"
+    if task.parameter is not None and task.parameter not in parameters:
+        raise ComparisonError(
+            f"The flow {flow.name} has no parameter '{task.parameter}'; it has {known}."
+        )
+    name = task.parameter
+    required = [
+        entry.name
+        for entry in parameters.values()
+        if entry.default is inspect.Parameter.empty and entry.name not in given
+        if entry.kind not in (entry.VAR_POSITIONAL, entry.VAR_KEYWORD)
+    ]
+    if is_partitioned and name is None:
+        name = next((entry for entry in PARTITION_NAMES if entry in parameters), None)
+        name = name or (required[0] if len(required) == 1 else None)
+        if name is None:
+            raise ComparisonError(
+                f"It is not clear which parameter of the flow {flow.name} takes the partition; it"
+                f" has {known}. Name it: --candidate-parameter NAME."
+            )
+    missing = [entry for entry in required if entry != name]
+    if missing:
+        raise ComparisonError(
+            f"The flow {flow.name} requires {', '.join(missing)}. Pass"
+            f" --candidate-parameters '{{\"{missing[0]}\": …}}'."
+        )
+    return name if is_partitioned else None
+
+
+def _run(flow: Flow[..., Any], partition: Mapping[str, str], task: CandidateTask) -> State[Any]:
+    parameters = {**json.loads(task.parameters), **partition}
+    found: Any = flow(**parameters, return_state=True)
+    return asyncio.run(_awaited(found)) if inspect.isawaitable(found) else found
+
+
+async def _awaited(found: Any) -> Any:
+    return await found
+
+
+def _record(task: CandidateTask, runs: Sequence[FlowRunOf], cost: Any) -> Record:
+    names = (_task_name(run) for flow_run in runs for run in flow_run.task_runs)
+    matching = match_tasks(names, task.steps, task.declared)
+    steps = tuple(_steps(runs, matching))
+    failed = next((run.state for run in runs if not run.state.is_completed()), None)
+    results = dict(_results(task, runs, matching)) if task.reads_results else {}
+    outputs = tuple(
+        RecordedOutput(output, fingerprint(stored_result(path))) for output, path in results.items()
+    )
+    (Path(task.home) / RESULTS).write_text(
+        json.dumps({str(output): str(path) for output, path in results.items()})
+    )
+    if failed is not None:  # the tasks after the failure have no task run
+        seen = {(step.run, step.step.name) for step in steps}
+        steps += tuple(
+            RecordedStep(run, StepId(step.name), NOT_STARTED, attempts=0)
+            for run in sorted({flow_run.run for flow_run in runs})
+            for step in task.steps
+            if (run, step.name) not in seen
+        )
+    return Record(
+        side=task.side,
+        steps=steps,
+        outputs=outputs,
+        checks=(),
+        materialized=(),
+        cost=cost,
+        versions=versions(),
+        error=None if failed is None else failed.message or str(failed),
+        unknown=(
+            *_unknown(has_failed=failed is not None),
+            *((name, "declared to have no counterpart") for name in matching.left_out),
+        ),
+    )
+
+
+def _unknown(*, has_failed: bool) -> Iterator[tuple[str, str]]:
+    flow = "a flow that does not come from the assets"
+    for aspect in (
+        Aspect.DATA_VERSIONS,
+        Aspect.DESCRIPTIONS,
+        Aspect.CHECKS,
+        Aspect.OBSERVATIONS,
+        Aspect.DYNAMIC_PARTITIONS,
+        Aspect.CATALOGUE,
+    ):
+        yield str(aspect), f"{flow} has none"
+    yield str(Aspect.EXCEPTIONS), "Prefect's API keeps no exceptions"
+    yield str(Aspect.FILES), f"{flow} stores its outputs in its own way"
+    yield str(Aspect.TYPES), f"{flow} does not use the project's IO managers"
+    if has_failed:
+        yield str(Aspect.DEPENDENCIES), "the flow failed before all of its tasks were known"
+
+
+def _steps(runs: Iterable[FlowRunOf], matching: Matching) -> Iterator[RecordedStep]:
+    """The steps of each run; the task runs of several partitions in one run are one step."""
+    by_step: dict[tuple[int, StepId], list[TaskRun]] = defaultdict(list)
+    step_of: dict[UUID, StepId] = {}
+    for flow_run in runs:
+        counts: dict[str, int] = defaultdict(int)
+        of_name: dict[str, int] = defaultdict(int)
+        for run in flow_run.task_runs:
+            of_name[_task_name(run)] += 1
+        for run in sorted(flow_run.task_runs, key=_start):
+            name = _task_name(run)
+            step = matching.steps.get(name)
+            if step is None:
+                continue
+            # A mapped task has a run for each of its elements.
+            mapping_key = str(counts[name]) if of_name[name] > 1 else None
+            counts[name] += 1
+            step_of[run.id] = StepId(step, mapping_key)
+            by_step[flow_run.run, step_of[run.id]].append(run)
+    for (number, step_id), task_runs in by_step.items():
+        states = [_state(run) for run in task_runs]
+        upstream = {
+            step_of[entry.id]
+            for run in task_runs
+            for inputs in run.task_inputs.values()
+            for entry in inputs
+            if entry.input_type == "task_run" and entry.id in step_of
+        }
+        starts = [run.start_time.timestamp() for run in task_runs if run.start_time]
+        ends = [run.end_time.timestamp() for run in task_runs if run.end_time]
+        most = max(task_runs, key=lambda run: run.run_count)
+        yield RecordedStep(
+            run=number,
+            step=step_id,
+            state=next((state for state in states if state != "succeeded"), "succeeded"),
+            upstream=tuple(sorted(upstream, key=str)),
+            attempts=most.run_count,
+            waits_s=retry_waits_s(most),
+            started_s=min(starts, default=None),
+            ended_s=max(ends, default=None),
+        )
+
+
+def _start(run: TaskRun) -> float:
+    at = run.start_time or run.expected_start_time
+    return at.timestamp() if at else 0.0
+
+
+def _state(run: TaskRun) -> str:
+    if run.state_name == "Skipped":
+        return "skipped"
+    return STATES.get(run.state_type or "", "failed")
+
+
+def _task_name(run: TaskRun) -> str:
+    """The task's name, without the part of a run's id that Prefect adds to it.
+
+    A task that gives its runs names of their own goes by the name of its function.
+    """
+    name, _, suffix = run.name.rpartition("-")
+    if name and len(suffix) >= SHORTEST_SUFFIX and run.dynamic_key.startswith(suffix):
+        return name
+    return run.task_key.rpartition("-")[0].rpartition(".")[2] or run.name
+
+
+def _results(
+    task: CandidateTask, runs: Iterable[FlowRunOf], matching: Matching
+) -> Iterator[tuple[OutputId, Path]]:
+    """The file with the persisted result of each task that stands for an asset's step."""
+    steps = {step.name: step for step in task.steps}
+    for flow_run in runs:
+        for run in flow_run.task_runs:
+            step = steps.get(matching.steps.get(_task_name(run), ""))
+            data = run.state.data if run.state is not None else None
+            key = getattr(data, "storage_key", None)
+            if step is None or step.asset is None or key is None:
+                continue
+            if run.state is None or not run.state.is_completed():
+                continue
+            partition = flow_run.partition if step.is_partitioned else None
+            yield OutputId(step.asset, partition), Path(task.home, "results", key)
+
+
+def load_results(home: Path) -> dict[OutputId, Path]:
+    """The file of each output's persisted result, as a run has left them in its home."""
+    files: Mapping[str, str] = json.loads((home / RESULTS).read_text())
+    return {OutputId.parse(text): Path(path) for text, path in files.items()}
+
+
+if __name__ == "__main__":
+    given = CandidateTask.from_json(sys.argv[1])
+    write_record(lambda: run_candidate(given), Path(given.record))

@@ -1,0 +1,370 @@
+"""A Prefect flow that was written by hand, against the Dagster job that it replaces.
+
+The flow is the example `by_hand`; each fault is planted into a copy of its source.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from prefect.settings import (
+    PREFECT_LOCAL_STORAGE_PATH,
+    PREFECT_RESULTS_PERSIST_BY_DEFAULT,
+    temporary_settings,
+)
+
+from examples.by_hand import definitions, sales
+from prefect_compat.comparison.comparison import compare_sources
+from prefect_compat.comparison.diff.values import write_values
+from prefect_compat.comparison.judging.findings import Difference as D
+from prefect_compat.comparison.record.record import Record
+from prefect_compat.comparison.sources.dagster_job import record_dagster
+from prefect_compat.comparison.sources.foreign_flow import (
+    CandidateTask,
+    load_results,
+    run_candidate,
+)
+from prefect_compat.comparison.sources.matching import step_facts
+from prefect_compat.comparison.sources.side import Meter, SideTask
+from prefect_compat.comparison.sources.work import Work
+from prefect_compat.comparison.verdict import Verdict
+from prefect_compat.errors import ComparisonError
+from prefect_compat.flow.prefect_port import stored_result
+from prefect_compat.graph.ids import OutputId, ValueId
+from prefect_compat.graph.job import JobChoice, read_plan
+from prefect_compat.graph.project import Project
+from prefect_compat.progress import Progress
+from tests.conftest import ROOT
+
+pytestmark = [
+    pytest.mark.usefixtures("handed_over", "prefect_server"),
+    pytest.mark.xdist_group("a flow by hand"),
+]
+pytest.importorskip("duckdb")
+DAY = "2024-01-03"
+FLOW = "examples/by_hand/flows.py:daily_sales"
+WORK = Work(
+    Project("examples.by_hand.definitions"), JobChoice("daily_sales"), DAY, "{}", ("SALES_STORE",)
+)
+
+
+def compare(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            *(str(Path(sys.executable).parent / "prefect-compat"), "compare", "-q"),
+            *("-m", "examples.by_hand.definitions", "-j", "daily_sales", "--partition", DAY),
+            *("--store-env", "SALES_STORE", "--candidate", FLOW, *options),
+        ],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return copied(tmp_path)
+
+
+def copied(folder: Path) -> Path:
+    """The example's own files, below a folder."""
+    (folder / "examples").mkdir()
+    (folder / "examples" / "__init__.py").touch()
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "examples/by_hand", folder / "examples/by_hand", ignore=ignored)
+    return folder
+
+
+@dataclass
+class Recorded:
+    """Dagster's side, run once for all tests of this module."""
+
+    name: str
+    known: Record
+    load: Callable[[OutputId], Any]
+
+    def record(self, folder: Path, progress: Progress) -> Record:
+        return self.known
+
+    def write_values(
+        self, outputs: Sequence[ValueId], record: Record, folder: Path, values: Path
+    ) -> None:
+        write_values(self.load, outputs, values)
+
+
+@pytest.fixture(scope="module")
+def dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
+    root = tmp_path_factory.mktemp("dagster")
+    task = SideTask(
+        Project("examples.by_hand.definitions"), JobChoice("daily_sales"), DAY, "{}", "", str(root)
+    )
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+        patch.setenv("SALES_STORE", str(root / "store"))
+        record = record_dagster(definitions.defs, task, instance, Meter())
+
+        def load(output: OutputId) -> Any:
+            patch.setenv("SALES_STORE", str(root / "store"))
+            return sales.load(output.asset_key[0], str(output.partition_key))
+
+        yield Recorded("dagster", record, load)
+
+
+@dataclass
+class Candidate:
+    """The flow in a file, run in this process."""
+
+    file: Path
+    name: str = "candidate"
+    matches: Mapping[str, str] = field(default_factory=dict)
+
+    def record(self, folder: Path, progress: Progress) -> Record:
+        plan = read_plan(definitions.defs.resolve_job_def("daily_sales"))
+        home = folder / self.name
+        home.mkdir()
+        task = CandidateTask(
+            entrypoint=f"{self.file}:daily_sales",
+            runs=((DAY,),),
+            parameter=None,
+            parameters="{}",
+            steps=step_facts(plan),
+            declared=self.matches,
+            reads_results=True,
+            record="",
+            home=str(home),
+            side=self.name,
+        )
+        results = {PREFECT_RESULTS_PERSIST_BY_DEFAULT: True, PREFECT_LOCAL_STORAGE_PATH: home}
+        with pytest.MonkeyPatch.context() as patch, temporary_settings(results):
+            patch.setenv("SALES_STORE", str(home / "store"))
+            return run_candidate(task)
+
+    def write_values(
+        self, outputs: Sequence[ValueId], record: Record, folder: Path, values: Path
+    ) -> None:
+        files = load_results(folder / self.name)
+        write_values(lambda output: stored_result(files[output]), outputs, values)
+
+
+def compared(dagster: Recorded, project: Path, matches: Mapping[str, str] | None = None) -> Verdict:
+    candidate = Candidate(project / "examples/by_hand/flows.py", matches=matches or {})
+    folder = project / "compared"
+    folder.mkdir()
+    return compare_sources((dagster, candidate), WORK, folder, Progress()).verdict
+
+
+def change(project: Path, old: str, new: str) -> None:
+    """Plants a fault into the flow."""
+    file = project / "examples" / "by_hand" / "flows.py"
+    text = file.read_text()
+    assert text.count(old) == 1, old
+    file.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--candidate-layout", "{asset}/{partition}.{type}")], ids=["results", "files"]
+)
+def test_a_faithful_flow_is_the_same(
+    project: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    found = compare(project, *options, "--json", "found.json", "--html", "page.html")
+    assert found.returncode == 0, found.stdout + found.stderr
+    document = json.loads((project / "found.json").read_text())
+    assert document["verdict"]["sides"] == ["dagster", "candidate"]
+    assert document["verdict"]["compared"] == 4
+    steps = {
+        (step["step"]["name"], step["state"], tuple(above["name"] for above in step["upstream"]))
+        for step in document["right"]["steps"]
+    }
+    assert steps == {
+        ("orders", "succeeded", ()),
+        ("cleaned", "succeeded", ("orders",)),
+        ("by_product", "succeeded", ("cleaned",)),
+        ("report", "succeeded", ("by_product",)),
+    }
+    assert "not compared: data versions, metadata, tags and descriptions" in found.stdout
+
+
+KEPT = "    kept = sales.without_returns(orders)\n"
+PRODUCTS = "    products = sales.sum_by_product(cleaned)\n"
+FAULTS: dict[str, tuple[str, str, D, str]] = {
+    "a changed constant": (
+        KEPT,
+        KEPT + "    kept['revenue'] *= 1.0001\n",
+        D.CONTENT,
+        f"cleaned[{DAY}], revenue",
+    ),
+    "the last bit of a float": (
+        PRODUCTS,
+        PRODUCTS + "    import numpy as np\n"
+        "    products.loc[0, 'revenue'] = np.nextafter(products.loc[0, 'revenue'], 0)\n",
+        D.CONTENT,
+        f"by_product[{DAY}], revenue",
+    ),
+    "a lost row": (KEPT, KEPT + "    kept = kept[1:]\n", D.CONTENT, f"cleaned[{DAY}]"),
+    "an extra row": (
+        KEPT,
+        KEPT + "    kept = pd.concat([kept, kept[:1]])\n",
+        D.CONTENT,
+        f"cleaned[{DAY}]",
+    ),
+    "the order of rows": (
+        PRODUCTS,
+        PRODUCTS + "    products = products[::-1].reset_index(drop=True)\n",
+        D.CONTENT,
+        f"by_product[{DAY}]",
+    ),
+    "a column's type": (
+        KEPT,
+        KEPT + "    kept['amount'] = kept['amount'].astype(float)\n",
+        D.CONTENT,
+        f"cleaned[{DAY}], amount",
+    ),
+    "a renamed column": (
+        PRODUCTS,
+        PRODUCTS + "    products = products.rename(columns={'pieces': 'items'})\n",
+        D.CONTENT,
+        f"by_product[{DAY}]",
+    ),
+    "a missing value": (
+        PRODUCTS,
+        PRODUCTS + "    products.loc[2, 'revenue'] = None\n",
+        D.CONTENT,
+        f"by_product[{DAY}], revenue",
+    ),
+    "an integer as text in a document": (
+        "    document = sales.describe(products)\n",
+        "    document = sales.describe(products)\n"
+        "    document['orders'] = str(document['orders'])\n",
+        D.CONTENT,
+        f"report[{DAY}]",
+    ),
+    "a dropped task": ("    report(text, products)\n", "", D.STEP, "report"),
+    "an added task": (
+        "    report(text, products)\n",
+        "    report(text, products)\n    task(lambda: 1, name='notify')()\n",
+        D.STEP,
+        "notify",
+    ),
+    "another dependency": (
+        "    report(text, products)\n",
+        "    report(text, products, wait_for=[found])\n",
+        D.EDGE,
+        "orders -> report",
+    ),
+    "a lost dependency": (
+        "    kept = cleaned(text, found)\n",
+        "    kept = cleaned(text, found.copy())\n",
+        D.EDGE,
+        "orders -> cleaned",
+    ),
+    "a failure": (KEPT, "    raise ValueError('no orders')\n" + KEPT, D.RUN, "the whole run"),
+    "a failure that is retried": (
+        KEPT,
+        "    if 'tried' not in globals():\n        globals()['tried'] = 1\n"
+        "        raise ValueError('not yet')\n" + KEPT,
+        D.ATTEMPTS,
+        "cleaned",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_the_flow_is_named(project: Path, dagster: Recorded, fault: str) -> None:
+    old, new, kind, place = FAULTS[fault]
+    change(project, old, new)
+    findings = compared(dagster, project).findings
+    assert [f for f in findings if f.kind is kind and f.place.startswith(place)], findings
+
+
+HARMLESS: dict[str, tuple[str, str]] = {
+    "a task that prints": (KEPT, KEPT + "    print(len(kept))\n"),
+    "tasks by submit": (
+        "    kept = cleaned(text, found)\n",
+        "    kept = cleaned.submit(text, found).result()\n",
+    ),
+    "a name of the task run": ("@task(retries=2)", "@task(retries=2, task_run_name='{day}')"),
+    "more retries that are not needed": ("@task(retries=2)", "@task(retries=5)"),
+    "a cached task": (
+        "@task(retries=2)",
+        "@task(retries=2, cache_key_fn=lambda context, given: given['day'])",
+    ),
+    "an async flow": (
+        "def daily_sales(day: date) -> None:",
+        "async def daily_sales(day: date) -> None:",
+    ),
+    "a table that was taken apart": (PRODUCTS, PRODUCTS + "    products = products.copy()\n"),
+}
+
+
+@pytest.mark.parametrize("change_to", HARMLESS)
+def test_what_is_only_done_differently_raises_no_alarm(
+    project: Path, dagster: Recorded, change_to: str
+) -> None:
+    change(project, *HARMLESS[change_to])
+    assert compared(dagster, project).findings == ()
+
+
+def test_a_task_without_a_step_can_be_left_out(project: Path, dagster: Recorded) -> None:
+    change(project, *FAULTS["an added task"][:2])
+    found = compared(dagster, project, {"notify": ""})
+    assert found.findings == ()
+    assert ("task notify", "declared to have no counterpart") in found.not_compared
+
+
+def test_a_task_of_another_name_is_matched(project: Path, dagster: Recorded) -> None:
+    change(project, '@task(name="by product")', '@task(name="totals")')
+    assert compared(dagster, project, {"totals": "by_product"}).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "parameter", "words"),
+    [
+        ("examples/by_hand/sales.py:load", None, "examples/by_hand/sales.py:load is no flow"),
+        ("no.py:flow", None, "no.py:flow is no flow that can be loaded"),
+        (FLOW, "when", "has no parameter 'when'; it has day"),
+    ],
+)
+def test_a_flow_that_cannot_be_called(
+    tmp_path: Path, entrypoint: str, parameter: str | None, words: str
+) -> None:
+    task = CandidateTask(
+        entrypoint, ((DAY,),), parameter, "{}", (), {}, True, "", str(tmp_path), "candidate"
+    )
+    with pytest.raises(ComparisonError, match=re.escape(words)):
+        run_candidate(task)
+
+
+Refusal = tuple[Callable[[Path], None], tuple[str, ...], str]
+REFUSED: dict[str, Refusal] = {
+    "never ends": (
+        lambda project: change(project, KEPT, "    import time; time.sleep(600)\n" + KEPT),
+        ("--timeout", "5"),
+        "It did not end within 5 s, and was ended.",
+    ),
+    "writes nothing": (
+        lambda project: None,
+        ("--candidate-store", "empty", "--candidate-layout", "{asset}/{partition}.csv"),
+        "empty is no folder that can be read",
+    ),
+    "a fault": (lambda project: None, ("--fail", "cleaned"), "--fail cannot reach into"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_candidate_that_cannot_be_compared(project: Path, case: str) -> None:
+    prepare, options, words = REFUSED[case]
+    prepare(project)
+    found = compare(project, *options)
+    assert found.returncode == 2, found.stdout + found.stderr
+    assert words in found.stderr
+    assert "Traceback" not in found.stderr

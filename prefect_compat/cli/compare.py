@@ -1,5 +1,6 @@
 """`prefect-compat compare`: runs the job under both orchestrators and compares them."""
 
+import datetime as dt
 import json
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from prefect_compat.cli.options import (
     named_project_options,
     partition_options,
 )
-from prefect_compat.cli.output_files import validate_outputs, write_output
+from prefect_compat.cli.output_files import append_output, validate_outputs, write_output
 from prefect_compat.cli.progress import progress_options
 from prefect_compat.cli.row_options import row_options
 from prefect_compat.cli.source_options import source_options
@@ -33,7 +34,7 @@ from prefect_compat.progress import Progress
 if TYPE_CHECKING:
     import dagster as dg
 
-    from prefect_compat.comparison.comparison import Comparison
+    from prefect_compat.comparison.comparison import Comparison, Gates
     from prefect_compat.comparison.failure_matrix import Outcome
     from prefect_compat.comparison.sources.choice import SourceChoice
     from prefect_compat.comparison.sources.work import Work
@@ -75,6 +76,12 @@ class CompareOptions:
     right: str | None
     left_layout: str | None
     right_layout: str | None
+    noise: bool
+    rerun: bool
+    waivers: Path | None
+    history: Path | None
+    junit: Path | None
+    summary: Path | None
 
     def sources(self) -> "SourceChoice":
         """The two sources; without an option for them, Dagster's run and the derived flow's."""
@@ -102,9 +109,20 @@ class CompareOptions:
             right=StorePlace(self.right, self.right_layout) if self.right else None,
         )
 
+    def gates(self, keys: tuple[str, ...]) -> "Gates":
+        """What is done beyond the comparison; `keys` are the partitions of a second run."""
+        from prefect_compat.comparison.comparison import Gates
+        from prefect_compat.comparison.waivers import read_waivers
+
+        return Gates(
+            noise=self.noise,
+            rerun_keys=keys if self.rerun else None,
+            waivers=read_waivers(self.waivers) if self.waivers else (),
+        )
+
     @property
     def files(self) -> tuple[Path, ...]:
-        return tuple(file for file in (self.json_file, self.page) if file)
+        return tuple(file for file in (self.json_file, self.page, self.junit) if file)
 
     def work(self, project: Project) -> "Work":
         """The work of both sides; what was not given comes from [tool.prefect-compat]."""
@@ -205,6 +223,40 @@ class CompareOptions:
     help="Write the comparison to a file, as one HTML page.",
 )
 @click.option(
+    "--junit",
+    type=click.Path(path_type=Path),
+    help="Write the comparison to a file, as JUnit XML: a test case for each output.",
+)
+@click.option(
+    "--summary",
+    type=click.Path(path_type=Path),
+    envvar="GITHUB_STEP_SUMMARY",
+    help="Append the comparison to a file, as Markdown. Default: the summary of the GitHub job.",
+)
+@click.option(
+    "--history",
+    type=click.Path(path_type=Path),
+    help="Append verdict, costs and versions to a file, a line of JSON each: see `prefect-compat"
+    " history`.",
+)
+@click.option(
+    "--noise",
+    is_flag=True,
+    help="If something differs, run the left side twice more: what differs from itself is not"
+    " reproducible, and is shown apart.",
+)
+@click.option(
+    "--rerun",
+    is_flag=True,
+    help="Run each side twice into one store, with a neighbouring partition: what the second run"
+    " changes is a difference.",
+)
+@click.option(
+    "--waivers",
+    type=click.Path(path_type=Path),
+    help="TOML file with differences that are accepted, each with a reason, a name and a last day.",
+)
+@click.option(
     "--keep",
     type=click.Path(path_type=Path),
     help="Keep both sides' stores, logs and records in a folder: a new or empty one, or one that an"
@@ -232,6 +284,7 @@ def _compare(
     from prefect_compat.comparison.sources.folder import validate_folder
 
     choice, keep, files = options.sources(), options.keep, options.files
+    options.gates(())  # a waiver that cannot be read is refused before anything is run
     # Everything that can be refused is refused here: before a run, and before --keep's folder is
     # touched.
     validate_outputs(*files)
@@ -252,7 +305,7 @@ def _compare_files(
     work = options.work(project=Project())
     with comparison_folder(options.keep, options.files) as folder:
         sources = file_stores(choice, options.partition)
-        comparison = compare_sources(sources, work, folder, progress)
+        comparison = compare_sources(sources, work, folder, progress, gates=options.gates(()))
         _print(comparison, ())
         _write(options, comparison, (), None)
     return comparison, ()
@@ -263,6 +316,7 @@ def _compare_project(
 ) -> "tuple[Comparison, tuple[Outcome, ...]]":
     from prefect_compat.comparison.comparison import compare_sources
     from prefect_compat.comparison.failure_matrix import run_matrix
+    from prefect_compat.comparison.rerun import rerun_keys
     from prefect_compat.comparison.sources.choice import opened_sources
     from prefect_compat.comparison.sources.empty_store import EmptyStore
     from prefect_compat.comparison.sources.folder import comparison_folder
@@ -285,7 +339,8 @@ def _compare_project(
             opened_sources(choice, empty, server) as sources,
         ):
             work = empty.work
-            comparison = compare_sources(sources, work, folder, progress, empty)
+            gates = options.gates(rerun_keys(empty.job, empty.keys))
+            comparison = compare_sources(sources, work, folder, progress, empty, gates)
             outcomes: tuple[Outcome, ...] = ()
             if options.matrix and comparison.have_run:
                 outcomes = run_matrix(work, folder, empty, server, progress)
@@ -313,10 +368,19 @@ def _write(
     outcomes: "tuple[Outcome, ...]",
     job: "dg.JobDefinition | None",
 ) -> None:
+    from prefect_compat.comparison.history import append, entry_of
     from prefect_compat.comparison.report.document import as_document
     from prefect_compat.comparison.report.html import comparison_page
+    from prefect_compat.comparison.report.junit import as_junit
+    from prefect_compat.comparison.report.markdown import as_markdown
     from prefect_compat.lineage.graph import read_lineage
 
+    if options.history:
+        append(options.history, entry_of(comparison, dt.datetime.now(dt.UTC)))
+    if options.junit:
+        write_output(options.junit, as_junit(comparison))
+    if options.summary:
+        append_output(options.summary, as_markdown(comparison))
     if options.json_file:
         write_output(options.json_file, json.dumps(as_document(comparison, outcomes)))
     if options.page:

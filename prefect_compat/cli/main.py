@@ -8,10 +8,12 @@ from prefect_compat.cli.compare import compare
 from prefect_compat.cli.doctor import doctor
 from prefect_compat.cli.exit_codes import errors_on_stderr
 from prefect_compat.cli.explain import explain
+from prefect_compat.cli.history import history
 from prefect_compat.cli.lineage import lineage
 from prefect_compat.cli.plan import plan
 from prefect_compat.cli.run import run
 from prefect_compat.cli.serve import serve
+from prefect_compat.cli.shadow import shadow
 from prefect_compat.process_end import end_without_collections
 from prefect_compat.signals import ending_on_signals, grace_s
 
@@ -33,5 +35,5 @@ def main() -> None:
     """Run a Dagster job as a native Prefect flow, and compare the two orchestrators."""
 
 
-for command in (run, serve, plan, explain, lineage, compare, doctor):
+for command in (run, serve, plan, explain, lineage, compare, history, shadow, doctor):
     main.add_command(command)

@@ -1,9 +1,12 @@
 """Compares two sources: makes the record of each, then judges the records."""
 
+import datetime as dt
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,10 @@ from prefect_compat.comparison.diff.declared import Declared, Rules
 from prefect_compat.comparison.diff.differences import RowDifference
 from prefect_compat.comparison.diff.rows import read_differences
 from prefect_compat.comparison.faults import Fault
+from prefect_compat.comparison.judging.findings import Finding
+from prefect_compat.comparison.noise import measure, without_noise
 from prefect_compat.comparison.record.record import Aspect, Record
+from prefect_compat.comparison.rerun import rerun
 from prefect_compat.comparison.sources.empty_store import EmptyStore
 from prefect_compat.comparison.sources.folder import comparison_folder, validate_folder
 from prefect_compat.comparison.sources.prefect_server import ComparisonServer, comparison_server
@@ -21,13 +27,32 @@ from prefect_compat.comparison.sources.project_store import ProjectStore
 from prefect_compat.comparison.sources.source import Source
 from prefect_compat.comparison.sources.work import Work, validate_store_variables
 from prefect_compat.comparison.verdict import Verdict, judge
+from prefect_compat.comparison.waivers import Waiver, with_waivers
 from prefect_compat.engine.dagster_port.workspace import Loadable
+from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.ids import ValueId
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 from prefect_compat.progress import Progress
 
 SHOWN_OUTPUTS = 10
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What is done beyond the comparison itself.
+
+    With `noise` the left side runs twice more; `rerun_keys`, if not None, are the partitions for a
+    second run of each side into its store. `waivers` hold on the day `today`.
+    """
+
+    noise: bool = False
+    rerun_keys: tuple[str, ...] | None = None
+    waivers: tuple[Waiver, ...] = ()
+    today: dt.date | None = None
+
+
+NO_GATES = Gates()
 
 
 @dataclass(frozen=True)
@@ -50,6 +75,16 @@ class Comparison:
     def have_run(self) -> bool:
         """True if both sides could be run."""
         return self.left.has_run and self.right.has_run
+
+    def _repr_html_(self) -> str:
+        """The page, in a frame: what a notebook shows for this value."""
+        # Reports stand above the comparison, and a notebook asks the value itself.
+        reports = import_module("prefect_compat.comparison.report.html")
+        page = escape(reports.comparison_page(self, None), quote=True)
+        return (
+            f'<iframe srcdoc="{page}" title="Comparison" width="100%" height="600"'
+            ' style="border: 0"></iframe>'
+        )
 
 
 def compare(
@@ -127,6 +162,7 @@ def compare_sources(
     folder: Path,
     progress: Progress,
     empty: EmptyStore | None = None,
+    gates: Gates = NO_GATES,
 ) -> Comparison:
     """Makes both records, in as many rounds as the work asks for, and judges them.
 
@@ -148,6 +184,10 @@ def compare_sources(
     # The first round that differs decides: a difference that comes and goes is one too.
     first = next((n for n, (verdict, _) in enumerate(judged) if not verdict.holds), 0)
     verdict, rows = judged[first]
+    if have_run:
+        verdict = _gated(sources, verdict, pairs[first], folder, progress, gates)
+        noisy = {entry.output for entry in verdict.outputs if not entry.differs}
+        rows = tuple(entry for entry in rows if entry.output not in noisy)
     has_costs = have_run and all(record.knows(Aspect.COSTS) for pair in pairs for record in pair)
     return Comparison(
         work=work,
@@ -159,6 +199,44 @@ def compare_sources(
     )
 
 
+def _gated(
+    sources: tuple[Source, Source],
+    verdict: Verdict,
+    records: tuple[Record, Record],
+    folder: Path,
+    progress: Progress,
+    gates: Gates,
+) -> Verdict:
+    """The verdict after noise was measured, sides were run again and waivers were read."""
+    if gates.noise and verdict.findings:
+        again = [
+            sources[0].record(_folder(folder / f"noise-{number}"), progress) for number in (1, 2)
+        ]
+        failed = next((record.error for record in again if not record.has_run), None)
+        if failed:
+            raise ComparisonError(f"{sources[0].name} could not be run again: {failed}")
+        verdict = without_noise(verdict, *records, measure(records[0], again))
+    if gates.rerun_keys is not None:
+        changed: list[Finding] = []
+        for number, source in enumerate(sources, start=1):
+            if not isinstance(source, ProjectSource) or not source.runs:
+                raise ComparisonError(
+                    f"--rerun runs a side twice, and {source.name} is not run by the project."
+                )
+            place = _folder(folder / f"rerun-{number}")
+            changed += rerun(source, gates.rerun_keys, place, progress)
+        verdict = replace(verdict, findings=(*verdict.findings, *changed))
+    if gates.waivers:
+        today = gates.today or dt.datetime.now(dt.UTC).date()
+        verdict = with_waivers(verdict, gates.waivers, today)
+    return verdict
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def _marked(source: Source, record: Record, empty: EmptyStore | None) -> Record:
     has_own_store = isinstance(source, ProjectSource) and not isinstance(source, ProjectStore)
     return empty.marked(record) if empty is not None and has_own_store else record
@@ -166,9 +244,7 @@ def _marked(source: Source, record: Record, empty: EmptyStore | None) -> Record:
 
 def _home(folder: Path, number: int) -> Path:
     """The folder of a round; the first is the comparison's own."""
-    home = folder if number == 0 else folder / f"round-{number + 1}"
-    home.mkdir(parents=True, exist_ok=True)
-    return home
+    return _folder(folder if number == 0 else folder / f"round-{number + 1}")
 
 
 def _judged(

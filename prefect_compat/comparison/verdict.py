@@ -28,6 +28,8 @@ class Verdict:
     `sides` are the names of the left side and the right one. `failure` tells how both runs failed,
     if both failed in the same way. `not_compared` has each aspect that a side knows nothing of,
     with the reason. `declared` says, for each output that is equal only as declared, what was.
+    `noise` are differences in what one side does not make the same way twice, `waived` those that
+    someone has accepted; neither counts.
     """
 
     assets: tuple[AssetVerdict, ...]
@@ -37,6 +39,8 @@ class Verdict:
     sides: tuple[str, str] = ("left", "right")
     not_compared: Pairs = ()
     declared: tuple[tuple[ValueId, str], ...] = ()
+    noise: tuple[Finding, ...] = ()
+    waived: tuple[tuple[Finding, str], ...] = ()
 
     @property
     def holds(self) -> bool:

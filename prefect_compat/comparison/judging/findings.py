@@ -31,6 +31,8 @@ class Difference(StrEnum):
     DYNAMIC_PARTITIONS = "different dynamic partitions"
     CATALOGUE = "different count in the catalogue"
     FILES = "different files in the store"
+    RERUN = "changed by a second run"
+    WAIVER = "a waiver that does not hold"
 
 
 @dataclass(frozen=True)

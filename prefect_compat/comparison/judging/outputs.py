@@ -29,6 +29,7 @@ class OutputOutcome(StrEnum):
     NOT_KEPT_APART = "not kept apart"
     DIFFERENT = "different"
     MADE_TWICE = "made more than once"
+    NOT_REPRODUCIBLE = "not reproducible"
     NOT_COMPARABLE = "not comparable"
     EQUAL = "equal as declared"
     SAME_ROWS = "the same in another form"

@@ -79,6 +79,10 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "failure": verdict.failure,
         "sides": list(verdict.sides),
         "not_compared": [{"aspect": aspect, "reason": why} for aspect, why in verdict.not_compared],
+        "noise": [_finding(finding) for finding in verdict.noise],
+        "waived": [
+            {"finding": _finding(finding), "reason": reason} for finding, reason in verdict.waived
+        ],
         "declared": [
             {"output": asdict(output), "declared": words} for output, words in verdict.declared
         ],

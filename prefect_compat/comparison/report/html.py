@@ -18,8 +18,9 @@ from prefect_compat.comparison.judging.outputs import (
 )
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.report.charts import Bar, bars, span_s, timeline
+from prefect_compat.comparison.report.conclusion import conclusion, not_compared
 from prefect_compat.comparison.report.headline import headline
-from prefect_compat.comparison.report.row_words import table_words
+from prefect_compat.comparison.report.row_words import suggestions, table_words
 from prefect_compat.comparison.sources.work import work_options
 from prefect_compat.comparison.verdict import Verdict
 from prefect_compat.lineage.graph import Lineage, NodeId
@@ -36,6 +37,7 @@ LEVELS: Mapping[OutputOutcome, Level] = {
     OutputOutcome.DIFFERENT: "bad",
     OutputOutcome.MADE_TWICE: "bad",
     OutputOutcome.NOT_COMPARABLE: "warn",
+    OutputOutcome.NOT_REPRODUCIBLE: "warn",
     OutputOutcome.EQUAL: "good",
     OutputOutcome.SAME_ROWS: "good",
     OutputOutcome.IDENTICAL: "good",
@@ -100,6 +102,9 @@ def comparison_page(
         costs=comparison.costs,
         sides=sides,
         names=verdict.sides,
+        sentences=conclusion(comparison, outcomes),
+        not_compared=not_compared(comparison),
+        suggestions=list(suggestions(comparison)),
         row_words=[
             (entry, list(table_words(entry.table, verdict.sides))) for entry in comparison.rows
         ],

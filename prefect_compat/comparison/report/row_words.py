@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.diff.differences import ColumnDifference, Sample, TableDifference
 
 SHOWN_COLUMNS = 8
+# If so many differ in every row, it is another table rather than a column that is random.
+ALL_COLUMNS = 4
 
 
 def table_words(table: TableDifference, sides: tuple[str, str]) -> Iterator[str]:
@@ -38,6 +41,21 @@ def table_words(table: TableDifference, sides: tuple[str, str]) -> Iterator[str]
     if table.tolerated:
         cells = ", ".join(f"{count:,} in {column}" for column, count in table.tolerated)
         yield f"tolerated cells: {cells}"
+
+
+def suggestions(comparison: Comparison) -> Iterator[str]:
+    """Advice for columns that may be random or a time: those that differ in every row."""
+    if comparison.verdict.noise:
+        return
+    for difference in comparison.rows:
+        table = difference.table
+        common = table.rows[0] - table.missing.count
+        names = [entry.column for entry in table.columns if entry.changed == common and common > 1]
+        if names and len(names) < ALL_COLUMNS:
+            yield (
+                f"{', '.join(names)} of {difference.output.label} differs in every row: --noise"
+                " tells whether it is reproducible."
+            )
 
 
 def _column(entry: ColumnDifference) -> str:

@@ -9,13 +9,11 @@ from prefect_compat.comparison.diff.differences import RowDifference
 from prefect_compat.comparison.failure_matrix import Outcome
 from prefect_compat.comparison.judging.findings import Difference
 from prefect_compat.comparison.judging.outputs import NOT_APART_REMEDY, AssetVerdict
-from prefect_compat.comparison.record.record import Pairs
+from prefect_compat.comparison.report.conclusion import by_reason
 from prefect_compat.comparison.report.headline import words
-from prefect_compat.comparison.report.row_words import table_words
+from prefect_compat.comparison.report.row_words import suggestions, table_words
 
 SHOWN_FINDINGS = 20
-# A source that does not know so many knows nothing but outputs.
-MANY_ASPECTS = 10
 
 
 def describe(comparison: Comparison) -> str:
@@ -31,24 +29,17 @@ def describe(comparison: Comparison) -> str:
     lines += [f"  {finding}" for finding in verdict.findings[:SHOWN_FINDINGS]]
     for difference in comparison.rows:
         lines += [f"  {line}" for line in _side_by_side(difference, verdict.sides)]
+    lines += [f"  waived: {finding}: {reason}" for finding, reason in verdict.waived]
+    lines += [f"  not reproducible: {finding.place}" for finding in verdict.noise]
+    lines += [f"  {text}" for text in suggestions(comparison)]
     if len(verdict.findings) > SHOWN_FINDINGS:
         lines.append(f"  and {len(verdict.findings) - SHOWN_FINDINGS} more differences")
     if any(finding.kind is Difference.NOT_KEPT_APART for finding in verdict.findings):
         lines.append(f"  {NOT_APART_REMEDY}")
-    lines += _not_compared(verdict.not_compared)
+    lines += [f"  not compared: {what} ({why})" for what, why in by_reason(verdict.not_compared)]
     lines += _costs(comparison.costs) if comparison.costs else ()
     lines.append(_closing_line(comparison))
     return "\n".join(lines)
-
-
-def _not_compared(aspects: Pairs) -> Iterator[str]:
-    """A line for each reason, with the aspects that are not compared for it."""
-    by_reason: dict[str, list[str]] = {}
-    for aspect, reason in aspects:
-        by_reason.setdefault(reason, []).append(aspect)
-    for reason, names in by_reason.items():
-        shown = "all beside the outputs" if len(names) >= MANY_ASPECTS else ", ".join(names)
-        yield f"  not compared: {shown} ({reason})"
 
 
 def _counted(asset: AssetVerdict, widths: tuple[int, ...]) -> str:

@@ -43,6 +43,8 @@ VERDICT = {
     "failure": None,
     "sides": ["dagster", "prefect"],
     "not_compared": [],
+    "noise": [],
+    "waived": [],
     "declared": [],
 }
 

@@ -1,0 +1,102 @@
+"""What a side does not make the same way twice, apart from what really differs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from prefect_compat.comparison.judging.findings import Difference, Finding
+from prefect_compat.comparison.judging.outputs import OutputOutcome, differing_parts
+from prefect_compat.comparison.record.record import Record, RecordedOutput
+from prefect_compat.comparison.verdict import Verdict, judge
+from prefect_compat.graph.ids import ValueId
+
+CONTENT = (Difference.CONTENT, Difference.NOT_COMPARABLE)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What differed when one side was run again.
+
+    `parts` are columns or entries of each output; None stands for the whole of it, of which the
+    fingerprint knows no parts or whose size differs too. `places` are those of other findings.
+    """
+
+    parts: dict[ValueId, frozenset[str] | None]
+    places: frozenset[tuple[Difference, str]]
+
+
+def measure(first: Record, again: Iterable[Record]) -> Noise:
+    """Compares a record with those of further runs of the same side."""
+    parts: dict[ValueId, frozenset[str] | None] = {}
+    places: set[tuple[Difference, str]] = set()
+    known = _by_output(first)
+    for record in again:
+        found = judge(first, replace(record, side=first.side))
+        places |= {(f.kind, f.place) for f in found.findings if f.kind not in CONTENT}
+        for output, entry in _by_output(record).items():
+            if output not in known or known[output].fingerprint == entry.fingerprint:
+                continue
+            differing = _parts(known[output], entry)
+            before = parts.get(output, frozenset())
+            parts[output] = None if differing is None or before is None else before | differing
+    return Noise(parts, frozenset(places))
+
+
+def without_noise(verdict: Verdict, left: Record, right: Record, noise: Noise) -> Verdict:
+    """The verdict with the differences in what is not reproducible put apart.
+
+    A difference in another column of the same output stays a finding.
+    """
+    mine, other = _by_output(left), _by_output(right)
+    noisy = {
+        output
+        for output in {*mine} & {*other} & {*noise.parts}
+        if _is_noise(mine[output], other[output], noise.parts[output])
+    }
+    labels = {output.label for output in noisy}
+    # A data version is often that of the content.
+    findings: list[Finding] = []
+    put_apart: list[Finding] = []
+    for finding in verdict.findings:
+        is_content = finding.kind in (*CONTENT, Difference.DATA_VERSION)
+        is_noise = (finding.kind, finding.place) in noise.places or (
+            is_content and finding.place.partition(", ")[0] in labels
+        )
+        (put_apart if is_noise else findings).append(finding)
+    return replace(
+        verdict,
+        assets=tuple(
+            replace(
+                asset,
+                outputs=tuple(
+                    replace(entry, outcomes=(OutputOutcome.NOT_REPRODUCIBLE,))
+                    if entry.output in noisy
+                    else entry
+                    for entry in asset.outputs
+                ),
+            )
+            for asset in verdict.assets
+        ),
+        findings=tuple(findings),
+        noise=tuple(put_apart),
+    )
+
+
+def _by_output(record: Record) -> dict[ValueId, RecordedOutput]:
+    return {entry.output: entry for entry in record.outputs}
+
+
+def _parts(one: RecordedOutput, two: RecordedOutput) -> frozenset[str] | None:
+    """The parts that differ; None if the whole does."""
+    if one.fingerprint.shape != two.fingerprint.shape:
+        return None
+    return frozenset(differing_parts(one.fingerprint, two.fingerprint)) or None
+
+
+def _is_noise(left: RecordedOutput, right: RecordedOutput, noisy: frozenset[str] | None) -> bool:
+    """True if nothing differs but what is not reproducible."""
+    if left.fingerprint == right.fingerprint:
+        return False
+    if noisy is None:
+        return True
+    differing = _parts(left, right)
+    return differing is not None and differing <= noisy

@@ -43,8 +43,9 @@ class State:
 
     @property
     def latest(self) -> dict[str, Compared]:
-        """The latest verdict of each partition, in the partitions' order."""
-        return dict(sorted((entry.partition, entry) for entry in self.compared))
+        """The latest verdict of each partition, in the order of the partitions' text."""
+        latest = {entry.partition: entry for entry in self.compared}
+        return {partition: latest[partition] for partition in sorted(latest)}
 
     @property
     def in_agreement(self) -> int:

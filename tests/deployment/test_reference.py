@@ -6,17 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from tools import api_reference, cli_reference
+from tools import api_reference, cli_reference, json_schema
 
 
 @pytest.mark.parametrize(
     ("page", "reference"),
-    [("cli.md", cli_reference.reference), ("reference.md", api_reference.reference)],
+    [
+        ("cli.md", cli_reference.reference),
+        ("reference.md", api_reference.reference),
+        ("comparison.schema.json", json_schema.reference),
+    ],
 )
 def test_a_reference_is_that_of_the_code(
     root: Path, page: str, reference: Callable[[], str]
 ) -> None:
-    """`python -m tools.cli_reference` and `python -m tools.api_reference` write them anew."""
+    """`python -m tools.cli_reference` and the like write them anew."""
     assert (root / "docs" / page).read_text(encoding="utf-8") == reference()
 
 

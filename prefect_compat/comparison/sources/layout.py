@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from prefect_compat.comparison.sources.source import NothingStoredError
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.ids import OutputId
 from prefect_compat.graph.job import listed
@@ -83,10 +84,10 @@ def in_partitions(output: OutputId, partition: str | None) -> bool:
     return first <= output.partition_key <= (last or first)
 
 
-def nothing_matches(address: str, pattern: str | None, names: Iterable[str]) -> ComparisonError:
+def nothing_matches(address: str, pattern: str | None, names: Iterable[str]) -> NothingStoredError:
     """The error for a store in which no file is an output."""
     there = listed(sorted(names), 5) or "no file"
-    return ComparisonError(
+    return NothingStoredError(
         f"{address}: no file matches {pattern or ASSUMED}; there is {there}. Name the layout of the"
         " store, such as --left-layout '{asset}/day={partition}/*.parquet'."
     )

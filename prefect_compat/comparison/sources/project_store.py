@@ -6,6 +6,7 @@ from pathlib import Path
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.sources.place import Place
 from prefect_compat.comparison.sources.project_source import ProjectSource
+from prefect_compat.comparison.sources.source import NothingStoredError
 from prefect_compat.comparison.sources.stores import Stores
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.errors import ComparisonError
@@ -52,10 +53,10 @@ class ProjectStore(ProjectSource):
         return cls(name, STORED_OUTPUTS, placed, place=Place(variables=at), address=address)
 
     def record(self, folder: Path, progress: Progress) -> Record:
-        """Reads what the store has. Raises ComparisonError if it has nothing of the assets."""
+        """Reads what the store has. Raises NothingStoredError if it has none of the assets."""
         record = super().record(folder, progress)
         if record.has_run and not record.outputs:
-            raise ComparisonError(
+            raise NothingStoredError(
                 f"{self.address} has none of the assets of {self.work.choice}. Name the folder in"
                 " which the project stores its outputs."
             )

@@ -11,7 +11,7 @@ from prefect_compat.comparison.sources.file_store import FileStore
 from prefect_compat.comparison.sources.prefect_server import ComparisonServer
 from prefect_compat.comparison.sources.project_source import ProjectSource
 from prefect_compat.comparison.sources.project_store import ProjectStore
-from prefect_compat.comparison.sources.source import Source
+from prefect_compat.comparison.sources.source import NothingStoredError, Source
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.ids import OutputId
@@ -54,7 +54,10 @@ class Shadowed:
             else:
                 work = replace(self._of(keys[-1]).work, partition=between)
                 store = ProjectStore.at(place.address, work, name)
-            record = store.record(scratch, progress)
+            try:
+                record = store.record(scratch, progress)
+            except NothingStoredError:
+                return frozenset()
             if not record.has_run:
                 raise ComparisonError(f"Production cannot be read: {record.error}")
             outputs = (entry.output for entry in record.outputs)

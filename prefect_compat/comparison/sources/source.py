@@ -5,8 +5,13 @@ from pathlib import Path
 from typing import Protocol
 
 from prefect_compat.comparison.record.record import Record
+from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.ids import ValueId
 from prefect_compat.progress import Progress
+
+
+class NothingStoredError(ComparisonError):
+    """A store that exists has none of the outputs."""
 
 
 class Source(Protocol):

@@ -4,10 +4,16 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import jsonschema
+import pytest
+
+from prefect_compat.comparison.diff.declared import Declared, Rules, Tolerance
+from prefect_compat.comparison.diff.differences import RowDifference, TableDifference
 from prefect_compat.comparison.failure_matrix import Case, Outcome
-from prefect_compat.comparison.report.document import as_document
+from prefect_compat.comparison.report.document import as_document, json_schema
+from prefect_compat.graph.ids import OutputId
 from tests.prefect_compat.comparison.records import DAGSTER, PREFECT, SECOND, output
-from tests.prefect_compat.comparison.report.compared import compared
+from tests.prefect_compat.comparison.report.compared import WORK, compared, costs
 
 DIFFERENT = compared(prefect=replace(PREFECT, outputs=(output("a", "2016-03-08", "ax"), SECOND)))
 COUNTS = {
@@ -50,7 +56,9 @@ VERDICT = {
 
 
 def read(*arguments: Any) -> dict[str, Any]:
+    """The document, which fits its schema."""
     found: dict[str, Any] = json.loads(json.dumps(as_document(*arguments)))
+    jsonschema.validate(found, json_schema(), cls=jsonschema.Draft202012Validator)
     return found
 
 
@@ -77,3 +85,19 @@ def test_each_case_of_the_failure_matrix_has_its_verdict() -> None:
         "case": {"name": "a retry", "work": None, "reason": "none"},
         "comparison": None,
     }
+
+
+def test_costs_rows_and_rules_fit_the_schema() -> None:
+    rows = (RowDifference(OutputId(("a",)), TableDifference((3, 3), key=("id",), moved=1)),)
+    rules = Rules({"a": Declared(key=("id",), tolerances=(("x", Tolerance(0.1)),))})
+    found = read(compared(costs=costs(), rows=rows, work=replace(WORK, rules=rules)))
+    assert found["work"]["rules"]["a"]["key"] == ["id"]
+    assert found["rows"][0]["table"]["moved"] == 1
+
+
+@pytest.mark.parametrize("missing", ["verdict", "version", "left"])
+def test_what_does_not_fit_the_schema(missing: str) -> None:
+    found = read(DIFFERENT)
+    del found[missing]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(found, json_schema())

@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo demo-iris demo-taxi dev test nightly oldest layouts check bench conformance kills docs screenshots wheels matrix release lock clean mutants
+.PHONY: install demo demo-iris demo-taxi dev test nightly oldest layouts check bench bench-rows conformance kills docs screenshots wheels matrix release lock clean mutants
 .DEFAULT_GOAL := demo
 
 # The pinned environment, in .venv: by uv, which is three times as fast as pip, or else by pip.
@@ -112,6 +112,10 @@ bench: install
 	$(BIN)/python -m benchmarks.the_flow
 	$(BIN)/python -m benchmarks.starting_up
 	$(BIN)/python -m benchmarks.a_large_log
+
+# The difference of two tables by key, beside datacompy; fetches it.
+bench-rows: install
+	$(BIN)/python -m benchmarks.the_rows
 
 # Dagster's own tests with our `materialize`; fetches Dagster's sources.
 conformance: install

@@ -5,7 +5,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -302,7 +302,7 @@ def _compare_files(
     from prefect_compat.comparison.sources.choice import file_stores
     from prefect_compat.comparison.sources.folder import comparison_folder
 
-    work = options.work(project=Project())
+    work = replace(options.work(project=Project()), places=choice.places)
     with comparison_folder(options.keep, options.files) as folder:
         sources = file_stores(choice, options.partition)
         comparison = compare_sources(sources, work, folder, progress, gates=options.gates(()))
@@ -327,6 +327,7 @@ def _compare_project(
     if options.matrix and not choice.is_default:
         raise ComparisonError("--failure-matrix is for Dagster and the derived flow alone.")
     work = options.work(options.project or Project.of_folder(Path(".")))
+    work = replace(work, places=choice.places)
     validate_store_variables(work.store_variables)
     with tempfile.TemporaryDirectory(prefix="prefect-compat-") as nowhere:
         with progress.stage("loading the project"):

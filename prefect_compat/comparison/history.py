@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.costs import SideCosts
+from prefect_compat.comparison.sources.work import title
 from prefect_compat.errors import ConfigError
 
 
@@ -43,7 +44,7 @@ def entry_of(comparison: Comparison, now: dt.datetime) -> Entry:
     kinds = Counter(str(finding.kind) for finding in verdict.findings)
     return Entry(
         at=now.astimezone(dt.UTC).isoformat(timespec="seconds"),
-        job=str(comparison.work.choice),
+        job=title(comparison.work),
         partition=comparison.work.partition,
         sides=verdict.sides,
         holds=verdict.holds and comparison.have_run,

@@ -232,6 +232,11 @@ class _Tables:
         for name in dict.fromkeys([*left, *other]):
             if name not in self._declared.ignored and left.get(name) != other.get(name):
                 yield SchemaChange(name, left.get(name), other.get(name))
+        orders = [
+            [name for name in side if name in left and name in other] for side in (left, other)
+        ]
+        if orders[0] != orders[1] and not self._declared.any_order:
+            yield SchemaChange("order of columns", *map(", ".join, orders))
 
     # Which row belongs to which.
 

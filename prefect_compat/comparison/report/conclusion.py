@@ -14,7 +14,8 @@ MANY_ASPECTS = 10
 
 def conclusion(comparison: Comparison, outcomes: Sequence[Outcome] = ()) -> tuple[str, ...]:
     """The sentences, the most important first. Empty if a side could not be run."""
-    return tuple(_sentences(comparison, outcomes)) if comparison.have_run else ()
+    found = _sentences(comparison, outcomes) if comparison.have_run else ()
+    return tuple(sentence[:1].upper() + sentence[1:] for sentence in found)
 
 
 def _sentences(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[str]:

@@ -105,6 +105,7 @@ class WorkDocument(TypedDict):
     stores: Any
     dynamic_partitions: Any
     rules: dict[str, Declared]
+    places: list[tuple[str, str]]
 
 
 class ComparisonDocument(TypedDict):

@@ -21,7 +21,7 @@ from prefect_compat.comparison.report.charts import Bar, bars, span_s, timeline
 from prefect_compat.comparison.report.conclusion import conclusion, not_compared
 from prefect_compat.comparison.report.headline import headline
 from prefect_compat.comparison.report.row_words import suggestions, table_words
-from prefect_compat.comparison.sources.work import work_options
+from prefect_compat.comparison.sources.work import title, work_options
 from prefect_compat.comparison.verdict import Verdict
 from prefect_compat.lineage.graph import Lineage, NodeId
 from prefect_compat.lineage.svg import Level, Status, draw
@@ -82,6 +82,7 @@ def comparison_page(
         comparison=comparison,
         work=comparison.work,
         options=work_options(comparison.work),
+        title=title(comparison.work),
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         headline=headline(comparison, outcomes),
         outcomes=outcomes,

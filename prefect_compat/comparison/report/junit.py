@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ET
 
 from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.judging.findings import Difference, Finding
+from prefect_compat.comparison.sources.work import title
 
 CLASS = "prefect_compat.compare"
 OF_OUTPUTS = frozenset(
@@ -23,7 +24,7 @@ def as_junit(comparison: Comparison) -> str:
     for finding in verdict.findings:
         place = finding.place.partition(", ")[0]
         (by_output.get(place, rest) if finding.kind in OF_OUTPUTS else rest).append(finding)
-    suite = ET.Element("testsuite", name=str(comparison.work.choice))
+    suite = ET.Element("testsuite", name=title(comparison.work))
     for place, findings in by_output.items():
         case = ET.SubElement(suite, "testcase", classname=CLASS, name=place)
         _fail(case, findings)

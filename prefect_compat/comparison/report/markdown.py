@@ -6,6 +6,7 @@ from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.report.conclusion import conclusion, not_compared
 from prefect_compat.comparison.report.headline import headline
 from prefect_compat.comparison.report.row_words import table_words
+from prefect_compat.comparison.sources.work import title as title_of
 
 SHOWN = 20
 
@@ -19,7 +20,7 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     verdict, work = comparison.verdict, comparison.work
     status = headline(comparison)
     mark = {"good": "✅", "warn": "⚠️", "bad": "❌"}[status.level]
-    title = f"{work.choice} {work.partition or ''}".strip()
+    title = f"{title_of(work)} {work.partition or ''}".strip()
     yield f"### {mark} {_escaped(status.word)}: {_escaped(title)}"
     yield ""
     for side in (comparison.left, comparison.right):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.diff.differences import ColumnDifference, Sample, TableDifference
+from prefect_compat.comparison.record.record import Aspect
 
 SHOWN_COLUMNS = 8
 # If so many differ in every row, it is another table rather than a column that is random.
@@ -45,7 +46,8 @@ def table_words(table: TableDifference, sides: tuple[str, str]) -> Iterator[str]
 
 def suggestions(comparison: Comparison) -> Iterator[str]:
     """Advice for columns that may be random or a time: those that differ in every row."""
-    if comparison.verdict.noise:
+    can_run_again = comparison.left.knows(Aspect.COSTS)
+    if comparison.verdict.noise or not can_run_again:
         return
     for difference in comparison.rows:
         table = difference.table

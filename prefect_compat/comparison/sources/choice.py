@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from prefect_compat.comparison.sources.candidate import CandidateFlow, CandidateOptions
 from prefect_compat.comparison.sources.empty_store import EmptyStore
 from prefect_compat.comparison.sources.file_store import FileStore
+from prefect_compat.comparison.sources.layout import shown_address
 from prefect_compat.comparison.sources.matching import step_facts
 from prefect_compat.comparison.sources.place import base_place
 from prefect_compat.comparison.sources.prefect_server import ComparisonServer
@@ -21,10 +22,11 @@ from prefect_compat.graph.partitions import chunks
 
 @dataclass(frozen=True)
 class StorePlace:
-    """A store that exists: its address, and the layout of its files."""
+    """A store that exists: its address, the layout of its files, and its name in reports."""
 
     address: str
     layout: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,18 @@ class SourceChoice:
         return self == SourceChoice()
 
     @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """What was chosen, by names for people; addresses without secrets."""
+        named = {
+            "candidate": self.candidate and self.candidate.entrypoint,
+            "base": self.base,
+            "base's Python": self.base_python,
+            "left": self.left and shown_address(self.left.address),
+            "right": self.right and shown_address(self.right.address),
+        }
+        return tuple((name, value) for name, value in named.items() if value)
+
+    @property
     def are_files(self) -> bool:
         """True if both sides are stores, so that no project is needed."""
         return self.left is not None and self.right is not None
@@ -78,7 +92,7 @@ def validate_overlap(left: FileStore, right: FileStore) -> None:
     if mine & other:
         return
     sides = (
-        f"{store.address} has {min(map(_label, found))} to {max(map(_label, found))}"
+        f"{shown_address(store.address)} has {min(map(_label, found))} to {max(map(_label, found))}"
         for store, found in ((left, mine), (right, other))
     )
     raise ComparisonError(
@@ -122,9 +136,10 @@ def opened_sources(
 def _store(place: StorePlace | None, work: Work, name: str) -> Source | None:
     if place is None:
         return None
+    side = place.name or name
     if place.layout is not None:
-        return FileStore(name, place.address, place.layout, work.partition)
-    return ProjectStore.at(place.address, work, name)
+        return FileStore(side, place.address, place.layout, work.partition)
+    return ProjectStore.at(place.address, work, side)
 
 
 def _candidate(

@@ -20,6 +20,7 @@ from prefect_compat.comparison.sources.layout import (
     assumed_outputs,
     in_partitions,
     nothing_matches,
+    shown_address,
 )
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.ids import OutputId, ValueId
@@ -48,7 +49,7 @@ class FileStore:
 
         Raises ComparisonError if the store cannot be read, or no file in it is an output.
         """
-        with progress.stage(f"{self.name}: reading {self.address}") as update:
+        with progress.stage(f"{self.name}: reading {self._shown}") as update:
             outputs = []
             for output, files in self.files.items():
                 update(output.label)
@@ -83,8 +84,12 @@ class FileStore:
             if in_partitions(output, self.partition)
         }
         if not by_output:
-            raise nothing_matches(self.address, self.pattern, names)
+            raise nothing_matches(self._shown, self.pattern, names)
         return by_output
+
+    @property
+    def _shown(self) -> str:
+        return shown_address(self.address)
 
     @cached_property
     def _root(self) -> Any:
@@ -97,7 +102,7 @@ class FileStore:
             raise self._unreadable(error) from error
         if not is_there:
             raise ComparisonError(
-                f"{self.address} is no folder that can be read. Name the folder or the address"
+                f"{self._shown} is no folder that can be read. Name the folder or the address"
                 " below which the store keeps its files."
             )
         return root
@@ -115,8 +120,10 @@ class FileStore:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> ComparisonError:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return ComparisonError(f"{self.address} cannot be read: {reason}")
+        # A library may repeat the whole address in its message.
+        said = str(error).replace(self.address, self._shown)
+        reason = " ".join(said.split()) or type(error).__name__
+        return ComparisonError(f"{self._shown} cannot be read: {reason}")
 
     def _fingerprint(self, names: Sequence[str]) -> Fingerprint:
         digest, size = hashlib.sha256(), 0

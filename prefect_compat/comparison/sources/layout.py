@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from prefect_compat.comparison.sources.source import NothingStoredError
 from prefect_compat.errors import ComparisonError
@@ -82,6 +83,15 @@ def in_partitions(output: OutputId, partition: str | None) -> bool:
         return True
     first, _, last = str(partition).partition("...")
     return first <= output.partition_key <= (last or first)
+
+
+def shown_address(address: str) -> str:
+    """The address without user, password and query, which may be secret."""
+    parts = urlsplit(address)
+    if not parts.scheme or not parts.netloc:
+        return address
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
 
 
 def nothing_matches(address: str, pattern: str | None, names: Iterable[str]) -> NothingStoredError:

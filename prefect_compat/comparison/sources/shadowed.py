@@ -18,6 +18,8 @@ from prefect_compat.graph.ids import OutputId
 from prefect_compat.graph.job import resolve_job
 from prefect_compat.progress import Progress
 
+PRODUCTION = "production"
+
 
 class Shadowed:
     """A job, production's store of it, and the side that is to take over."""
@@ -38,7 +40,7 @@ class Shadowed:
                 " `prefect-compat compare --left`."
             )
         self._work, self._nowhere = work, nowhere
-        self._production = StorePlace(production, layout)
+        self._production = StorePlace(production, layout, PRODUCTION)
         self._candidate = CandidateOptions(candidate) if candidate else None
         # In their order, with the newest last; a partition that has not ended yet is not there.
         self.partitions = tuple(job.partitions_def.get_partition_keys())
@@ -48,7 +50,7 @@ class Shadowed:
 
         def found(keys: Sequence[str]) -> Set[str]:
             between = f"{keys[0]}...{keys[-1]}" if len(keys) > 1 else keys[0]
-            place, name = self._production, "production"
+            place, name = self._production, PRODUCTION
             if place.layout is not None:
                 store: Source = FileStore(name, place.address, place.layout, between)
             else:

@@ -25,7 +25,7 @@ class Work:
     `empty_partition` is a partition without data, for the failure matrix. `stores` is what keeps
     the stores apart, known as soon as the project is loaded, and so are the keys of dynamic
     partitions, by name: those of the user's own Dagster instance. `rules` declare keys, tolerances
-    and what is not compared.
+    and what is not compared. `places` say what the sides are, if not the two orchestrators.
     """
 
     project: Project
@@ -42,10 +42,18 @@ class Work:
     stores: Stores | None = None
     dynamic_partitions: DynamicKeys = ()
     rules: Rules = NO_RULES
+    places: tuple[tuple[str, str], ...] = ()
 
     def resource_config(self, home: Path) -> dict[str, Any]:
         """The part of the run config that keeps a side's store below its home."""
         return self.stores.run_config(home) if self.stores else {}
+
+
+def title(work: Work) -> str:
+    """The heading of reports: the job or its assets, or the stores if no project was named."""
+    if work.project.options():
+        return str(work.choice)
+    return " and ".join(place for _, place in work.places) or str(work.choice)
 
 
 def work_options(work: Work) -> tuple[tuple[str, str], ...]:
@@ -53,13 +61,14 @@ def work_options(work: Work) -> tuple[tuple[str, str], ...]:
     options = {
         "project": " ".join(work.project.options()),
         "job": work.choice.name,
-        "assets": None if work.choice.name else str(work.choice),
+        "assets": None if work.choice.name or not work.project.options() else str(work.choice),
         "partition": work.partition,
         "run config": work.config_name,
         "run tags": json.dumps(dict(work.tags)) if work.tags else None,
         "fault": work.fault,
         "rounds": work.rounds,
         "stores kept apart by": work.stores.words if work.stores else None,
+        **dict(work.places),
         "declared": work.rules.words,
         "metadata not compared": ", ".join(work.ignored_metadata),
     }

@@ -92,8 +92,8 @@ class TestState:
             False,
             2,
             (
-                "different content: a[2016-03-08]: dagster has table 2 x 3 aa, prefect has table 2 x 3"
-                " ax",
+                "different content: a[2016-03-08]: dagster has table 2 x 3 aa, prefect has table"
+                " 2 x 3 ax",
             ),
         )
 
@@ -157,7 +157,7 @@ def test_a_fault_is_named_on_the_day_it_comes_and_production_is_not_touched(
     found = shadow(tmp_path, "--candidate", "examples/by_hand/flows.py:daily_sales")
     assert found.returncode == 1, found.stdout + found.stderr
     assert "2024-01-02: DIFFERS" in found.stdout
-    assert "different content: report[2024-01-02], orders: left has document" in found.stdout
+    assert "different content: report[2024-01-02], orders: production has document" in found.stdout
     assert before == {
         path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes())
         for path in (production, *production.rglob("*"))

@@ -96,6 +96,14 @@ class TestSchema:
         )
         assert (found.changed_rows, found.is_equal) == (0, False)
 
+    def test_columns_in_another_order(self, tmp_path: Path) -> None:
+        right = [{"price": row["price"], "id": row["id"], "name": row["name"]} for row in ROWS]
+        found = compared(tmp_path, ROWS, right, BY_ID)
+        assert found.schema == (
+            SchemaChange("order of columns", "id, name, price", "price, id, name"),
+        )
+        assert compared(tmp_path, ROWS, right, Declared(any_order=True)).is_equal
+
     def test_a_number_that_became_text_is_compared_as_text(self, tmp_path: Path) -> None:
         found = compared(tmp_path, [{"x": 1}, {"x": 2}], [{"x": "1"}, {"x": "3"}])
         assert found.counts == (("x", 1),)

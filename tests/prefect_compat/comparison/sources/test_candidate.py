@@ -302,6 +302,14 @@ HARMLESS: dict[str, tuple[str, str]] = {
         "def daily_sales(day: date) -> None:",
         "async def daily_sales(day: date) -> None:",
     ),
+    "a task with tags and a description": (
+        "@task(retries=2)",
+        "@task(retries=2, tags=['sales'], description='cleans')",
+    ),
+    "printed lines that are logged": (
+        "@flow\ndef daily_sales",
+        "@flow(log_prints=True)\ndef daily_sales",
+    ),
     "a table that was taken apart": (PRODUCTS, PRODUCTS + "    products = products.copy()\n"),
 }
 

@@ -166,8 +166,12 @@ def compare_sources(
 ) -> Comparison:
     """Makes both records, in as many rounds as the work asks for, and judges them.
 
+    Before several rounds the left side runs once without being timed.
+
     `empty` tells which outputs of a side that ran here lie outside of its store.
     """
+    if work.rounds > 1:  # what both sides share, such as a cache of the project's own, is warm then
+        sources[0].record(_folder(folder / "warm-up"), progress)
     records: tuple[list[Record], list[Record]] = ([], [])
     for number in range(work.rounds):
         # The side that runs first may find cold disk caches, so the order alternates.

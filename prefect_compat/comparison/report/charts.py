@@ -1,6 +1,7 @@
 """The charts of the comparison's page, as SVG: two timelines on one scale, and bars of seconds."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -46,9 +47,10 @@ def timeline(record: Record, span_s: float, colour: str) -> str:
     height = AXIS + ROW * len(names)
     scale = (WIDTH - LABELS - RIGHT) / (span_s or 1.0)
     body = [*_axis(span_s, scale, height)]
+    labels = shortened(names)
     for row, name in enumerate(names):
         y = AXIS + ROW * row
-        body.append(_label(name, y))
+        body.append(_label(name, labels[row], y))
         runs = [step for step in record.steps if step.name == name]
         body += [_step(step, origin, scale, y, colour) for step in runs]
     started = [step for step in record.steps if step.started_s is not None]
@@ -74,9 +76,10 @@ def bars(rows: Sequence[Bar], floor: Figure | None) -> str:
     # 80 units are left for the seconds behind the longest bar.
     scale = (WIDTH - LABELS - 80) / most
     body = [*_axis(most, scale, height)]
+    labels = shortened([row.label for row in rows])
     for number, row in enumerate(rows):
         y = AXIS + ROW * number
-        body.append(_label(row.label, y))
+        body.append(_label(row.label, labels[number], y))
         body.append(
             f'<rect class="{row.colour}" x="{LABELS}" y="{y + 5:.1f}"'
             f' width="{row.figure.median * scale:.1f}" height="{BAR}" rx="2"/>'
@@ -115,8 +118,19 @@ def _axis(most_s: float, scale: float, height: float) -> Iterator[str]:
 _SIZES = tuple(digit * 10**power for power in range(-3, 5) for digit in (1, 2, 5))
 
 
-def _label(text: str, y: float) -> str:
-    shown = text if len(text) <= 27 else f"{text[:11]}…{text[-15:]}"
+def shortened(names: Sequence[str]) -> list[str]:
+    """The names, those of more than 27 letters without their middle; all different."""
+    shown = [name if len(name) <= 27 else f"{name[:11]}…{name[-15:]}" for name in names]
+    again = Counter[str]()
+    labels = []
+    for label in shown:
+        again[label] += 1
+        number = f" {again[label]}"
+        labels.append(label if again[label] == 1 else label[: 27 - len(number)] + number)
+    return labels
+
+
+def _label(text: str, shown: str, y: float) -> str:
     return (
         f'<text class="name" x="{LABELS - 10}" y="{y + 15:.1f}"><title>{escape(text)}</title>'
         f"{escape(shown)}</text>"

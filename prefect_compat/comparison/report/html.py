@@ -1,7 +1,7 @@
 """A comparison as one HTML page, to read or to send to a colleague."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from prefect_compat.comparison.judging.outputs import (
     AssetVerdict,
     OutputOutcome,
 )
-from prefect_compat.comparison.record.record import Record
+from prefect_compat.comparison.record.record import Aspect, Record
 from prefect_compat.comparison.report.charts import Bar, bars, span_s, timeline
 from prefect_compat.comparison.report.conclusion import conclusion, not_compared
 from prefect_compat.comparison.report.headline import headline
@@ -49,10 +49,10 @@ NOT_MADE = Status("not made", "none")
 
 @dataclass(frozen=True)
 class Cell:
-    """One output in the table of assets and partitions."""
+    """One output in the table of assets and partitions; None where the asset has no such one."""
 
     place: str
-    status: Status
+    status: Status | None
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def comparison_page(
         "comparison.html.j2",
         comparison=comparison,
         work=comparison.work,
-        options=work_options(comparison.work),
+        options=(*work_options(comparison.work), *_engines(sides)),
         title=title(comparison.work),
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         headline=headline(comparison, outcomes),
@@ -112,6 +112,20 @@ def comparison_page(
     )
 
 
+def _engines(sides: Iterable[Record]) -> Iterator[tuple[str, str]]:
+    """Yields how each side was run, which the times depend on."""
+    engines = {
+        "dagster": "in one process, one step at a time; events in SQLite, in a home of its own",
+        "prefect": "one task at a time; a temporary server with SQLite",
+        "candidate": "as the flow declares; a temporary server with SQLite",
+        "base": "Dagster in one process, one step at a time",
+        "head": "Dagster in one process, one step at a time",
+    }
+    for side in sides:
+        if side.knows(Aspect.COSTS) and side.side in engines:
+            yield f"{side.side} was run", engines[side.side]
+
+
 def _kinds(findings: Iterable[Finding]) -> list[tuple[str, int]]:
     """The kinds of finding in alphabetical order, with their counts."""
     return sorted(Counter(str(finding.kind) for finding in findings).items())
@@ -125,13 +139,17 @@ def _remedy(findings: Iterable[Finding]) -> str | None:
 
 def _line(asset: AssetVerdict, partitions: Iterable[str], sides: tuple[str, str]) -> Line:
     made = {entry.output.part or "": entry for entry in asset.outputs}
+
+    def status(part: str) -> Status | None:
+        if part in made:
+            return _status(made[part].outcome, sides)
+        # An asset without partitions has none of them, and one with partitions no whole.
+        return None if "" in made or not part else NOT_MADE
+
     return Line(
         asset.asset,
         tuple(
-            Cell(
-                f"{asset.asset}[{part}]" if part else asset.asset,
-                _status(made[part].outcome, sides) if part in made else NOT_MADE,
-            )
+            Cell(f"{asset.asset}[{part}]" if part else asset.asset, status(part))
             for part in partitions
         ),
     )
@@ -144,7 +162,7 @@ def _status(outcome: OutputOutcome, sides: tuple[str, str]) -> Status:
 def _legend(lines: Iterable[Line]) -> list[Status]:
     """The statuses in the table, the best first."""
     order = ["good", "bare", "none", "warn", "bad"]
-    statuses = {cell.status for line in lines for cell in line.cells}
+    statuses = {cell.status for line in lines for cell in line.cells if cell.status is not None}
     return sorted(statuses, key=lambda status: (order.index(status.level), status.word))
 
 

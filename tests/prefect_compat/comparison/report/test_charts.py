@@ -7,7 +7,7 @@ import pytest
 
 from prefect_compat.comparison.costs import Figure
 from prefect_compat.comparison.record.record import Record, RecordedStep
-from prefect_compat.comparison.report.charts import Bar, bars, span_s, timeline
+from prefect_compat.comparison.report.charts import Bar, bars, shortened, span_s, timeline
 from prefect_compat.graph.ids import StepId
 from tests.prefect_compat.comparison.records import DAGSTER
 
@@ -199,3 +199,11 @@ def test_short_bars_fill_the_width(most: float, ticks: list[str]) -> None:
     svg = bars([Bar("a", Figure(most, most, most), "left")], None)
     found = [text for text in elements(svg, "text") if text.attrib.get("class") == "tick"]
     assert [text.text for text in found] == ticks
+
+
+def test_long_names_are_told_apart() -> None:
+    names = [f"a_long_beginning_{middle}_and_the_same_end" for middle in ("x", "y")]
+    labels = shortened([*names, "short"])
+    assert len({*labels}) == 3
+    assert max(map(len, labels)) == 27
+    assert labels[2] == "short"

@@ -2,7 +2,12 @@
 
 import pytest
 
-from prefect_compat.comparison.sources.layout import Layout, assumed_outputs, in_partitions
+from prefect_compat.comparison.sources.layout import (
+    Layout,
+    assumed_outputs,
+    in_partitions,
+    shown_address,
+)
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.ids import OutputId
 
@@ -51,3 +56,15 @@ def test_a_pattern_that_is_none(pattern: str) -> None:
 def test_partitions(partition: str | None, is_in: bool) -> None:
     assert in_partitions(OutputId(("a",), "2"), partition) is is_in
     assert in_partitions(OutputId(("a",)), partition)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("var/store", "var/store"),
+        ("s3://bucket/prod", "s3://bucket/prod"),
+        ("https://ann:secret@host.org/store?token=secret", "https://host.org/store"),
+    ],
+)
+def test_an_address_is_shown_without_secrets(address: str, shown: str) -> None:
+    assert shown_address(address) == shown

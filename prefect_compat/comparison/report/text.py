@@ -106,7 +106,9 @@ def _side_by_side(difference: RowDifference, sides: tuple[str, str]) -> Iterator
     table = difference.table
     yield f"{difference.output.label}: {'; '.join(table_words(table, sides))}"
     for cell in table.cells:
-        yield f"  {cell.row}, {cell.column}: {sides[0]} {cell.left}, {sides[1]} {cell.right}"
+        # A value that is one cell has no place within itself.
+        place = ", ".join(filter(None, (cell.row, cell.column)))
+        yield f"  {place}: {sides[0]} {cell.left}, {sides[1]} {cell.right}"
 
 
 def _noun(comparison: Comparison) -> str:

@@ -80,8 +80,8 @@ def compare(project: Path, *options: str, **variables: str) -> subprocess.Comple
 def test_a_change_is_found_against_any_commit(repository: Path) -> None:
     found = compare(repository, "--base", "HEAD~1")
     assert found.returncode == 1, found.stdout + found.stderr
-    assert "different content: total: base has int" in found.stdout
-    assert "base 6, head 18" in found.stdout
+    assert "different content: total: base has document" in found.stdout
+    assert "    value: base 6, head 18" in found.stdout
     assert "prefect" not in found.stdout
     assert git(repository, "worktree", "list").count("\n") == 1
     (repository / "helper.py").write_text("FACTOR = 2\n")

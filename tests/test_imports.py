@@ -190,6 +190,7 @@ ROOMS = {
         "comparison.report.history_page",
         "comparison.report.text",
         "comparison.report.charts",
+        "comparison.report.profiles",
         "comparison.report.html",
         "cli.exit_codes",
         "cli.options",

@@ -1,6 +1,6 @@
 """Plants small faults in the comparison and lineage code and reports those that no test notices.
 
-    python -m tools.mutants [verdict] [costs] [diff] [report] [lineage]
+    python -m tools.mutants [verdict] [costs] [diff] [gates] [report] [lineage]
 
 mutmut makes the mutants. It forks each one from a process that has imported Dagster and pandas
 already, so a mutant costs a fraction of a second; cosmic-ray starts a new process for each, at
@@ -54,6 +54,10 @@ GROUPS: Mapping[str, Group] = {
     ),
     "costs": Group(("comparison/costs.py",), ("comparison/test_costs.py",)),
     "diff": Group(("comparison/diff/*",), ("comparison/diff",)),
+    "gates": Group(
+        ("comparison/noise.py", "comparison/waivers.py"),
+        ("comparison/test_noise.py", "comparison/test_waivers.py"),
+    ),
     "report": Group(("comparison/report/*",), ("comparison/report",)),
     "lineage": Group(("lineage/*", "pages.py"), ("lineage",)),
 }

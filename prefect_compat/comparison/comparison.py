@@ -19,6 +19,8 @@ from prefect_compat.comparison.judging.findings import Finding
 from prefect_compat.comparison.noise import measure, without_noise
 from prefect_compat.comparison.record.record import Aspect, Record
 from prefect_compat.comparison.rerun import rerun
+from prefect_compat.comparison.sources.candidate import CandidateOptions
+from prefect_compat.comparison.sources.choice import SourceChoice, StorePlace, opened_sources
 from prefect_compat.comparison.sources.empty_store import EmptyStore
 from prefect_compat.comparison.sources.folder import comparison_folder, validate_folder
 from prefect_compat.comparison.sources.prefect_server import ComparisonServer, comparison_server
@@ -27,7 +29,7 @@ from prefect_compat.comparison.sources.project_store import ProjectStore
 from prefect_compat.comparison.sources.source import Source
 from prefect_compat.comparison.sources.work import Work, validate_store_variables
 from prefect_compat.comparison.verdict import Verdict, judge
-from prefect_compat.comparison.waivers import Waiver, with_waivers
+from prefect_compat.comparison.waivers import Waiver, read_waivers, with_waivers
 from prefect_compat.engine.dagster_port.workspace import Loadable
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.ids import ValueId
@@ -101,9 +103,20 @@ def compare(
     repeat: int = 1,
     keep: Path | None = None,
     rules: Mapping[str, Declared] | None = None,
+    candidate: str | None = None,
+    base: str | None = None,
+    left: str | None = None,
+    right: str | None = None,
+    noise: bool = False,
+    waivers: Path | None = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> Comparison:
     """Runs a job under Dagster and under Prefect and compares what they recorded and stored.
+
+    In place of the derived flow, `candidate` is a flow that someone wrote (`flows.py:daily`). With
+    `base`, another commit is compared with the project as it is; `left` and `right` are stores that
+    exist. `noise` runs the left side twice more if something differs, and `waivers` is a file with
+    accepted differences.
 
     The job is named, or made of the assets of a `selection`, or of all assets. Each side runs in
     its own process, with its own home and store. So `defs` must be a global variable of an
@@ -118,6 +131,13 @@ def compare(
     Raises DefinitionError, PartitionError, ConfigError or ComparisonError for what cannot be
     compared, before anything is run.
     """
+    choice = SourceChoice(
+        candidate=CandidateOptions(candidate) if candidate else None,
+        base=base,
+        left=StorePlace(left) if left else None,
+        right=StorePlace(right) if right else None,
+    )
+    gates = Gates(noise=noise, waivers=read_waivers(waivers) if waivers else ())
     validate_store_variables(store_env)
     if keep:
         validate_folder(keep)
@@ -134,10 +154,15 @@ def compare(
             tags=tuple((tags or {}).items()),
             config_name="passed from Python" if run_config else None,
             rules=Rules(rules or {}),
+            places=choice.places,
         )
         empty = EmptyStore(work, Path(temporary) / "empty")
-        with comparison_folder(keep) as folder, comparison_server() as server:
-            return compare_sides(empty.work, folder, empty, server, Progress(log))
+        with (
+            comparison_folder(keep) as folder,
+            comparison_server() as server,
+            opened_sources(choice, empty, server) as sources,
+        ):
+            return compare_sources(sources, empty.work, folder, Progress(log), empty, gates)
 
 
 def compare_sides(

@@ -40,7 +40,8 @@ class Profile:
     """A column on one side: its rows, missing cells, different values; of numbers, and of times in
     seconds since 1970, the mean, five quantiles from least to most, and a histogram.
 
-    `bins` counts the values in equal parts of the range that both sides share.
+    `bins` counts the values in equal parts of the range that both sides share. `is_time` is True if
+    the figures are seconds since 1970.
     """
 
     count: int
@@ -49,6 +50,7 @@ class Profile:
     mean: float | None = None
     quantiles: tuple[float, ...] = ()
     bins: tuple[int, ...] = ()
+    is_time: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The shape of a column on both sides: counts, quantiles and a small histogram."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prefect_compat.comparison.diff.differences import Profile
@@ -27,7 +28,7 @@ def profiles(
     ):
         values = [_measured(column, is_number, is_time) for _, column in places]
         sides = [
-            _described(connection, table, column, value)
+            _described(connection, table, column, value, is_time)
             for (table, column), value in zip(places, values, strict=True)
         ]
         edges = [side.quantiles[end] for side in sides if side.quantiles for end in (0, -1)]
@@ -50,7 +51,11 @@ def _measured(column: str, is_number: bool, is_time: bool) -> str | None:
 
 
 def _described(
-    connection: "duckdb.DuckDBPyConnection", table: str, column: str, value: str | None
+    connection: "duckdb.DuckDBPyConnection",
+    table: str,
+    column: str,
+    value: str | None,
+    is_time: bool,
 ) -> Profile:
     parts = [f"count(*), count(*) - count({column}), count(DISTINCT {column})"]
     if value is not None:
@@ -60,7 +65,8 @@ def _described(
     count, nulls, distinct, *numbers = row
     if not numbers or numbers[0] is None:
         return Profile(count, nulls, distinct)
-    return Profile(count, nulls, distinct, numbers[0], tuple(map(float, numbers[1])))
+    quantiles = tuple(map(float, numbers[1]))
+    return Profile(count, nulls, distinct, numbers[0], quantiles, is_time=is_time)
 
 
 def _with_bins(
@@ -78,4 +84,4 @@ def _with_bins(
     ).fetchall()
     counts = dict(rows)
     bins = tuple(int(counts.get(number, 0)) for number in range(BINS))
-    return Profile(side.count, side.nulls, side.distinct, side.mean, side.quantiles, bins)
+    return replace(side, bins=bins)

@@ -20,6 +20,7 @@ from prefect_compat.comparison.record.record import Aspect, Record
 from prefect_compat.comparison.report.charts import Bar, bars, span_s, timeline
 from prefect_compat.comparison.report.conclusion import conclusion, not_compared
 from prefect_compat.comparison.report.headline import headline
+from prefect_compat.comparison.report.profiles import profile_rows
 from prefect_compat.comparison.report.row_words import suggestions, table_words
 from prefect_compat.comparison.sources.work import title, work_options
 from prefect_compat.comparison.verdict import Verdict
@@ -107,7 +108,12 @@ def comparison_page(
         not_compared=not_compared(comparison),
         suggestions=list(suggestions(comparison)),
         row_words=[
-            (entry, list(table_words(entry.table, verdict.sides))) for entry in comparison.rows
+            (
+                entry,
+                list(table_words(entry.table, verdict.sides)),
+                list(profile_rows(entry.table, verdict.sides)),
+            )
+            for entry in comparison.rows
         ],
     )
 

@@ -22,6 +22,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
+import prefect_compat
 from examples.by_hand import definitions, sales
 from prefect_compat.comparison.comparison import compare_sources
 from prefect_compat.comparison.diff.values import write_values
@@ -192,6 +193,20 @@ def test_a_faithful_flow_is_the_same(
         ("report", "succeeded", ("by_product",)),
     }
     assert "not compared: data versions, metadata, tags and descriptions" in found.stdout
+
+
+def test_from_python(project: Path) -> None:
+    change(project, '@task(name="by product")', '@task(name="totals")')
+    found = prefect_compat.compare(
+        definitions.defs,
+        job="daily_sales",
+        partition=DAY,
+        store_env=["SALES_STORE"],
+        candidate=f"{project}/{FLOW}",
+    )
+    assert found.verdict.sides == ("dagster", "candidate")
+    assert {finding.place for finding in found.verdict.findings} >= {"totals", "by_product"}
+    assert "by_product" in found._repr_html_()
 
 
 KEPT = "    kept = sales.without_returns(orders)\n"

@@ -136,7 +136,7 @@ class FileStore:
             except Exception as error:  # whatever the file system of the address raises
                 raise self._unreadable(error) from error
         kind = names[0].rpartition(".")[2] + " file" + ("s" if len(names) > 1 else "")
-        return Fingerprint(kind, digest.hexdigest(), shape=(size,))
+        return Fingerprint(f"{kind} of {size:,} bytes", digest.hexdigest())
 
     def _local(self, name: str, values: Path) -> Path:
         """The file on this machine; one of another machine is copied."""

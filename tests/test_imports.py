@@ -165,6 +165,7 @@ ROOMS = {
         "comparison.sources.candidate_values",
         "comparison.sources.candidate",
         "comparison.sources.stored_outputs",
+        "comparison.sources.base_stores",
         "comparison.sources.choice",
         "comparison.sources.shadowed",
         "comparison.judging.findings",

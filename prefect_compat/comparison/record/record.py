@@ -168,8 +168,11 @@ class Record:
         """True if this source can know the aspect."""
         return str(aspect) not in dict(self.unknown)
 
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        path.write_text(self.as_json(), encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> "Record":

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from prefect_compat.comparison.sources.base_stores import with_own_stores
 from prefect_compat.comparison.sources.candidate import CandidateFlow, CandidateOptions
 from prefect_compat.comparison.sources.empty_store import EmptyStore
 from prefect_compat.comparison.sources.file_store import FileStore
@@ -121,7 +122,7 @@ def opened_sources(
     elif choice.base is not None or choice.base_python is not None:
         with base_place(choice.base, choice.base_python) as place:
             yield (
-                ProjectSource.of_dagster(work, "base", place),
+                ProjectSource.of_dagster(with_own_stores(work, place), "base", place),
                 ProjectSource.of_dagster(work, "head"),
             )
     elif choice.left is not None or choice.right is not None:

@@ -254,17 +254,22 @@ def main(run: Callable[[SideTask], Record]) -> None:
 
 
 def write_record(run: Callable[[], Record], path: Path) -> None:
-    """The body of a process that makes a record: ends with its comparison, and on signals."""
+    """The body of a process that makes a record."""
+    write_text_of(lambda: run().as_json(), path)
+
+
+def write_text_of(run: Callable[[], str], path: Path) -> None:
+    """The body of a process of a comparison: ends with it and on signals, and writes its result."""
     end_without_collections()
     if COMPARING_PID in os.environ:
         end_with_parent(int(os.environ[COMPARING_PID]))
     try:
         with ending_on_signals(grace_s()):
-            record = run()
+            text = run()
     except PrefectCompatError as error:
         # Goes to the log, whose last lines `record_of` puts into its own error.
         sys.exit(f"{REFUSED}{error}")
-    record.write(path)
+    path.write_text(text, encoding="utf-8")
 
 
 class Meter:

@@ -153,6 +153,22 @@ def test_a_project_that_is_installed_from_here_is_refused(repository: Path) -> N
     assert "The module helper was imported from" in found.stderr
 
 
+def test_a_base_that_stores_in_a_fixed_place_is_refused(repository: Path, tmp_path: Path) -> None:
+    """Its run would write into the user's own store."""
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "total").write_text("5")
+    source = (repository / "numbers_of_it.py").read_text()
+    fixed = source.replace('os.environ["NUMBERS_STORE"]', repr(str(own)))
+    (repository / "numbers_of_it.py").write_text(fixed)
+    git(repository, "commit", "-aqm", "a fixed place")
+    (repository / "numbers_of_it.py").write_text(source)
+    found = compare(repository, "--base", "HEAD")
+    assert found.returncode == 2, found.stdout
+    assert "can be read although the store is empty" in found.stderr
+    assert (own / "total").read_text() == "5"
+
+
 def test_outside_of_a_repository(tmp_path: Path) -> None:
     (tmp_path / "numbers_of_it.py").write_text("import dagster as dg\ndefs = dg.Definitions()\n")
     assert ROOT not in tmp_path.parents

@@ -109,6 +109,16 @@ class TestTheSchedule:
         instance.report_dagster_event(started, run.run_id)
         assert self.tick(instance)[:2] == ["2016-03-01", "2016-03-02"]
 
+    def test_the_days_of_a_range_that_is_running_are_not_requested_again(
+        self, tmp_path: Path, instance: dg.DagsterInstance
+    ) -> None:
+        job = build_definitions(settings(tmp_path, "")).resolve_job_def(JOB)
+        tags = partition_tags("2016-03-01...2016-03-03")
+        run = instance.create_run_for_job(job, tags=tags)
+        started = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job.name)
+        instance.report_dagster_event(started, run.run_id)
+        assert self.tick(instance)[:3] == ["2016-02-29", "2016-03-04", "2016-03-05"]
+
     def test_when_every_day_is_evaluated_the_tick_is_skipped(
         self, instance: dg.DagsterInstance
     ) -> None:

@@ -34,15 +34,13 @@ class FileStore:
     """The files of a store, local or at an address that fsspec opens, such as `s3://…`.
 
     `pattern` is the layout; without it files in folders are `{asset}/{partition}.{type}`.
-    `partition` is a key or a range `A...B`; without it everything is compared. `renamed` has the
-    asset of a file's name where it has another.
+    `partition` is a key or a range `A...B`; without it everything is compared.
     """
 
     name: str
     address: str
     pattern: str | None = None
     partition: str | None = None
-    renamed: Mapping[str, str] | None = None
 
     def record(self, folder: Path, progress: Progress) -> Record:
         """The outputs in the store, with the fingerprints of their files.
@@ -76,11 +74,9 @@ class FileStore:
         """The names of each output's files. Raises ComparisonError if there is none."""
         names = self._names()
         found = Layout(self.pattern).outputs(names) if self.pattern else assumed_outputs(names)
-        renamed = self.renamed or {}
         by_output = {
-            OutputId(tuple(renamed.get(output.group, output.group).split("/")), part): files
+            output: files
             for output, files in found.items()
-            for part in [output.partition_key]
             if in_partitions(output, self.partition)
         }
         if not by_output:

@@ -145,6 +145,7 @@ ROOMS = {
         "comparison.sources.place",
         "comparison.sources.side",
         "comparison.sources.folder",
+        "comparison.sources.as_declared",
         "comparison.sources.empty_store",
         "comparison.sources.dagster_job",
         "comparison.sources.derived_flow",

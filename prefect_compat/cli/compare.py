@@ -76,6 +76,7 @@ class CompareOptions:
     right: str | None
     left_layout: str | None
     right_layout: str | None
+    declared_executor: bool
     noise: bool
     rerun: bool
     waivers: Path | None
@@ -198,6 +199,11 @@ class CompareOptions:
     show_default=True,
 )
 @click.option(
+    "--declared-executor",
+    is_flag=True,
+    help="Also time `dagster job execute`, with the executor that the job declares.",
+)
+@click.option(
     "--failure-matrix",
     "matrix",
     is_flag=True,
@@ -317,6 +323,7 @@ def _compare_project(
     from prefect_compat.comparison.comparison import compare_sources
     from prefect_compat.comparison.failure_matrix import run_matrix
     from prefect_compat.comparison.rerun import rerun_keys
+    from prefect_compat.comparison.sources.as_declared import declared_run_s
     from prefect_compat.comparison.sources.choice import opened_sources
     from prefect_compat.comparison.sources.empty_store import EmptyStore
     from prefect_compat.comparison.sources.folder import comparison_folder
@@ -342,6 +349,9 @@ def _compare_project(
             work = empty.work
             gates = options.gates(rerun_keys(empty.job, empty.keys))
             comparison = compare_sources(sources, work, folder, progress, empty, gates)
+            if options.declared_executor and comparison.have_run:
+                seconds = declared_run_s(work, empty.job, empty.keys, folder, progress)
+                comparison = replace(comparison, declared_s=seconds)
             outcomes: tuple[Outcome, ...] = ()
             if options.matrix and comparison.have_run:
                 outcomes = run_matrix(work, folder, empty, server, progress)

@@ -64,6 +64,7 @@ class Comparison:
     Records, `verdict` and `rows` are those of the first round that differs, or of the first round.
     `rows` has the differing rows of outputs that differ: of the first ones, and of all for which
     something was declared. `costs` is None if a side could not be run, or knows no costs.
+    `declared_s` are the seconds of `dagster job execute` with the executor that the job declares.
     """
 
     work: Work
@@ -72,6 +73,7 @@ class Comparison:
     verdict: Verdict
     rows: tuple[RowDifference, ...]
     costs: Costs | None
+    declared_s: float | None = None
 
     @property
     def have_run(self) -> bool:

@@ -28,6 +28,8 @@ from prefect_compat.flow.result import FlowResult
 from prefect_compat.graph.ids import StepId
 
 PATIENCE_S = 30.0
+# So long no further task run must come, of those that are not known to this process.
+SETTLE_S = 0.3
 MATERIALIZED = "prefect.asset.materialization.succeeded"
 # The most events that Prefect's API returns at once; a higher limit is refused.
 PAGE = 50
@@ -86,30 +88,34 @@ def read_flow_run(
     return FlowRunRecord(task_runs, result.task_runs, tuple(sorted(made.items())))
 
 
-def read_task_runs(state: State[Any]) -> tuple[TaskRun, ...]:
+def read_task_runs(state: State[Any], expected: Collection[UUID] = ()) -> tuple[TaskRun, ...]:
     """The task runs of the flow run that ended in this state, and of its subflows.
 
-    Waits until each has its last state. Raises ComparisonError if one has none after PATIENCE_S.
+    They reach the API some time after they have ended: waits until those that are `expected` are
+    there, until each has its last state, and until no other comes for SETTLE_S. Raises
+    ComparisonError if one has no last state after PATIENCE_S.
     """
     flow_run_id = state.state_details.flow_run_id
     assert flow_run_id is not None  # a state of a flow run always has its id
     deadline = time.monotonic() + PATIENCE_S
+    before: set[UUID] = set()
     with get_client(sync_client=True) as client:
-        ids = [flow_run_id, *(run.id for run in _subflows(client, flow_run_id))]
         while True:
-            runs = tuple(run for run_id in ids for run in _task_runs(client, run_id))
-            # A subflow has a task run in the flow that calls it.
-            runs = tuple(run for run in runs if not _stands_for_subflow(run))
-            missing = _missing((runs,), ())
-            if not missing or time.monotonic() > deadline:
+            ids = [flow_run_id, *(run.id for run in _subflows(client, flow_run_id))]
+            # By id: a run that comes between two pages of the API shifts another onto both.
+            runs = {run.id: run for run_id in ids for run in _task_runs(client, run_id)}
+            missing = _missing((tuple(runs.values()),), expected)
+            if (not missing and {*runs} == before) or time.monotonic() > deadline:
                 break
-            time.sleep(0.1)
+            before = {*runs}
+            time.sleep(0.1 if missing else SETTLE_S)
     if missing:
         raise ComparisonError(
             f"Prefect's API shows no final state of {', '.join(missing)} {PATIENCE_S:.0f} s after"
             " the flow run ended. Look at the server's log."
         )
-    return runs
+    # A subflow has a task run in the flow that calls it.
+    return tuple(run for run in runs.values() if not _stands_for_subflow(run))
 
 
 def _subflows(client: SyncPrefectClient, flow_run_id: UUID) -> list[FlowRun]:

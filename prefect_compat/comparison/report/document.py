@@ -117,6 +117,7 @@ class ComparisonDocument(TypedDict):
     verdict: VerdictDocument
     rows: list[RowDifference]
     costs: Costs | None
+    declared_s: float | None
 
 
 class CaseDocument(TypedDict):

@@ -38,6 +38,8 @@ def describe(comparison: Comparison) -> str:
         lines.append(f"  {NOT_APART_REMEDY}")
     lines += [f"  not compared: {what} ({why})" for what, why in by_reason(verdict.not_compared)]
     lines += _costs(comparison.costs) if comparison.costs else ()
+    if comparison.declared_s is not None:
+        lines.append(f"  dagster job execute, executor as declared: {comparison.declared_s:.1f} s")
     lines.append(_closing_line(comparison))
     return "\n".join(lines)
 

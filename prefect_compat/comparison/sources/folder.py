@@ -13,7 +13,7 @@ from prefect_compat.errors import ComparisonError
 MARKER = ".prefect-compat-comparison"
 MARKED = "Made by `prefect-compat compare --keep`, which replaces this folder when it runs again.\n"
 MADE = re.compile(
-    rf"{re.escape(MARKER)}|(dagster|prefect|base|head|candidate|left|right|again)(\.json|-rows)?|(round|failure|noise|rerun)-\d+|warm-up",
+    rf"{re.escape(MARKER)}|(dagster|prefect|base|head|candidate|left|right|declared)(\.json|-rows)?|(round|failure|noise|rerun)-\d+|warm-up",
 )
 
 

@@ -6,10 +6,12 @@ python -m prefect_compat.comparison.sources.foreign_flow '{"entrypoint": "flows.
 import asyncio
 import inspect
 import json
+import logging
 import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,14 @@ class FlowRunOf:
 
 
 def run_candidate(task: CandidateTask) -> Record:
+    """Runs the flow on the server that is handed over, or on one of its own."""
+    sys.path.insert(0, os.getcwd())
+    given = RunningServer.handed_over()
+    with named_server(given.url) if given else own_server():
+        return record_candidate(task)
+
+
+def record_candidate(task: CandidateTask) -> Record:
     """Runs the flow for each partition and says what Prefect's API recorded.
 
     Raises ComparisonError if the entrypoint is no flow, or its parameters do not fit.
@@ -102,22 +112,23 @@ def run_candidate(task: CandidateTask) -> Record:
     flow = _loaded(task.entrypoint)
     parameter = _parameter(flow, task)
     meter = Meter()
-    given = RunningServer.handed_over()
-    with named_server(given.url) if given else own_server(), get_client(sync_client=True) as client:
+    with get_client(sync_client=True) as client:
         client.api_healthcheck()  # the first request takes longer
         meter.is_ready()
-        states = [
-            (run, key, _run(flow, {parameter: key} if parameter and key else {}, task))
+        ended = [
+            (run, key, *_run(flow, {parameter: key} if parameter and key else {}, task))
             for run, keys in enumerate(task.runs)
             for key in keys or (None,)
         ]
         cost = meter.has_run()
-        runs = [FlowRunOf(run, key, state, read_task_runs(state)) for run, key, state in states]
+        runs = [
+            FlowRunOf(run, key, state, read_task_runs(state, expected))
+            for run, key, state, expected in ended
+        ]
         return _record(task, runs, cost)
 
 
 def _loaded(entrypoint: str) -> Flow[..., Any]:
-    sys.path.insert(0, os.getcwd())
     try:
         flow: Any = load_flow_from_entrypoint(entrypoint)
     except Exception as error:  # whatever importing a user's own code raises
@@ -167,10 +178,36 @@ def _parameter(flow: Flow[..., Any], task: CandidateTask) -> str | None:
     return name if is_partitioned else None
 
 
-def _run(flow: Flow[..., Any], partition: Mapping[str, str], task: CandidateTask) -> State[Any]:
+def _run(
+    flow: Flow[..., Any], partition: Mapping[str, str], task: CandidateTask
+) -> tuple[State[Any], frozenset[UUID]]:
+    """The state in which the flow run ended, and the task runs that this process has seen."""
     parameters = {**json.loads(task.parameters), **partition}
-    found: Any = flow(**parameters, return_state=True)
-    return asyncio.run(_awaited(found)) if inspect.isawaitable(found) else found
+    with logged_task_runs() as task_runs:
+        found: Any = flow(**parameters, return_state=True)
+        state = asyncio.run(_awaited(found)) if inspect.isawaitable(found) else found
+    return state, frozenset(task_runs)
+
+
+@contextmanager
+def logged_task_runs() -> Iterator[set[UUID]]:
+    """Yields the ids of the task runs that log something meanwhile: each logs how it ended."""
+    seen: set[UUID] = set()
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if run_id := getattr(record, "task_run_id", None):
+                seen.add(UUID(str(run_id)))
+
+    logger, handler = logging.getLogger("prefect.task_runs"), Handler()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield seen
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 async def _awaited(found: Any) -> Any:

@@ -1,6 +1,7 @@
 """Noise, second runs, waivers and every report, through the command line."""
 
 import json
+import re
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -44,7 +45,8 @@ def rows() -> pd.DataFrame:
     return pd.DataFrame({"n": [1, 2, 3 + fault], "id": IDS})
 
 
-defs = dg.Definitions([rows], resources={"io_manager": CsvStore()})
+job = dg.define_asset_job("job", executor_def=dg.in_process_executor)
+defs = dg.Definitions([rows], jobs=[job], resources={"io_manager": CsvStore()})
 '''
 RANDOM = "[str(uuid.uuid4()) for _ in range(3)]"
 REPLACE = "obj.to_csv(path, index=False)"
@@ -74,6 +76,7 @@ def compare(
         )
 
 
+@pytest.mark.nightly
 def test_noise_is_put_apart_and_a_fault_beside_it_is_found(tmp_path: Path) -> None:
     found = compare(tmp_path, ids=RANDOM)
     assert found.exit_code == 1
@@ -89,9 +92,13 @@ def test_noise_is_put_apart_and_a_fault_beside_it_is_found(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("write", "words"),
     [
-        (REPLACE, None),
+        pytest.param(REPLACE, None, marks=pytest.mark.nightly),
         (APPEND, "rows[2016-05-10], index, n, id under dagster: the first run has table 3 x 2"),
-        (LOSE, "rows[2016-05-09] under dagster: the first run has table 3 x 2"),
+        pytest.param(
+            LOSE,
+            "rows[2016-05-09] under dagster: the first run has table 3 x 2",
+            marks=pytest.mark.nightly,
+        ),
     ],
     ids=["a store that replaces", "one that appends", "one that loses its neighbours"],
 )
@@ -101,6 +108,19 @@ def test_a_second_run(tmp_path: Path, write: str, words: str | None) -> None:
     if words is not None:
         assert f"changed by a second run: {words}" in found.output
         assert words.replace("dagster", "prefect") in found.output
+
+
+def test_the_declared_executor_is_timed(tmp_path: Path) -> None:
+    found = compare(tmp_path, "-j", "job", "--declared-executor", "--html", "page.html")
+    assert found.exit_code == 0, found.output
+    assert re.search(r"dagster job execute, executor as declared: \d+\.\d s", found.output)
+    assert (
+        "with the executor that the job declares, Dagster takes"
+        in (tmp_path / "page.html").read_text()
+    )
+    found = compare(tmp_path, "--declared-executor")
+    assert found.exit_code == 2
+    assert "which needs the name of a job: -j JOB" in found.output
 
 
 def test_every_report_of_a_waived_difference(tmp_path: Path) -> None:

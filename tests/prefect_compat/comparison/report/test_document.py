@@ -66,7 +66,7 @@ def test_the_verdict_is_there_with_its_counts() -> None:
     found = read(DIFFERENT)
     assert set(found) == {
         *("version", "holds", "identical", "failures"),
-        *("work", "left", "right", "verdict", "rows", "costs"),
+        *("work", "left", "right", "verdict", "rows", "costs", "declared_s"),
     }
     assert (found["version"], found["holds"], found["identical"]) == (3, False, 1)
     assert found["verdict"] == VERDICT

@@ -32,7 +32,7 @@ from prefect_compat.comparison.sources.dagster_job import record_dagster
 from prefect_compat.comparison.sources.foreign_flow import (
     CandidateTask,
     load_results,
-    run_candidate,
+    record_candidate,
 )
 from prefect_compat.comparison.sources.matching import step_facts
 from prefect_compat.comparison.sources.side import Meter, SideTask
@@ -147,7 +147,7 @@ class Candidate:
         results = {PREFECT_RESULTS_PERSIST_BY_DEFAULT: True, PREFECT_LOCAL_STORAGE_PATH: home}
         with pytest.MonkeyPatch.context() as patch, temporary_settings(results):
             patch.setenv("SALES_STORE", str(home / "store"))
-            return run_candidate(task)
+            return record_candidate(task)
 
     def write_values(
         self, outputs: Sequence[ValueId], record: Record, folder: Path, values: Path
@@ -364,7 +364,7 @@ def test_a_flow_that_cannot_be_called(
         entrypoint, ((DAY,),), parameter, "{}", (), {}, True, "", str(tmp_path), "candidate"
     )
     with pytest.raises(ComparisonError, match=re.escape(words)):
-        run_candidate(task)
+        record_candidate(task)
 
 
 Refusal = tuple[Callable[[Path], None], tuple[str, ...], str]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
+from unittest.mock import patch
 
 import click
 
@@ -47,15 +48,15 @@ def progress_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_progress(quiet: bool, verbose: bool, **options: Any) -> None:
         if quiet and verbose:
             raise click.UsageError("Pass -q or -v, not both.")
-        if quiet or verbose:
-            # Read by Prefect, which is imported later, and by the processes of a comparison.
-            os.environ["PREFECT_LOGGING_LEVEL"] = "ERROR" if quiet else "DEBUG"
+        # Read by Prefect, which is imported later, and by the processes of a comparison.
+        level = "ERROR" if quiet else "DEBUG" if verbose else None
         progress = Progress()
         if not quiet:
             at_terminal = sys.stderr.isatty() and not os.environ.get("CI")
             kind = TerminalProgress if at_terminal else PlainProgress
             progress = kind(log_to_stderr)
-        command(progress=progress, **options)
+        with patch.dict(os.environ, {"PREFECT_LOGGING_LEVEL": level} if level else {}):
+            command(progress=progress, **options)
 
     for option in (
         click.option("-v", "--verbose", is_flag=True, help="Show Prefect's debug log too."),

@@ -13,7 +13,6 @@ from typing import Any
 from unittest.mock import patch
 
 import prefect.context
-import prefect.results
 from prefect.runner import Runner
 from prefect.settings import temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
@@ -72,6 +71,8 @@ def _call_both(
 
 def stored_result(path: Path) -> Any:
     """The value in the file of a result that Prefect has persisted."""
+    import prefect.results  # not needed by a run
+
     # Its module has moved between minor versions; `prefect.results` has always imported it.
     record: Any = vars(prefect.results)["ResultRecord"]
     return record.deserialize(path.read_bytes()).result

@@ -110,6 +110,7 @@ def test_a_second_run(tmp_path: Path, write: str, words: str | None) -> None:
         assert words.replace("dagster", "prefect") in found.output
 
 
+@pytest.mark.nightly
 def test_the_declared_executor_is_timed(tmp_path: Path) -> None:
     found = compare(tmp_path, "-j", "job", "--declared-executor", "--html", "page.html")
     assert found.exit_code == 0, found.output

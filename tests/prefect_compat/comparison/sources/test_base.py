@@ -92,6 +92,7 @@ def test_a_change_is_found_against_any_commit(repository: Path) -> None:
     )
 
 
+@pytest.mark.nightly
 def test_another_interpreter(repository: Path, tmp_path: Path) -> None:
     """One that has no library of its own: ours is lent to it."""
     other = tmp_path / "other"
@@ -138,6 +139,7 @@ def test_a_commit_that_does_not_import(repository: Path) -> None:
     assert git(repository, "worktree", "list").count("\n") == 1
 
 
+@pytest.mark.nightly
 def test_a_project_that_is_installed_from_here_is_refused(repository: Path) -> None:
     """Its modules would be those of the working copy, on both sides."""
     found = compare(repository, "--base", "HEAD", PYTHONPATH=str(repository))

@@ -35,8 +35,8 @@ SERVER_ENVIRONMENT = MappingProxyType(
         # It would log an error where it cannot reach Prefect's telemetry.
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         # The server writes events every 5 s, and a comparison waits for them: 3.7 s of the 5 s
-        # that a small flow took.
-        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.2",
+        # that a small flow took. Much oftener, and the writes hold up those of states in SQLite.
+        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
     }
 )
 

@@ -87,7 +87,7 @@ def record_prefect(
         task_runner="sequential",
         resource_config=placed,
     )
-    returned = _keep_results(flow)
+    returned = keep_results(flow)
     job = source.job
     plan = read_plan(job)
     # For its PartitionError alone: raised inside the flow run, it would count as a failed run.
@@ -166,7 +166,7 @@ def _measured_steps(
     return tuple(replace(step, **own.get((step.run, step.step), {})) for step in steps)
 
 
-def _keep_results(flow: Flow[..., FlowResult]) -> list[FlowResult | BaseException]:
+def keep_results(flow: Flow[..., FlowResult]) -> list[FlowResult | BaseException]:
     """Makes the flow's function append what it returns or raises to the list.
 
     The state of the flow run may come from the API, if that was slow to take the last one: it

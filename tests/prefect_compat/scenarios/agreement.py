@@ -14,6 +14,7 @@ from prefect import State
 
 from prefect_compat import as_flow
 from prefect_compat.comparison.record.flow_runs import read_flow_run
+from prefect_compat.comparison.sources.derived_flow import keep_results
 from prefect_compat.errors import StepError
 from prefect_compat.flow.build import FlowResult
 from prefect_compat.graph.partitions import run_keys, run_tags
@@ -82,8 +83,9 @@ def _under_prefect(
     defs = project(root)
     with _instance(defs.resolve_job_def(job)) as instance:
         flow = as_flow(defs, job=job, run_config=run_config, report_to=instance)
+        returned = keep_results(flow)
         state: State[Any] = flow(**_parameters(partition), return_state=True)
-    found = state.result(raise_on_failure=False)
+    found = returned[-1] if returned else state.result(raise_on_failure=False)
     result: FlowResult = found.result if isinstance(found, StepError) else found
     assert isinstance(result, FlowResult), found
     recorded = read_flow_run(state, result).by_step

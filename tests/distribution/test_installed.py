@@ -102,7 +102,7 @@ def test_the_command_compares_tables_of_pandas_2(project: Project) -> None:
     assert code == 0, document["verdict"]["findings"]
     kinds = {output["fingerprint"]["kind"] for output in document["prefect"]["outputs"]}
     assert kinds == {"document", "table"}
-    assert dict(document["prefect"]["versions"])["pandas"].startswith("2.")
+    assert dict(document["right"]["versions"])["pandas"].startswith("2.")
 
 
 def test_the_command_finds_a_difference_without_pandas(project: Project) -> None:
@@ -111,6 +111,6 @@ def test_the_command_finds_a_difference_without_pandas(project: Project) -> None
     (rows,) = document["rows"]
     (cell,) = rows["cells"]
     assert cell["row"] == "['by']"
-    assert cell["dagster"] != cell["prefect"]
-    assert "pandas" not in dict(document["prefect"]["versions"])
+    assert cell["left"] != cell["right"]
+    assert "pandas" not in dict(document["right"]["versions"])
     assert "<html" in (project.folder / "page.html").read_text()

@@ -100,7 +100,7 @@ def test_a_flow_materialize_and_compare(project: Project, root: Path, has_pandas
 def test_the_command_compares_tables_of_pandas_2(project: Project) -> None:
     code, document = project.compare("tables", pandas=True)
     assert code == 0, document["verdict"]["findings"]
-    kinds = {output["fingerprint"]["kind"] for output in document["prefect"]["outputs"]}
+    kinds = {output["fingerprint"]["kind"] for output in document["right"]["outputs"]}
     assert kinds == {"document", "table"}
     assert dict(document["right"]["versions"])["pandas"].startswith("2.")
 
@@ -109,7 +109,7 @@ def test_the_command_finds_a_difference_without_pandas(project: Project) -> None
     code, document = project.compare("documents", pandas=False, PLANTED="1")
     assert code == 1
     (rows,) = document["rows"]
-    (cell,) = rows["cells"]
+    (cell,) = rows["table"]["cells"]
     assert cell["row"] == "['by']"
     assert cell["left"] != cell["right"]
     assert "pandas" not in dict(document["right"]["versions"])

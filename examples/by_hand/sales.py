@@ -1,4 +1,4 @@
-"""What the job and the flow have in common: plain functions of tables, and where files are."""
+"""Plain functions of tables, and the files, that the job and the flow share."""
 
 import json
 import os

@@ -111,7 +111,7 @@ class CompareOptions:
         )
 
     def gates(self, keys: tuple[str, ...]) -> "Gates":
-        """What is done beyond the comparison; `keys` are the partitions of a second run."""
+        """The gates that were asked for; `keys` are the partitions of a second run."""
         from prefect_compat.comparison.comparison import Gates
         from prefect_compat.comparison.waivers import read_waivers
 

@@ -42,7 +42,7 @@ SHOWN_OUTPUTS = 10
 
 @dataclass(frozen=True)
 class Gates:
-    """What is done beyond the comparison itself.
+    """Checks beyond the comparison itself: noise, a second run, waivers.
 
     With `noise` the left side runs twice more; `rerun_keys`, if not None, are the partitions for a
     second run of each side into its store. `waivers` hold on the day `today`.

@@ -1,4 +1,4 @@
-"""What a side does not make the same way twice, apart from what really differs."""
+"""Tells differences between two sides from what one side does not make the same way twice."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ CONTENT = (Difference.CONTENT, Difference.NOT_COMPARABLE)
 
 @dataclass(frozen=True)
 class Noise:
-    """What differed when one side was run again.
+    """The differences between runs of one side.
 
     `parts` are columns or entries of each output; None stands for the whole of it, of which the
     fingerprint knows no parts or whose size differs too. `places` are those of other findings.

@@ -53,7 +53,7 @@ def _run(source: ProjectSource, folder: Path, progress: Progress) -> None:
 
 
 def _stored(source: ProjectSource, folder: Path, progress: Progress) -> Record:
-    """What is in the side's own store now, read by the project's IO managers."""
+    """The content of the side's own store now, read by the project's IO managers."""
     reading = replace(source, module=STORED_OUTPUTS, server=None)
     record = reading.record(folder, progress)
     if not record.has_run:

@@ -123,7 +123,7 @@ def new_partitions(
 
 
 def evidence(state: State, days: int) -> str:
-    """What the comparisons support so far, and what they say nothing about."""
+    """The evidence of the comparisons so far, and what it does not cover, for people."""
     latest = state.latest
     if not latest:
         return "Nothing was compared yet."

@@ -27,7 +27,7 @@ class ColumnTolerance(BaseModel):
 
 
 class AssetSettings(BaseModel):
-    """What is declared about the rows of an asset; see `comparison.diff.declared`."""
+    """Declarations about the rows of an asset; see `comparison.diff.declared`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

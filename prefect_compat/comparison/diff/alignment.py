@@ -1,4 +1,4 @@
-"""Which row of one table is which of another without a key: by content and by position.
+"""Matches the rows of two tables without a key: by content and by position.
 
 Rows with the same content are matched, the first with the first of that content. What lies between
 two matched rows on both sides is a change; on one side alone it is missing or extra.

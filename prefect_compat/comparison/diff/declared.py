@@ -1,4 +1,4 @@
-"""What was declared about the rows of an asset: key, tolerances, ignored columns, order, names."""
+"""Declarations about the rows of an asset: key, tolerances, ignored columns, order, names."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -49,7 +49,7 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Declared:
-    """What holds for the rows of one asset. Without anything declared they are equal to the bit.
+    """Declarations for the rows of one asset. Without any, equal means equal to the bit.
 
     `key` names the columns by which rows are matched; without it they are matched by position.
     `tolerances` are by column, `*` for all columns of numbers. `renamed` has the left side's name
@@ -69,7 +69,7 @@ class Declared:
 
     @property
     def words(self) -> str:
-        """What was declared, for people; empty if nothing was."""
+        """The declarations, for people; empty without any."""
         by_tolerance: dict[str, list[str]] = {}
         for column, tolerance in self.tolerances:
             by_tolerance.setdefault(str(tolerance), []).append(column)
@@ -103,12 +103,12 @@ EXACT = Declared()
 
 @dataclass(frozen=True)
 class Rules:
-    """What was declared, by asset (`orders`, `shop/orders`), `*` for all."""
+    """Declarations by asset (`orders`, `shop/orders`), `*` for all."""
 
     by_asset: Mapping[str, Declared] = field(default_factory=dict)
 
     def of(self, asset: str) -> Declared:
-        """What holds for an asset: what was declared for all, and then for it alone."""
+        """The declarations for all assets, and over them those for this one alone."""
         return self.by_asset.get(ALL, EXACT).merged(self.by_asset.get(asset, EXACT))
 
     def merged(self, other: "Rules") -> "Rules":
@@ -123,7 +123,7 @@ class Rules:
 
     @property
     def words(self) -> str:
-        """What was declared, for people."""
+        """The declarations of all assets, for people."""
         entries = ((name, declared.words) for name, declared in self.by_asset.items())
         return " · ".join(
             f"{'all assets' if name == ALL else name}: {words}" for name, words in entries if words

@@ -1,4 +1,4 @@
-"""What differs between two stored values, as frozen values that reports show."""
+"""Differences between two stored values, as frozen values that reports show."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sample:
-    """How many there are, and the first of them as text."""
+    """A count, and the first entries as text."""
 
     count: int = 0
     first: tuple[str, ...] = ()

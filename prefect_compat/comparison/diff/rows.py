@@ -1,4 +1,4 @@
-"""How two stored values differ, row by row.
+"""Compares two stored values row by row.
 
 A process in each side's environment writes that side's values to files:
 

@@ -19,7 +19,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 class Aspect(StrEnum):
-    """What a record may tell of a run beside its outputs; not every source knows all of it."""
+    """Facts of a run beside its outputs; not every source knows all of them."""
 
     RUN = "how the run ended"
     STEPS = "steps and their states"
@@ -130,7 +130,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Record:
-    """What one side made; `side` is its name. `materialized` counts, for each asset that a step
+    """The record of one side; `side` is its name. `materialized` counts, for each asset that a step
     made, the partitions, as the orchestrator's own catalogue has them. `error` is None for a run
     that succeeded; where the side could not be run at all (`has_run`), it says why.
 

@@ -1,4 +1,4 @@
-"""What to conclude from a comparison, in plain sentences, and what was not compared."""
+"""The conclusion from a comparison, in plain sentences, and the list of what it leaves out."""
 
 from collections.abc import Iterator, Sequence
 
@@ -100,7 +100,7 @@ def by_reason(aspects: Pairs) -> Iterator[tuple[str, str]]:
 
 
 def not_compared(comparison: Comparison) -> tuple[tuple[str, str], ...]:
-    """What was not compared, with the reason."""
+    """Everything that was not compared, with the reason."""
     verdict = comparison.verdict
     entries = list(by_reason(verdict.not_compared))
     if verdict.without_content:

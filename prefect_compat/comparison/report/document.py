@@ -57,7 +57,7 @@ class AssetDocument(TypedDict):
 
 
 class NotComparedDocument(TypedDict):
-    """What a side knows nothing of."""
+    """An aspect that a side knows nothing of."""
 
     aspect: str
     reason: str
@@ -89,7 +89,7 @@ class VerdictDocument(TypedDict):
 
 
 class WorkDocument(TypedDict):
-    """What was run, without its run config, which may hold a password."""
+    """The work, without its run config, which may hold a password."""
 
     project: Project
     job: str | None
@@ -129,14 +129,14 @@ class CaseDocument(TypedDict):
 
 
 class FailureDocument(TypedDict):
-    """What came of a case."""
+    """A case and its comparison."""
 
     case: CaseDocument
     comparison: ComparisonDocument | None
 
 
 class Document(ComparisonDocument):
-    """What `prefect-compat compare --json` writes."""
+    """The document that `prefect-compat compare --json` writes."""
 
     __pydantic_config__ = CLOSED  # type: ignore[misc]
     version: int

@@ -26,7 +26,7 @@ VALUES = "prefect_compat.comparison.sources.candidate_values"
 
 @dataclass(frozen=True)
 class CandidateOptions:
-    """How a candidate flow is called, and where its outputs are.
+    """A candidate flow: how to call it, and where its outputs are.
 
     `parameter` takes the partition. `layout` is the pattern of the files that the flow writes,
     below `store` or else below the folder in the store variables; without it outputs are what the

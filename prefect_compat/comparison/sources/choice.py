@@ -1,4 +1,4 @@
-"""Which two sources are compared, as options and callers say it."""
+"""The choice of the two sources, and how they are opened."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ class StorePlace:
 
 @dataclass(frozen=True)
 class SourceChoice:
-    """What is compared: without any of these, Dagster's run and the derived flow's."""
+    """The two sides: without any of these, Dagster's run and the derived flow's."""
 
     candidate: CandidateOptions | None = None
     base: str | None = None
@@ -58,7 +58,7 @@ class SourceChoice:
 
     @property
     def places(self) -> tuple[tuple[str, str], ...]:
-        """What was chosen, by names for people; addresses without secrets."""
+        """The chosen places, by names for people; addresses without secrets."""
         named = {
             "candidate": self.candidate and self.candidate.entrypoint,
             "base": self.base,

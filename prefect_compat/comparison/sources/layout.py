@@ -1,4 +1,4 @@
-"""Where a store keeps the file of an asset's partition: `{asset}/{partition}.parquet`."""
+"""The layout of a store's files, such as `{asset}/{partition}.parquet`."""
 
 import re
 from collections.abc import Iterable, Mapping

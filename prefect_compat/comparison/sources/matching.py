@@ -1,4 +1,4 @@
-"""Which task of a candidate flow stands for which step of a job."""
+"""Matches the tasks of a candidate flow with the steps of a job."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where a side's process runs: in which folder, at which commit, by which interpreter."""
+"""The place of a side's process: its folder, its commit, its interpreter."""
 
 import os
 import subprocess

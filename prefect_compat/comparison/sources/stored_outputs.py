@@ -1,4 +1,4 @@
-"""What a store has of a project's assets, read by the project's own IO managers; nothing is run.
+"""Reads a project's assets from a store, by the project's own IO managers; nothing is run.
 
 python -m prefect_compat.comparison.sources.stored_outputs '{"module": ..., "job": ..., ...}'
 """

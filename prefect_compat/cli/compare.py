@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from prefect_compat.comparison.comparison import Comparison, Gates
+    from prefect_compat.comparison.diff.declared import Rules
     from prefect_compat.comparison.failure_matrix import Outcome
     from prefect_compat.comparison.sources.choice import SourceChoice
     from prefect_compat.comparison.sources.work import Work
@@ -58,11 +59,7 @@ class CompareOptions:
     json_file: Path | None
     page: Path | None
     keep: Path | None
-    keys: tuple[str, ...]
-    tolerances: tuple[str, ...]
-    ignored_columns: tuple[str, ...]
-    any_order: tuple[str, ...]
-    renamed: tuple[str, ...]
+    rules: "Rules"
     candidate: str | None
     candidate_parameter: str | None
     candidate_parameters: Mapping[str, Any]
@@ -127,7 +124,6 @@ class CompareOptions:
 
     def work(self, project: Project) -> "Work":
         """The work of both sides; what was not given comes from [tool.prefect-compat]."""
-        from prefect_compat.comparison.diff.declared import parse_rules, rules_of_settings
         from prefect_compat.comparison.faults import Fault
         from prefect_compat.comparison.sources.work import Work
         from prefect_compat.graph.project_settings import read_project_settings
@@ -147,15 +143,7 @@ class CompareOptions:
             empty_partition=(self.empty_partition or settings.empty_partition)
             if self.matrix
             else None,
-            rules=rules_of_settings(settings).merged(
-                parse_rules(
-                    self.keys,
-                    self.tolerances,
-                    self.ignored_columns,
-                    self.any_order,
-                    self.renamed,
-                )
-            ),
+            rules=self.rules,
         )
 
 

@@ -1,18 +1,40 @@
 """Options that declare how the rows of an asset are compared."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import click
+
+from prefect_compat.cli.exit_codes import errors_on_stderr
+from prefect_compat.graph.project_settings import read_project_settings
 
 Command = Callable[..., Any]
 
 
 def row_options(command: Command) -> Command:
-    """Adds the options; each can be repeated, and adds to [tool.prefect-compat.assets]."""
+    """The `rules`: those of [tool.prefect-compat.assets], and over them those of the options."""
+
+    @wraps(command)
+    def with_rules(
+        keys: tuple[str, ...],
+        tolerances: tuple[str, ...],
+        ignored_columns: tuple[str, ...],
+        any_order: tuple[str, ...],
+        renamed: tuple[str, ...],
+        **options: Any,
+    ) -> None:
+        from prefect_compat.comparison.diff.declared import parse_rules, rules_of_settings
+
+        with errors_on_stderr():
+            given = parse_rules(keys, tolerances, ignored_columns, any_order, renamed)
+            rules = rules_of_settings(read_project_settings()).merged(given)
+        command(rules=rules, **options)
+
+    with_options: Command = with_rules
     for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+        with_options = option(with_options)
+    return with_options
 
 
 OPTIONS = (

@@ -1,6 +1,7 @@
 """`prefect-compat shadow`: production's new partitions against another side, from cron."""
 
 import datetime as dt
+import json
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from prefect_compat.progress import Progress
 
 if TYPE_CHECKING:
     from prefect_compat.comparison.shadow import State
+    from prefect_compat.comparison.sources.work import Work
 
 
 @click.command(short_help="Compare production's new partitions, and remember.")
@@ -104,52 +106,47 @@ def shadow(
 
     with errors_on_stderr():
         validate_outputs(state_file)
-        state, agrees = _shadow(project, choice, (run_config, tags), progress, state_file, options)
+        work = _work(project, choice, run_config, tags, options)
+        state, agrees = _shadow(work, state_file, options, progress)
         click.echo(evidence(state, options["days"]))
     if not agrees:
         sys.exit(DIFFERENT)
 
 
-def _shadow(
+def _work(
     project: Project,
     choice: JobChoice,
-    run: tuple[Mapping[str, Any], Mapping[str, str]],
-    progress: Progress,
-    state_file: Path,
+    run_config: Mapping[str, Any],
+    tags: Mapping[str, str],
     options: Mapping[str, Any],
-) -> "tuple[State, bool]":
-    import json
+) -> "Work":
+    """The work without a partition: each new one is compared by itself."""
+    from prefect_compat.comparison.sources.work import Work
+    from prefect_compat.graph.project_settings import read_project_settings
 
+    return Work(
+        project=project,
+        choice=choice,
+        partition=None,
+        run_config=json.dumps(run_config),
+        store_variables=options["store_env"] or read_project_settings().store_env,
+        tags=tuple(tags.items()),
+        rules=options["rules"],
+    )
+
+
+def _shadow(
+    work: "Work", state_file: Path, options: Mapping[str, Any], progress: Progress
+) -> "tuple[State, bool]":
+    """The state after the new partitions were compared, and whether all of them agree."""
     from prefect_compat.comparison.comparison import compare_sources
-    from prefect_compat.comparison.diff.declared import parse_rules, rules_of_settings
     from prefect_compat.comparison.history import append, entry_of
     from prefect_compat.comparison.report.text import describe
     from prefect_compat.comparison.shadow import new_partitions, read_state, state_text
     from prefect_compat.comparison.sources.prefect_server import comparison_server
     from prefect_compat.comparison.sources.shadowed import Shadowed
-    from prefect_compat.comparison.sources.work import Work
-    from prefect_compat.graph.project_settings import read_project_settings
 
-    settings = read_project_settings()
-    rules = rules_of_settings(settings).merged(
-        parse_rules(
-            options["keys"],
-            options["tolerances"],
-            options["ignored_columns"],
-            options["any_order"],
-            options["renamed"],
-        )
-    )
-    work = Work(
-        project=project,
-        choice=choice,
-        partition=None,
-        run_config=json.dumps(run[0]),
-        store_variables=options["store_env"] or settings.store_env,
-        tags=tuple(run[1].items()),
-        rules=rules,
-    )
-    state, agrees = read_state(state_file, str(choice)), True
+    state, agrees = read_state(state_file, str(work.choice)), True
     scratch: Path = options["scratch"]
     scratch.mkdir(parents=True, exist_ok=True)
     with (

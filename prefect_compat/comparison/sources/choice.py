@@ -23,11 +23,10 @@ from prefect_compat.graph.partitions import chunks
 
 @dataclass(frozen=True)
 class StorePlace:
-    """A store that exists: its address, the layout of its files, and its name in reports."""
+    """A store that exists: its address, and the layout of its files."""
 
     address: str
     layout: str | None = None
-    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def opened_sources(
     if choice.candidate is not None:
         if work.fault is not None:
             raise ComparisonError("--fail cannot reach into a --candidate flow: leave it out.")
-        yield ProjectSource.of_dagster(work), _candidate(choice.candidate, empty, server)
+        yield ProjectSource.of_dagster(work), candidate_source(choice.candidate, empty, server)
     elif choice.base is not None or choice.base_python is not None:
         with base_place(choice.base, choice.base_python) as place:
             yield (
@@ -127,25 +126,28 @@ def opened_sources(
             )
     elif choice.left is not None or choice.right is not None:
         yield (
-            _store(choice.left, work, "left") or ProjectSource.of_dagster(work),
-            _store(choice.right, work, "right") or ProjectSource.of_dagster(work),
+            store_source(choice.left, work, "left")
+            if choice.left
+            else ProjectSource.of_dagster(work),
+            store_source(choice.right, work, "right")
+            if choice.right
+            else ProjectSource.of_dagster(work),
         )
     else:
         yield ProjectSource.of_dagster(work), ProjectSource.of_prefect(work, server)
 
 
-def _store(place: StorePlace | None, work: Work, name: str) -> Source | None:
-    if place is None:
-        return None
-    side = place.name or name
+def store_source(place: StorePlace, work: Work, name: str) -> Source:
+    """A store that exists: by its layout, or else by the project's IO managers."""
     if place.layout is not None:
-        return FileStore(side, place.address, place.layout, work.partition)
-    return ProjectStore.at(place.address, work, side)
+        return FileStore(name, place.address, place.layout, work.partition)
+    return ProjectStore.at(place.address, work, name)
 
 
-def _candidate(
+def candidate_source(
     options: CandidateOptions, empty: EmptyStore, server: ComparisonServer
 ) -> CandidateFlow:
+    """A flow that someone wrote, with what it is matched against."""
     plan = read_plan(empty.job)
     keys = empty.keys
     runs = tuple(chunks(keys, plan.partitions_per_run)) if keys else ((),)

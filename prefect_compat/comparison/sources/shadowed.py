@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from prefect_compat.comparison.sources.candidate import CandidateOptions
-from prefect_compat.comparison.sources.choice import SourceChoice, StorePlace, opened_sources
+from prefect_compat.comparison.sources.choice import (
+    StorePlace,
+    candidate_source,
+    store_source,
+)
 from prefect_compat.comparison.sources.empty_store import EmptyStore
-from prefect_compat.comparison.sources.file_store import FileStore
 from prefect_compat.comparison.sources.prefect_server import ComparisonServer
 from prefect_compat.comparison.sources.project_source import ProjectSource
-from prefect_compat.comparison.sources.project_store import ProjectStore
 from prefect_compat.comparison.sources.source import NothingStoredError, Source
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.errors import ComparisonError
@@ -40,7 +42,7 @@ class Shadowed:
                 " `prefect-compat compare --left`."
             )
         self._work, self._nowhere = work, nowhere
-        self._production = StorePlace(production, layout, PRODUCTION)
+        self._production = StorePlace(production, layout)
         self._candidate = CandidateOptions(candidate) if candidate else None
         # In their order, with the newest last; a partition that has not ended yet is not there.
         self.partitions = tuple(job.partitions_def.get_partition_keys())
@@ -50,12 +52,8 @@ class Shadowed:
 
         def found(keys: Sequence[str]) -> Set[str]:
             between = f"{keys[0]}...{keys[-1]}" if len(keys) > 1 else keys[0]
-            place, name = self._production, PRODUCTION
-            if place.layout is not None:
-                store: Source = FileStore(name, place.address, place.layout, between)
-            else:
-                work = replace(self._of(keys[-1]).work, partition=between)
-                store = ProjectStore.at(place.address, work, name)
+            work = replace(self._of(keys[-1]).work, partition=between)
+            store = store_source(self._production, work, PRODUCTION)
             try:
                 record = store.record(scratch, progress)
             except NothingStoredError:
@@ -76,15 +74,12 @@ class Shadowed:
     ) -> tuple[EmptyStore, tuple[Source, Source]]:
         """Production's partition, and the side that runs it."""
         empty = self._of(partition)
-        production = SourceChoice(left=self._production)
-        with opened_sources(production, empty, server) as (left, _):
-            pass
-        if self._candidate is None:
-            right: Source = ProjectSource.of_prefect(empty.work, server)
-        else:
-            with opened_sources(SourceChoice(candidate=self._candidate), empty, server) as (_, it):
-                right = it
-        return empty, (left, right)
+        right: Source = (
+            ProjectSource.of_prefect(empty.work, server)
+            if self._candidate is None
+            else candidate_source(self._candidate, empty, server)
+        )
+        return empty, (store_source(self._production, empty.work, PRODUCTION), right)
 
     def _of(self, partition: str) -> EmptyStore:
         return EmptyStore(replace(self._work, partition=partition), self._nowhere / partition)

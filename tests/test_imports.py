@@ -134,6 +134,7 @@ ROOMS = {
         "comparison.record.files",
         "comparison.faults",
         "comparison.diff.declared",
+        "comparison.diff.columns",
         "comparison.diff.differences",
         "comparison.sources.stores",
         "comparison.sources.work",

@@ -7,13 +7,13 @@ differ all the same.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect_compat.comparison.diff.alignment import align
+from prefect_compat.comparison.diff.columns import Column, quoted
 from prefect_compat.comparison.diff.connection import connected
-from prefect_compat.comparison.diff.declared import ALL, EXACT, Declared, Tolerance
+from prefect_compat.comparison.diff.declared import ALL, EXACT, Declared
 from prefect_compat.comparison.diff.differences import (
     Cell,
     ColumnDifference,
@@ -31,84 +31,10 @@ SHOWN_ROWS = 5
 SHOWN_COLUMNS = 12
 # The number of the row in its file, beside the table's own columns.
 ROW = "__prefect_compat_row"
-SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
-NUMBERS = (*SIGNED, *(f"U{name}" for name in SIGNED))
-FLOATS = ("FLOAT", "DOUBLE")
-TIMES = ("TIMESTAMP", "DATE")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of both tables: its names, its types, and the type in which both are compared."""
-
-    left: str
-    right: str
-    types: tuple[str, str]
-    tolerance: Tolerance | None = None
-
-    @property
-    def name(self) -> str:
-        return self.left if self.left == self.right else f"{self.left} as {self.right}"
-
-    @property
-    def is_number(self) -> bool:
-        return all(kind in NUMBERS + FLOATS or kind.startswith("DECIMAL") for kind in self.types)
-
-    @property
-    def is_time(self) -> bool:
-        return all(kind.startswith(TIMES) for kind in self.types)
-
-    @property
-    def common(self) -> str | None:
-        """The type to which both are cast; None if both have one type."""
-        if self.types[0] == self.types[1]:
-            return None
-        if self.is_number:
-            has_fraction = any(kind not in NUMBERS for kind in self.types)
-            return "DOUBLE" if has_fraction else "HUGEINT"
-        zoned = {kind.endswith("WITH TIME ZONE") for kind in self.types}
-        return "TIMESTAMP_NS" if self.is_time and zoned == {False} else "VARCHAR"
-
-    def value(self, side: str) -> str:
-        """The column of `l` or `r` as SQL, in the common type."""
-        name = f"{side}.{quoted(self.left if side == 'l' else self.right)}"
-        return f"CAST({name} AS {self.common})" if self.common else name
-
-    @property
-    def differs(self) -> str:
-        """The SQL condition under which the cells of `l` and `r` differ."""
-        left, right = self.value("l"), self.value("r")
-        plain = f"{left} IS DISTINCT FROM {right}"
-        if self.tolerance is None:
-            return plain
-        return f"({plain} AND NOT coalesce({self._within(left, right)}, false))"
-
-    @property
-    def distance(self) -> str | None:
-        """The SQL of the distance of two cells: of numbers, or of times in seconds."""
-        left, right = self.value("l"), self.value("r")
-        if self.is_number:
-            return f"abs(CAST({left} AS DOUBLE) - CAST({right} AS DOUBLE))"
-        if self.is_time:
-            return f"abs({_seconds(left)} - {_seconds(right)})"
-        return None
-
-    def _within(self, left: str, right: str) -> str:
-        assert self.tolerance is not None
-        limit = f"CAST({self.tolerance.absolute!r} AS DOUBLE)"
-        if self.tolerance.relative:
-            larger = f"greatest(abs(CAST({left} AS DOUBLE)), abs(CAST({right} AS DOUBLE)))"
-            limit = f"greatest({limit}, {self.tolerance.relative!r} * {larger})"
-        return f"{self.distance} <= {limit}"
-
-
-def _seconds(value: str) -> str:
-    return f"(epoch_ns(CAST({value} AS TIMESTAMP)) / 1e9)"
-
-
-def quoted(name: str) -> str:
-    """A name as SQL has it."""
-    return '"' + name.replace('"', '""') + '"'
+# Beside a table of pairs of row numbers: the rows themselves, as `l` and `r`.
+ROWS_OF_PAIRS = (
+    f"JOIN left_table l ON l.{quoted(ROW)} = l_row JOIN right_table r ON r.{quoted(ROW)} = r_row"
+)
 
 
 def compare_tables(
@@ -143,6 +69,8 @@ class _Tables:
         self._types = tuple(self._described(name) for name in ("left_table", "right_table"))
         self._validate()
         self._columns = tuple(self._common_columns())
+        self._tolerant = [column for column in self._columns if column.tolerance is not None]
+        self._exact = [column for column in self._columns if column.tolerance is None]
 
     def difference(self) -> TableDifference:
         key = self._declared.key
@@ -176,13 +104,16 @@ class _Tables:
         rows = self._connection.execute(f"DESCRIBE {table}").fetchall()
         return {name: kind for name, kind, *_ in rows if name != ROW}
 
+    def _on_right(self, name: str) -> str:
+        """The right side's name of a column of the left side."""
+        return dict(self._declared.renamed).get(name, name)
+
     def _validate(self) -> None:
         left, right = self._types
-        renamed = dict(self._declared.renamed)
         for column in self._declared.key:
             for side, types, name in (
                 ("left", left, column),
-                ("right", right, renamed.get(column, column)),
+                ("right", right, self._on_right(column)),
             ):
                 if name not in types:
                     raise ConfigError(
@@ -205,10 +136,10 @@ class _Tables:
 
     def _common_columns(self) -> Iterator[Column]:
         left, right = self._types
-        renamed, declared = dict(self._declared.renamed), self._declared
+        declared = self._declared
         tolerances = dict(declared.tolerances)
         for name, kind in left.items():
-            other = renamed.get(name, name)
+            other = self._on_right(name)
             if other not in right or name in declared.ignored or name in declared.key:
                 continue
             column = Column(name, other, (kind, right[other]))
@@ -240,20 +171,16 @@ class _Tables:
 
     # Which row belongs to which.
 
-    def _exact(self) -> list[Column]:
-        return [column for column in self._columns if column.tolerance is None]
-
     def _hashed(self, side: str) -> str:
         """The columns of one side that are compared exactly, as one number."""
-        values = ", ".join(column.value(side) for column in self._exact())
+        values = ", ".join(column.value(side) for column in self._exact)
         return f"hash({values})" if values else "0::UBIGINT"
 
     def _match_by_key(self, has_duplicates: bool) -> None:
         """Makes the table `pairs` of rows that belong together and may differ."""
-        tolerant = [column for column in self._columns if column.tolerance is not None]
-        renamed = dict(self._declared.renamed)
+        tolerant = self._tolerant
         keys = [
-            (quoted(name), quoted(renamed.get(name, name)), f"k{number}")
+            (quoted(name), quoted(self._on_right(name)), f"k{number}")
             for number, name in enumerate(self._declared.key)
         ]
         sides = []
@@ -294,12 +221,10 @@ class _Tables:
             ),
             any_order=self._declared.any_order,
         )
-        tolerant = [column for column in self._columns if column.tolerance is not None]
+        tolerant = self._tolerant
         if tolerant:
             self._connection.execute(
-                "INSERT INTO pairs SELECT l_row, r_row FROM matched"
-                f" JOIN left_table l ON l.{quoted(ROW)} = l_row"
-                f" JOIN right_table r ON r.{quoted(ROW)} = r_row"
+                f"INSERT INTO pairs SELECT l_row, r_row FROM matched {ROWS_OF_PAIRS}"
                 f" WHERE {' OR '.join(column.differs for column in tolerant)}"
             )
         self._note_changed()
@@ -342,27 +267,19 @@ class _Tables:
         return found, self._tolerated()
 
     def _tolerated(self) -> tuple[tuple[str, int], ...]:
-        tolerant = [column for column in self._columns if column.tolerance is not None]
+        tolerant = self._tolerant
         if not tolerant:
             return ()
         # Equal as declared, so these rows are in no table: all matched rows are read for them.
-        key = self._declared.key
-        renamed = dict(self._declared.renamed)
-        on = (
-            " AND ".join(
-                f"l.{quoted(name)} IS NOT DISTINCT FROM r.{quoted(renamed.get(name, name))}"
-                for name in key
-            )
-            if key
-            else f"l.{quoted(ROW)} = r.{quoted(ROW)}"
+        on = [
+            f"l.{quoted(name)} IS NOT DISTINCT FROM r.{quoted(self._on_right(name))}"
+            for name in self._declared.key
+        ]
+        source = (
+            f"left_table l JOIN right_table r ON {' AND '.join(on)}"
+            if on
+            else f"matched {ROWS_OF_PAIRS}"
         )
-        if not key:
-            source = (
-                f"matched JOIN left_table l ON l.{quoted(ROW)} = l_row"
-                f" JOIN right_table r ON r.{quoted(ROW)} = r_row"
-            )
-        else:
-            source = f"left_table l JOIN right_table r ON {on}"
         parts = [
             f"count_if({column.value('l')} IS DISTINCT FROM {column.value('r')}"
             f" AND NOT {column.differs})"
@@ -398,9 +315,7 @@ class _Tables:
     def _changed(self, parts: Sequence[str]) -> Sequence[Any]:
         """One row of aggregates over the changed rows."""
         row = self._connection.execute(
-            f"SELECT {', '.join(parts)} FROM changed_rows"
-            f" JOIN left_table l ON l.{quoted(ROW)} = l_row"
-            f" JOIN right_table r ON r.{quoted(ROW)} = r_row"
+            f"SELECT {', '.join(parts)} FROM changed_rows {ROWS_OF_PAIRS}"
         ).fetchone()
         assert row is not None  # an aggregate without GROUP BY has one row
         return row
@@ -422,8 +337,7 @@ class _Tables:
         rows = self._connection.execute(
             f"SELECT l_row, r_row, {', '.join([*keys, *parts])} FROM ("
             f"SELECT * FROM changed_rows ORDER BY l_row LIMIT {SHOWN_ROWS})"
-            f" JOIN left_table l ON l.{quoted(ROW)} = l_row"
-            f" JOIN right_table r ON r.{quoted(ROW)} = r_row ORDER BY l_row"
+            f" {ROWS_OF_PAIRS} ORDER BY l_row"
         ).fetchall()
         for place, other, *values in rows:
             cells = values[len(keys) :]
@@ -443,8 +357,7 @@ class _Tables:
         count = self._one(f"SELECT count(*) FROM pairs WHERE {where}")
         if not count:
             return Sample()
-        renamed = dict(self._declared.renamed) if side == "r" else {}
-        keys = [renamed.get(name, name) for name in self._declared.key]
+        keys = [self._on_right(name) if side == "r" else name for name in self._declared.key]
         selected = [f"CAST({side}.{quoted(name)} AS VARCHAR)" for name in keys] or [row]
         first = self._connection.execute(
             f"SELECT {', '.join(selected)} FROM (SELECT {row} FROM pairs WHERE {where}"
@@ -456,11 +369,10 @@ class _Tables:
 
     def _duplicates(self) -> Sample:
         """The values of the key that a side has more than once."""
-        renamed = dict(self._declared.renamed)
         total, texts = 0, list[str]()
         for side, table in (("left", "left_table"), ("right", "right_table")):
             names = [
-                quoted(name if side == "left" else renamed.get(name, name))
+                quoted(name if side == "left" else self._on_right(name))
                 for name in self._declared.key
             ]
             grouped = (

@@ -312,15 +312,15 @@ def _compare_project(
     from prefect_compat.comparison.failure_matrix import run_matrix
     from prefect_compat.comparison.rerun import rerun_keys
     from prefect_compat.comparison.sources.as_declared import declared_run_s
-    from prefect_compat.comparison.sources.choice import opened_sources
+    from prefect_compat.comparison.sources.choice import opened_sources, run_source
     from prefect_compat.comparison.sources.empty_store import EmptyStore
     from prefect_compat.comparison.sources.folder import comparison_folder
     from prefect_compat.comparison.sources.prefect_server import comparison_server
     from prefect_compat.comparison.sources.work import validate_store_variables
     from prefect_compat.errors import ComparisonError
 
-    if options.matrix and not choice.is_default:
-        raise ComparisonError("--failure-matrix is for Dagster and the derived flow alone.")
+    if options.matrix and (choice.left or choice.right):
+        raise ComparisonError("--failure-matrix runs both sides, and a store is not run.")
     work = options.work(options.project or Project.of_folder(Path(".")))
     work = replace(work, places=choice.places)
     validate_store_variables(work.store_variables)
@@ -342,7 +342,9 @@ def _compare_project(
                 comparison = replace(comparison, declared_s=seconds)
             outcomes: tuple[Outcome, ...] = ()
             if options.matrix and comparison.have_run:
-                outcomes = run_matrix(work, folder, empty, server, progress)
+                sides = run_source(sources[0]), run_source(sources[1])
+                has_checks = choice.candidate is None
+                outcomes = run_matrix(sides, folder, empty, progress, has_checks=has_checks)
             _print(comparison, outcomes)
         # After the verdict is printed: a full disk cannot take it back.
         _write(options, comparison, outcomes, empty.job)

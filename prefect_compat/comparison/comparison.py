@@ -20,10 +20,15 @@ from prefect_compat.comparison.noise import measure, without_noise
 from prefect_compat.comparison.record.record import Aspect, Record
 from prefect_compat.comparison.rerun import rerun
 from prefect_compat.comparison.sources.candidate import CandidateOptions
-from prefect_compat.comparison.sources.choice import SourceChoice, StorePlace, opened_sources
+from prefect_compat.comparison.sources.choice import (
+    SourceChoice,
+    StorePlace,
+    opened_sources,
+    run_source,
+)
 from prefect_compat.comparison.sources.empty_store import EmptyStore
 from prefect_compat.comparison.sources.folder import comparison_folder, validate_folder
-from prefect_compat.comparison.sources.prefect_server import ComparisonServer, comparison_server
+from prefect_compat.comparison.sources.prefect_server import comparison_server
 from prefect_compat.comparison.sources.project_source import ProjectSource
 from prefect_compat.comparison.sources.project_store import ProjectStore
 from prefect_compat.comparison.sources.source import Source
@@ -167,22 +172,6 @@ def compare(
             return compare_sources(sources, empty.work, folder, Progress(log), empty, gates)
 
 
-def compare_sides(
-    work: Work,
-    folder: Path,
-    empty: EmptyStore,
-    server: ComparisonServer,
-    progress: Progress,
-) -> Comparison:
-    """Runs the work under Dagster and under Prefect, each in its own folder of `folder`.
-
-    `empty` tells which outputs lie outside of the sides' stores; every Prefect side uses `server`.
-    A side that cannot be run has a record that says so.
-    """
-    sources = ProjectSource.of_dagster(work), ProjectSource.of_prefect(work, server)
-    return compare_sources(sources, work, folder, progress, empty)
-
-
 def compare_sources(
     sources: tuple[Source, Source],
     work: Work,
@@ -250,12 +239,8 @@ def _gated(
     if gates.rerun_keys is not None:
         changed: list[Finding] = []
         for number, source in enumerate(sources, start=1):
-            if not isinstance(source, ProjectSource) or not source.runs:
-                raise ComparisonError(
-                    f"--rerun runs a side twice, and {source.name} is not run by the project."
-                )
             place = _folder(folder / f"rerun-{number}")
-            changed += rerun(source, gates.rerun_keys, place, progress)
+            changed += rerun(run_source(source), gates.rerun_keys, place, progress)
         verdict = replace(verdict, findings=(*verdict.findings, *changed))
     if gates.waivers:
         today = gates.today or dt.datetime.now(dt.UTC).date()

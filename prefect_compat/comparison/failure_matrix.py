@@ -7,11 +7,10 @@ from pathlib import Path
 
 import dagster as dg
 
-from prefect_compat.comparison.comparison import Comparison, compare_sides
+from prefect_compat.comparison.comparison import Comparison, compare_sources
 from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.sources.empty_store import EmptyStore
-from prefect_compat.comparison.sources.prefect_server import ComparisonServer
-from prefect_compat.comparison.sources.project_source import ProjectSource
+from prefect_compat.comparison.sources.source import RunSource
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.job import read_plan
@@ -44,31 +43,43 @@ class Outcome:
 
 
 def run_matrix(
-    work: Work,
+    sources: tuple[RunSource, RunSource],
     folder: Path,
     empty: EmptyStore,
-    server: ComparisonServer,
     progress: Progress,
+    *,
+    has_checks: bool = True,
 ) -> tuple[Outcome, ...]:
-    """Runs every case of the set, each in its own folder; all Prefect sides share `server`."""
+    """Runs every case of the set on both sides, each in its own folder.
+
+    With `has_checks` False one of the sides has no asset checks.
+    """
     outcomes = []
-    for number, case in enumerate(failure_cases(work, empty.job, work.empty_partition)):
+    for number, case in enumerate(failure_cases(empty.work, empty.job, has_checks=has_checks)):
         if case.work is None:
             outcomes.append(Outcome(case, None))
             continue
         progress.line(f"{case.name}: {case.work.fault or case.work.partition}")
         place = folder / f"failure-{number + 1}"
-        if case.work.fault is not None and case.work.fault.kind == "kill":
+        work = case.work
+        if work.fault is not None and work.fault.kind == "kill":
             # In the folders of the runs that follow: those must cope with what the kill left.
-            _kill_both(case.work, place, server, progress)
-            again = replace(case.work, fault=None)
-            outcomes.append(Outcome(case, compare_sides(again, place, empty, server, progress)))
-        else:
-            outcomes.append(Outcome(case, compare_sides(case.work, place, empty, server, progress)))
+            _kill_both(_of(work, sources, empty), work, place, progress)
+            work = replace(work, fault=None)
+        sides = _of(work, sources, empty)
+        outcomes.append(Outcome(case, compare_sources(sides, work, place, progress, empty)))
     return tuple(outcomes)
 
 
-def failure_cases(work: Work, job: dg.JobDefinition, empty_partition: str | None) -> Iterator[Case]:
+def _of(
+    work: Work, sources: tuple[RunSource, RunSource], empty: EmptyStore
+) -> tuple[RunSource, RunSource]:
+    left, right = sources
+    keys = empty.keys_of(work.partition) or ()
+    return left.of(work, keys), right.of(work, keys)
+
+
+def failure_cases(work: Work, job: dg.JobDefinition, *, has_checks: bool = True) -> Iterator[Case]:
     """The cases, with the steps of this job to which they are done."""
     plan = read_plan(job)
     # The matrix is about behaviour. One round shows it; more would only refine the times.
@@ -90,14 +101,14 @@ def failure_cases(work: Work, job: dg.JobDefinition, empty_partition: str | None
     blocking = next((step for step in _plain(plan) if _blocks(step)), None)
     yield case(
         "a blocking check that fails",
-        blocking,
+        blocking if has_checks else None,
         Fault("", kind="failed checks"),
-        "no check of the job blocks",
+        "no check of the job blocks" if has_checks else "the candidate has no asset checks",
     )
-    if empty_partition is None:
+    if work.empty_partition is None:
         yield Case("an empty partition", reason="none is named: --empty-partition KEY")
     else:
-        yield Case("an empty partition", replace(once, partition=empty_partition))
+        yield Case("an empty partition", replace(once, partition=work.empty_partition))
     yield case("a kill and a second run", middle, Fault("", kind="kill"), steady)
 
 
@@ -118,12 +129,14 @@ def _blocks(step: Step) -> bool:
     return any(output.is_blocking for output in step.outputs)
 
 
-def _kill_both(work: Work, folder: Path, server: ComparisonServer, progress: Progress) -> None:
+def _kill_both(
+    sources: tuple[RunSource, RunSource], work: Work, folder: Path, progress: Progress
+) -> None:
     """Runs each side until its process is killed in the middle of its run. The server lives on.
 
     Raises ComparisonError if one ended in another way.
     """
-    for source in (ProjectSource.of_dagster(work), ProjectSource.of_prefect(work, server)):
+    for source in sources:
         code = source.exit_code(folder, progress)
         if code != KILLED:
             raise ComparisonError(

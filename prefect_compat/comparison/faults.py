@@ -45,6 +45,17 @@ class Fault:
             )
         return cls(step, int(count))
 
+    def call(self, function: Callable[[], Any], attempt: int) -> Any:
+        """Calls a function at its attempt from 1, or raises InjectedFailure, or kills the process.
+
+        For functions outside of Dagster, which have no checks.
+        """
+        if self.attempts is not None and attempt > self.attempts:
+            return function()
+        if self.kind == "kill":
+            _kill(self, function)
+        raise InjectedFailure(f"asked for in {self.step}")
+
     def __str__(self) -> str:
         counted = "all attempts" if self.attempts is None else f"the first {self.attempts}"
         return f"{self.step}: {self.kind} in {counted}"

@@ -10,14 +10,13 @@ from prefect_compat.comparison.judging.findings import Difference, Finding
 from prefect_compat.comparison.judging.outputs import judge_outputs
 from prefect_compat.comparison.record.files import store_folders
 from prefect_compat.comparison.record.record import Record
-from prefect_compat.comparison.sources.project_source import ProjectSource
-from prefect_compat.comparison.sources.project_store import STORED_OUTPUTS
+from prefect_compat.comparison.sources.source import RunSource
 from prefect_compat.errors import ComparisonError
 from prefect_compat.progress import Progress
 
 
 def rerun(
-    source: ProjectSource, keys: Sequence[str], folder: Path, progress: Progress
+    source: RunSource, keys: Sequence[str], folder: Path, progress: Progress
 ) -> tuple[Finding, ...]:
     """Runs a side, and its last partition again into the same store; what that changed.
 
@@ -26,8 +25,8 @@ def rerun(
     """
     whole = f"{keys[0]}...{keys[-1]}" if len(keys) > 1 else (keys[0] if keys else None)
     work = replace(source.work, rounds=1, fault=None)
-    first = replace(source, work=replace(work, partition=whole))
-    last = replace(source, work=replace(work, partition=keys[-1] if keys else None))
+    first = source.of(replace(work, partition=whole), keys)
+    last = source.of(replace(work, partition=keys[-1] if keys else None), keys[-1:])
     _run(first, folder, progress)
     before, sizes = _stored(first, folder, progress), _files(folder / source.name)
     _run(last, folder, progress)
@@ -46,16 +45,14 @@ def rerun_keys(job: dg.JobDefinition, keys: Sequence[str] | None) -> tuple[str, 
     return (*known[max(place - 1, 0) : place], keys[0])
 
 
-def _run(source: ProjectSource, folder: Path, progress: Progress) -> None:
+def _run(source: RunSource, folder: Path, progress: Progress) -> None:
     record = source.record(folder, progress)
     if record.error is not None:
         raise ComparisonError(f"{source.name} failed, so it was not run again: {record.error}")
 
 
-def _stored(source: ProjectSource, folder: Path, progress: Progress) -> Record:
-    """The content of the side's own store now, read by the project's IO managers."""
-    reading = replace(source, module=STORED_OUTPUTS, server=None)
-    record = reading.record(folder, progress)
+def _stored(source: RunSource, folder: Path, progress: Progress) -> Record:
+    record = source.stored(folder, progress)
     if not record.has_run:
         raise ComparisonError(f"{source.name}'s store cannot be read: {record.error}")
     return record

@@ -13,6 +13,8 @@ from typing import Any
 from unittest.mock import patch
 
 import prefect.context
+from prefect import task_engine
+from prefect.client.schemas.objects import TaskRun
 from prefect.runner import Runner
 from prefect.settings import temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
@@ -76,6 +78,25 @@ def stored_result(path: Path) -> Any:
     # Its module has moved between minor versions; `prefect.results` has always imported it.
     record: Any = vars(prefect.results)["ResultRecord"]
     return record.deserialize(path.read_bytes()).result
+
+
+@contextmanager
+def around_task_functions(
+    around: Callable[[TaskRun, Callable[[], Any]], Any],
+) -> Iterator[None]:
+    """While it is open, tasks of this process run as `around(task_run, call)`, each attempt.
+
+    `call()` calls the task's function. An asynchronous one returns its coroutine.
+    """
+    original: Callable[..., Any] = vars(task_engine)["call_with_parameters"]
+
+    def calling(function: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+        context = prefect.context.TaskRunContext.get()
+        call = partial(original, function, parameters)
+        return call() if context is None else around(context.task_run, call)
+
+    with patch.object(task_engine, "call_with_parameters", calling):
+        yield
 
 
 def remove_folder(runner: Runner) -> None:

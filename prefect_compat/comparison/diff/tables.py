@@ -82,7 +82,7 @@ class _Tables:
             moved = self._match_by_position()
         missing = self._sample("r_row IS NULL", "l", "left_table", "l_row")
         extra = self._sample("l_row IS NULL", "r", "right_table", "r_row")
-        columns, tolerated = self._changed_columns()
+        columns, tolerated = self._changed_columns(has_duplicates=duplicates.count > 0)
         return TableDifference(
             rows=(self._count("left_table"), self._count("right_table")),
             key=key,
@@ -238,7 +238,9 @@ class _Tables:
 
     # What differs.
 
-    def _changed_columns(self) -> tuple[tuple[ColumnDifference, ...], tuple[tuple[str, int], ...]]:
+    def _changed_columns(
+        self, *, has_duplicates: bool
+    ) -> tuple[tuple[ColumnDifference, ...], tuple[tuple[str, int], ...]]:
         """The columns with changed cells; and of those with a tolerance, the tolerated cells."""
         columns = self._columns
         if not columns:
@@ -264,9 +266,9 @@ class _Tables:
             )
             for number, column in enumerate(changed)
         )
-        return found, self._tolerated()
+        return found, self._tolerated(has_duplicates=has_duplicates)
 
-    def _tolerated(self) -> tuple[tuple[str, int], ...]:
+    def _tolerated(self, *, has_duplicates: bool) -> tuple[tuple[str, int], ...]:
         tolerant = self._tolerant
         if not tolerant:
             return ()
@@ -275,8 +277,20 @@ class _Tables:
             f"l.{quoted(name)} IS NOT DISTINCT FROM r.{quoted(self._on_right(name))}"
             for name in self._declared.key
         ]
+        tables = ["left_table", "right_table"]
+        if has_duplicates:  # the first of a key belongs to the first, the second to the second
+            on.append("l.nth = r.nth")
+            keys = [
+                self._declared.key,
+                [self._on_right(name) for name in self._declared.key],
+            ]
+            tables = [
+                f"(SELECT *, row_number() OVER (PARTITION BY {', '.join(map(quoted, names))}"
+                f" ORDER BY {quoted(ROW)}) AS nth FROM {table})"
+                for table, names in zip(tables, keys, strict=True)
+            ]
         source = (
-            f"left_table l JOIN right_table r ON {' AND '.join(on)}"
+            f"{tables[0]} l JOIN {tables[1]} r ON {' AND '.join(on)}"
             if on
             else f"matched {ROWS_OF_PAIRS}"
         )

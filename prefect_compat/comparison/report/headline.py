@@ -1,25 +1,42 @@
 """The verdict in a few words, the same in the terminal and on the page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.failure_matrix import Outcome
+from prefect_compat.comparison.verdict import Verdict
 from prefect_compat.lineage.svg import Status
 
 ORCHESTRATORS = ("dagster", "prefect")
 
 
 def words(comparison: Comparison) -> str:
-    """'Identical', 'Equal as declared (…)', 'The same in another form', 'Different in 3 places'."""
+    """'Identical', 'Equal as declared (…)', 'The same in another form', 'Different in 3 places'.
+
+    Differences that do not count are named: 'Identical, but for 1 waived difference'.
+    """
     verdict = comparison.verdict
     count = len(verdict.findings)
-    if not count and verdict.declared:
+    if count:
+        return f"Different in {count} place{'s' if count > 1 else ''}"
+    return ", but for ".join([_equality(comparison), *_not_counted(verdict)])
+
+
+def _equality(comparison: Comparison) -> str:
+    verdict = comparison.verdict
+    if verdict.declared:
         return f"Equal as declared ({comparison.work.rules.words or verdict.declared[0][1]})"
-    if not count and verdict.same_rows:
+    if verdict.same_rows:
         return "The same on both sides"
-    if not count:
-        return "Identical under both" if verdict.sides == ORCHESTRATORS else "Identical"
-    return f"Different in {count} place{'s' if count > 1 else ''}"
+    return "Identical under both" if verdict.sides == ORCHESTRATORS else "Identical"
+
+
+def _not_counted(verdict: Verdict) -> Iterator[str]:
+    counts = {"waived": len(verdict.waived), "not reproducible": len(verdict.noise)}
+    parts = [f"{count} {name}" for name, count in counts.items() if count]
+    if parts:
+        one = sum(counts.values()) == 1
+        yield f"{' and '.join(parts)} difference{'' if one else 's'}"
 
 
 def headline(comparison: Comparison, outcomes: Sequence[Outcome] = ()) -> Status:

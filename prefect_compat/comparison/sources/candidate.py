@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from prefect_compat.comparison.record.files import STORE
 from prefect_compat.comparison.record.record import Record
@@ -13,12 +13,13 @@ from prefect_compat.comparison.sources.file_store import FileStore
 from prefect_compat.comparison.sources.foreign_flow import CandidateTask
 from prefect_compat.comparison.sources.matching import StepFacts
 from prefect_compat.comparison.sources.place import Place
-from prefect_compat.comparison.sources.prefect_server import ComparisonServer
+from prefect_compat.comparison.sources.prefect_server import ComparisonServer, RunningServer
 from prefect_compat.comparison.sources.side import ended, start_process
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.errors import ComparisonError, ServerError
 from prefect_compat.graph.ids import ValueId
-from prefect_compat.progress import Progress
+from prefect_compat.graph.partitions import chunks
+from prefect_compat.progress import Progress, Update
 
 FLOW = "prefect_compat.comparison.sources.foreign_flow"
 VALUES = "prefect_compat.comparison.sources.candidate_values"
@@ -46,14 +47,16 @@ class CandidateOptions:
 class CandidateFlow:
     """The flow, run once for each partition, in a process of its own with its own home and store.
 
-    `runs` are the partitions of each of Dagster's runs, `steps` those of the job.
+    `keys` are the partitions, `per_run` says how many of them a run of Dagster's takes, and `steps`
+    are those of the job.
     """
 
     options: CandidateOptions
     work: Work
     server: ComparisonServer
     steps: tuple[StepFacts, ...]
-    runs: tuple[tuple[str, ...], ...]
+    keys: tuple[str, ...]
+    per_run: int | None
     name: str = "candidate"
 
     def record(self, folder: Path, progress: Progress) -> Record:
@@ -67,16 +70,7 @@ class CandidateFlow:
                 server = self.server.running()
             text = f"{self.name}: running {self.options.entrypoint} {self.work.partition or ''}"
             with progress.stage(text.rstrip()) as update:
-                code = start_process(
-                    FLOW,
-                    self._task(folder).as_json(),
-                    home,
-                    self.work.store_variables,
-                    server,
-                    update,
-                    self._place(home),
-                    self.options.timeout_s,
-                )
+                code = self._run(folder, server, update)
             if code != 0:
                 raise ended(FLOW, code, home)
             record = Record.read(folder / f"{self.name}.json")
@@ -105,6 +99,37 @@ class CandidateFlow:
         code = start_process(VALUES, json.dumps(task), home, variables, place=self._place(home))
         if code != 0:
             raise ComparisonError(f"{self.name}'s results cannot be read; see {home / 'log.txt'}")
+
+    def of(self, work: Work, keys: Sequence[str]) -> Self:
+        """The flow, run for other partitions or with a fault."""
+        return replace(self, work=work, keys=tuple(keys))
+
+    def stored(self, folder: Path, progress: Progress) -> Record:
+        """The files that the flow has written until now."""
+        if not self._has_files:
+            raise ComparisonError(
+                f"To see what a second run changes, the files of {self.options.entrypoint} are read"
+                " after each run. Say where they are: --candidate-layout"
+                " '{asset}/{partition}.parquet'."
+            )
+        return self._files(folder / self.name).record(folder, progress)
+
+    def exit_code(self, folder: Path, progress: Progress) -> int:
+        """Runs the flow and returns how its process ended: negative if a signal ended it."""
+        return self._run(folder, self.server.running())
+
+    def _run(self, folder: Path, server: RunningServer, update: Update = lambda state: None) -> int:
+        home = folder / self.name
+        return start_process(
+            FLOW,
+            self._task(folder).as_json(),
+            home,
+            self.work.store_variables,
+            server,
+            update,
+            self._place(home),
+            self.options.timeout_s,
+        )
 
     @property
     def _has_files(self) -> bool:
@@ -139,7 +164,7 @@ class CandidateFlow:
     def _task(self, folder: Path) -> CandidateTask:
         return CandidateTask(
             entrypoint=self.options.entrypoint,
-            runs=self.runs,
+            runs=tuple(chunks(self.keys, self.per_run)) if self.keys else ((),),
             parameter=self.options.parameter,
             parameters=json.dumps(dict(self.options.parameters)),
             steps=self.steps,
@@ -148,4 +173,5 @@ class CandidateFlow:
             record=str(folder / f"{self.name}.json"),
             home=str(folder / self.name),
             side=self.name,
+            fault=self.work.fault,
         )

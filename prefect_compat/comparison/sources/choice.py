@@ -14,11 +14,10 @@ from prefect_compat.comparison.sources.place import base_place
 from prefect_compat.comparison.sources.prefect_server import ComparisonServer
 from prefect_compat.comparison.sources.project_source import ProjectSource
 from prefect_compat.comparison.sources.project_store import ProjectStore
-from prefect_compat.comparison.sources.source import Source
+from prefect_compat.comparison.sources.source import RunSource, Source
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.job import read_plan
-from prefect_compat.graph.partitions import chunks
 
 
 @dataclass(frozen=True)
@@ -115,8 +114,6 @@ def opened_sources(
     """
     work = empty.work
     if choice.candidate is not None:
-        if work.fault is not None:
-            raise ComparisonError("--fail cannot reach into a --candidate flow: leave it out.")
         yield ProjectSource.of_dagster(work), candidate_source(choice.candidate, empty, server)
     elif choice.base is not None or choice.base_python is not None:
         with base_place(choice.base, choice.base_python) as place:
@@ -149,6 +146,15 @@ def candidate_source(
 ) -> CandidateFlow:
     """A flow that someone wrote, with what it is matched against."""
     plan = read_plan(empty.job)
-    keys = empty.keys
-    runs = tuple(chunks(keys, plan.partitions_per_run)) if keys else ((),)
-    return CandidateFlow(options, empty.work, server, step_facts(plan), runs)
+    return CandidateFlow(
+        options, empty.work, server, step_facts(plan), empty.keys or (), plan.partitions_per_run
+    )
+
+
+def run_source(source: Source) -> RunSource:
+    """The source, as one that can be run again. Raises ComparisonError for a store."""
+    if isinstance(source, CandidateFlow):
+        return source
+    if isinstance(source, ProjectSource) and source.runs:
+        return source
+    raise ComparisonError(f"{source.name} is a store, and cannot be run again.")

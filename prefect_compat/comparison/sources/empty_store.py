@@ -58,16 +58,16 @@ class EmptyStore:
             with self._entered():
                 self.job = resolve_job(work.project, work.choice)
             # Outside of the empty store's environment: the keys are in the user's own instance.
-            dynamic = _dynamic_partitions(self.job)
+            self._dynamic = _dynamic_partitions(self.job)
             with self._entered():
-                config = self._validate(dynamic)
+                config = self._validate()
             stores = stores_of(self.job, config, work.store_variables, home)
             stores.validate()
             self.work = replace(
                 work,
                 store_variables=stores.variables,
                 stores=stores,
-                dynamic_partitions=dynamic,
+                dynamic_partitions=self._dynamic,
                 rules=keys_of_assets(dict(asset_metadata(self.job))).merged(work.rules),
             )
             self._environment = side_environment(os.environ, home, stores.variables)
@@ -81,6 +81,12 @@ class EmptyStore:
         """The partitions of the work; None if the job has none."""
         return self._keys
 
+    def keys_of(self, partition: str | None) -> tuple[str, ...] | None:
+        """The partitions that a partition argument stands for; None if the job has none."""
+        with run_instance() as instance:
+            add_dynamic_partitions(instance, self._dynamic)
+            return run_keys(self.job, partition, instance if self._dynamic else None)
+
     def marked(self, record: Record) -> Record:
         """The record, with each output marked that does not lie in its side's own store."""
         with self._entered():
@@ -91,7 +97,7 @@ class EmptyStore:
         with patch.dict(os.environ, self._environment, clear=True):
             yield
 
-    def _validate(self, dynamic: DynamicKeys) -> Mapping[str, Any]:
+    def _validate(self) -> Mapping[str, Any]:
         """Checks fault, partition and configuration; the configuration of the first run."""
         work, job = self._work, self.job
         validate_carried_over(job)
@@ -102,12 +108,9 @@ class EmptyStore:
                 f"'{work.fault.step}' is to fail, and is no step of the job. Its steps are"
                 f" {', '.join(sorted(names))}. Nothing was run."
             )
-        with run_instance() as instance:
-            add_dynamic_partitions(instance, dynamic)
-            known = instance if dynamic else None
-            self._keys = run_keys(job, work.partition, known)
-            if work.empty_partition is not None:
-                run_keys(job, work.empty_partition, known)
+        self._keys = self.keys_of(work.partition)
+        if work.empty_partition is not None:
+            self.keys_of(work.empty_partition)
         config = json.loads(work.run_config)
         runs = list(chunks(self._keys, plan.partitions_per_run)) if self._keys else [None]
         # Only a partitioned configuration differs by run; otherwise one check serves for all.

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.flows import load_flow_from_entrypoint
 
+from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
 from prefect_compat.comparison.record.flow_runs import read_task_runs, retry_waits_s
 from prefect_compat.comparison.record.record import (
@@ -35,7 +36,7 @@ from prefect_compat.comparison.sources.matching import Matching, StepFacts, matc
 from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.comparison.sources.side import Meter, versions, write_record
 from prefect_compat.errors import ComparisonError
-from prefect_compat.flow.prefect_port import stored_result
+from prefect_compat.flow.prefect_port import around_task_functions, stored_result
 from prefect_compat.graph.ids import OutputId, StepId
 from prefect_compat.server.api import named_server, own_server
 
@@ -67,6 +68,7 @@ class CandidateTask:
     record: str
     home: str
     side: str
+    fault: Fault | None = None
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -82,6 +84,7 @@ class CandidateTask:
                 )
                 for step in data["steps"]
             ),
+            "fault": Fault(**data["fault"]) if data["fault"] else None,
         }
         return cls(**{**data, **values})
 
@@ -115,17 +118,47 @@ def record_candidate(task: CandidateTask) -> Record:
     with get_client(sync_client=True) as client:
         client.api_healthcheck()  # the first request takes longer
         meter.is_ready()
-        ended = [
-            (run, key, *_run(flow, {parameter: key} if parameter and key else {}, task))
-            for run, keys in enumerate(task.runs)
-            for key in keys or (None,)
-        ]
+        with _injected(task):
+            ended = [
+                (run, key, *_run(flow, {parameter: key} if parameter and key else {}, task))
+                for run, keys in enumerate(task.runs)
+                for key in keys or (None,)
+            ]
         cost = meter.has_run()
         runs = [
             FlowRunOf(run, key, state, read_task_runs(state, expected))
             for run, key, state, expected in ended
         ]
         return _record(task, runs, cost)
+
+
+@contextmanager
+def _injected(task: CandidateTask) -> Iterator[None]:
+    """Puts the fault into the task that stands for its step.
+
+    Raises ComparisonError if no run of such a task came by in this process.
+    """
+    fault = task.fault
+    if fault is None:
+        yield
+        return
+    reached: list[str] = []
+
+    def faulty(run: TaskRun, call: Callable[[], Any]) -> Any:
+        name = _task_name(run)
+        if match_tasks([name], task.steps, task.declared).steps.get(name) != fault.step:
+            return call()
+        reached.append(name)
+        return fault.call(call, run.run_count)
+
+    with around_task_functions(faulty):
+        yield
+    if not reached:
+        raise ComparisonError(
+            f"'{fault.step}' is to fail, and no task of {task.entrypoint} stood for it in the"
+            f" process of the flow. Match one (--match TASK={fault.step}). Tasks in other processes"
+            " cannot be reached."
+        )
 
 
 def _loaded(entrypoint: str) -> Flow[..., Any]:

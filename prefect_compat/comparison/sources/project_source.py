@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from prefect_compat.comparison.diff.rows import RowsTask
 from prefect_compat.comparison.record.record import Record
@@ -18,6 +19,7 @@ from prefect_compat.progress import Progress
 
 DAGSTER_JOB = "prefect_compat.comparison.sources.dagster_job"
 DERIVED_FLOW = "prefect_compat.comparison.sources.derived_flow"
+STORED_OUTPUTS = "prefect_compat.comparison.sources.stored_outputs"
 ROWS = "prefect_compat.comparison.diff.rows"
 
 
@@ -87,6 +89,14 @@ class ProjectSource:
         variables = self.work.store_variables
         if start_process(ROWS, task.as_json(), home, variables, place=self.place) != 0:
             raise ComparisonError(f"{self.name}'s store cannot be read; see {home / 'log.txt'}")
+
+    def of(self, work: Work, keys: Sequence[str]) -> Self:
+        """This side, with other work."""
+        return replace(self, work=work)
+
+    def stored(self, folder: Path, progress: Progress) -> Record:
+        """What the side's own store has now, read by the project's IO managers."""
+        return replace(self, module=STORED_OUTPUTS, server=None).record(folder, progress)
 
     def exit_code(self, folder: Path, progress: Progress) -> int:
         """Runs the work and returns how its process ended: negative if a signal ended it."""

@@ -5,14 +5,12 @@ from pathlib import Path
 
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.sources.place import Place
-from prefect_compat.comparison.sources.project_source import ProjectSource
+from prefect_compat.comparison.sources.project_source import STORED_OUTPUTS, ProjectSource
 from prefect_compat.comparison.sources.source import NothingStoredError
 from prefect_compat.comparison.sources.stores import Stores
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.errors import ComparisonError
 from prefect_compat.progress import Progress
-
-STORED_OUTPUTS = "prefect_compat.comparison.sources.stored_outputs"
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from prefect_compat.comparison.record.record import Record
+from prefect_compat.comparison.sources.work import Work
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.ids import ValueId
 from prefect_compat.progress import Progress
@@ -35,3 +36,23 @@ class Source(Protocol):
         `folder` is the one in which the record was made. Raises ComparisonError if they cannot be
         read.
         """
+
+
+class RunSource(Source, Protocol):
+    """A source that runs something, and can do so again."""
+
+    @property
+    def work(self) -> Work:
+        """What is run."""
+
+    def of(self, work: Work, keys: Sequence[str]) -> Self:
+        """This side, with other work; `keys` are its partitions, none for a job without them."""
+
+    def stored(self, folder: Path, progress: Progress) -> Record:
+        """Reads what the side's own store has now, after a run in `folder`.
+
+        Raises ComparisonError if it is not known where the side stores.
+        """
+
+    def exit_code(self, folder: Path, progress: Progress) -> int:
+        """Runs the work and returns how its process ended: negative if a signal ended it."""

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -20,7 +21,9 @@ WORK = Work(Project("shop"), JobChoice(JOB), "2016-05-03", "{}", ("STORE",))
 
 def test_each_failure_finds_its_step(tmp_path: Path) -> None:
     job = build(tmp_path, Shop()).resolve_job_def(JOB)
-    found = {case.name: case for case in failure_cases(WORK, job, "2016-05-01")}
+    found = {
+        case.name: case for case in failure_cases(replace(WORK, empty_partition="2016-05-01"), job)
+    }
     assert {
         name: str(case.work.fault or case.work.partition)
         for name, case in found.items()
@@ -40,7 +43,7 @@ def test_what_cannot_be_done_to_a_job_is_said() -> None:
     def alone() -> None: ...
 
     job = dg.Definitions([alone], jobs=[dg.define_asset_job("j")]).resolve_job_def("j")
-    cases = list(failure_cases(WORK, job, None))
+    cases = list(failure_cases(WORK, job))
     assert all(case.work is None for case in cases)
     assert [case.reason for case in cases] == [
         "no step has others before and after it",

@@ -184,6 +184,12 @@ class TestTolerance:
         assert found.is_equal is is_equal
         assert found.tolerated == ((("price", 1),) if is_equal else ())
 
+    def test_with_a_key_that_repeats_each_cell_counts_once(self, tmp_path: Path) -> None:
+        left = [{"id": 1, "price": price} for price in (1.0, 2.0, 3.0)]
+        right = [{**row, "price": row["price"] + 1e-10} for row in left]
+        declared = replace(BY_ID, tolerances=(("price", Tolerance(1e-9)),))
+        assert compared(tmp_path, left, right, declared).tolerated == (("price", 3),)
+
     def test_the_rest_of_the_row_is_exact(self, tmp_path: Path) -> None:
         right = changed(ROWS, 800, price=100.0 + 1e-10, name="x")
         declared = replace(BY_ID, tolerances=(("price", Tolerance(1e-9)),))

@@ -1,6 +1,7 @@
 """The title of a comparison, and how good it is."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,20 @@ def case(comparison: Comparison | None) -> Outcome:
 )
 def test_the_title(comparison: Comparison, outcomes: tuple[Outcome, ...], expected: Status) -> None:
     assert headline(comparison, outcomes) == expected
+
+
+def test_differences_that_do_not_count_stand_in_the_title() -> None:
+    finding = ONE.verdict.findings[0]
+
+    def title(**parts: Any) -> str:
+        return words(replace(SAME, verdict=replace(SAME.verdict, **parts)))
+
+    assert title(waived=((finding, "known"),)) == (
+        "Identical under both, but for 1 waived difference"
+    )
+    assert title(waived=((finding, "known"),), noise=(finding, finding)) == (
+        "Identical under both, but for 1 waived and 2 not reproducible differences"
+    )
 
 
 def test_the_words_count_the_places() -> None:

@@ -26,6 +26,7 @@ import prefect_compat
 from examples.by_hand import definitions, sales
 from prefect_compat.comparison.comparison import compare_sources
 from prefect_compat.comparison.diff.values import write_values
+from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.judging.findings import Difference as D
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.sources.dagster_job import record_dagster
@@ -128,6 +129,7 @@ class Candidate:
     file: Path
     name: str = "candidate"
     matches: Mapping[str, str] = field(default_factory=dict)
+    fault: Fault | None = None
 
     def record(self, folder: Path, progress: Progress) -> Record:
         plan = read_plan(definitions.defs.resolve_job_def("daily_sales"))
@@ -144,6 +146,7 @@ class Candidate:
             record="",
             home=str(home),
             side=self.name,
+            fault=self.fault,
         )
         results = {PREFECT_RESULTS_PERSIST_BY_DEFAULT: True, PREFECT_LOCAL_STORAGE_PATH: home}
         with pytest.MonkeyPatch.context() as patch, temporary_settings(results):
@@ -373,6 +376,74 @@ def test_a_flow_that_cannot_be_called(
         record_candidate(task)
 
 
+FAILURES = ["an error in the middle", "a retry that succeeds", "retries exhausted"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "attempts"),
+    [
+        (Fault("cleaned", 1), "succeeded", 2),
+        (Fault("cleaned"), "failed", 3),
+        (Fault("by_product"), "failed", 1),
+    ],
+    ids=["once", "always", "in a task without retries"],
+)
+def test_a_fault_reaches_a_task(project: Path, fault: Fault, state: str, attempts: int) -> None:
+    candidate = Candidate(project / "examples/by_hand/flows.py", fault=fault)
+    record = candidate.record(project, Progress())
+    found = {step.step.name: (step.state, step.attempts) for step in record.steps}
+    assert found.pop(fault.step) == (state, attempts)
+    assert found.pop("orders") == ("succeeded", 1)
+    assert found["report"] == (("succeeded", 1) if state == "succeeded" else ("not started", 0))
+
+
+@pytest.mark.nightly
+def test_a_flow_under_failure(project: Path) -> None:
+    """The standard set of failures reaches its tasks; one that is not retried as often is found."""
+    found = compare(project, "--failure-matrix", "--json", "found.json")
+    assert found.returncode == 0, found.stdout + found.stderr
+    cases = failure_cases_of(project)
+    assert {name: case for name, case in cases.items() if case != "not run"} == dict.fromkeys(
+        [*FAILURES, "a kill and a second run"], "identical"
+    )
+    assert "the candidate has no asset checks" in found.stdout
+
+    change(project, "@task(retries=2)", "@task(retries=1)")
+    found = compare(project, "--fail", "cleaned", "--json", "found.json")
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "attempts: cleaned: dagster has 3, candidate has 2" in found.stdout
+
+
+def failure_cases_of(project: Path) -> dict[str, str]:
+    document = json.loads((project / "found.json").read_text())
+    return {
+        entry["case"]["name"]: "not run"
+        if entry["comparison"] is None
+        else ("different", "identical")[entry["comparison"]["verdict"]["findings"] == []]
+        for entry in document["failures"]
+    }
+
+
+@pytest.mark.nightly
+def test_a_flow_that_appends_in_a_second_run(project: Path) -> None:
+    file = project / "examples/by_hand/flows.py"
+    twice = "pd.concat([sales.load('by_product', day), products]) if stored else products"
+    file.write_text(
+        file.read_text().replace(
+            '    sales.save("by_product", day, products)',
+            "    import os, pathlib\n"
+            '    folder = pathlib.Path(os.environ["SALES_STORE"])\n'
+            '    stored = list(folder.glob(f"by_product/{day}*"))\n'
+            f'    sales.save("by_product", day, {twice})',
+        )
+    )
+    found = compare(project, "--rerun", "--candidate-layout", "{asset}/{partition}.{type}")
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "changed by a second run: by_product[2024-01-03]" in found.stdout
+    assert "under candidate" in found.stdout
+    assert "under dagster" not in found.stdout
+
+
 Refusal = tuple[Callable[[Path], None], tuple[str, ...], str]
 REFUSED: dict[str, Refusal] = {
     "never ends": (
@@ -385,7 +456,16 @@ REFUSED: dict[str, Refusal] = {
         ("--candidate-store", "empty", "--candidate-layout", "{asset}/{partition}.csv"),
         "empty is no folder that can be read",
     ),
-    "a fault": (lambda project: None, ("--fail", "cleaned"), "--fail cannot reach into"),
+    "a second run without known files": (
+        lambda project: None,
+        ("--rerun",),
+        "Say where they are: --candidate-layout",
+    ),
+    "a fault in a step without a task": (
+        lambda project: None,
+        ("--fail", "cleaned", "--match", "cleaned=", "--match", "=cleaned"),
+        "'cleaned' is to fail, and no task of",
+    ),
 }
 
 

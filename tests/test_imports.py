@@ -66,7 +66,8 @@ ROOMS = {
     "prefect_compat": (
         "errors",
         "progress",
-        "process_end",
+        "garbage",
+        "start",
         "signals",
         "pages",
         "graph.ids",

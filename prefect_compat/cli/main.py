@@ -14,7 +14,7 @@ from prefect_compat.cli.plan import plan
 from prefect_compat.cli.run import run
 from prefect_compat.cli.serve import serve
 from prefect_compat.cli.shadow import shadow
-from prefect_compat.process_end import end_without_collections
+from prefect_compat.garbage import collect_rarely
 from prefect_compat.signals import ending_on_signals, grace_s
 
 
@@ -22,7 +22,7 @@ class InterruptibleGroup(click.Group):
     """Commands that end on Ctrl-C and on SIGTERM: see `ending_on_signals`."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        end_without_collections()
+        collect_rarely()
         with errors_on_stderr():
             seconds = grace_s()
         with ending_on_signals(seconds):

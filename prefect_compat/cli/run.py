@@ -15,6 +15,7 @@ from prefect_compat.cli.options import (
 )
 from prefect_compat.cli.progress import progress_options
 from prefect_compat.errors import ConfigError
+from prefect_compat.garbage import collect_as_usual
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 from prefect_compat.progress import Progress
@@ -56,18 +57,22 @@ def run(
     """Run a job, or the assets of a project, as one Prefect flow run."""
     from contextlib import ExitStack
 
-    import dagster as dg
-    from prefect.exceptions import ParameterBindError, ParameterTypeError
-
-    from prefect_compat.flow.build import build_flow
-    from prefect_compat.flow.task_runners import named_task_runner
-    from prefect_compat.graph.job_source import JobSource
-    from prefect_compat.graph.partitions import dynamic_names, run_keys
-    from prefect_compat.server.api import needs_server, temporary_url, validate_server
+    from prefect_compat.server.api import needs_server, start_in_background, validate_server
 
     with errors_on_stderr():
         if runner is None and (workers or address):
             raise ConfigError("--workers and --address need --task-runner.")
+        # It starts while this process imports Dagster and the project: both take seconds.
+        server = start_in_background() if needs_server() else None
+
+        import dagster as dg
+        from prefect.exceptions import ParameterBindError, ParameterTypeError
+
+        from prefect_compat.flow.build import build_flow
+        from prefect_compat.flow.task_runners import named_task_runner
+        from prefect_compat.graph.job_source import JobSource
+        from prefect_compat.graph.partitions import dynamic_names, run_keys
+
         with ExitStack() as opened:
             source = JobSource(project, choice)
             with progress.stage("loading the project"):
@@ -87,9 +92,10 @@ def run(
             if flow.runner_choice is not None:
                 progress.line(f"Tasks run {flow.runner_choice.words}.")
             validate_server()
-            if needs_server():
+            if server is not None:
                 with progress.stage("starting a Prefect server"):
-                    temporary_url()
+                    server.result()
+            collect_as_usual()
             try:
                 result = flow(**({"partition": partition} if partition is not None else {}))
             except (ParameterTypeError, ParameterBindError) as error:

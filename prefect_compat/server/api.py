@@ -5,7 +5,7 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from pathlib import Path
@@ -73,6 +73,23 @@ def temporary_url() -> str:
             name_for_process(_server.url)
             atexit.register(_server.stop)
         return _server.url
+
+
+def start_in_background() -> Future[str]:
+    """Starts the process's temporary server; the result is its address.
+
+    A process that ends before does not wait for it: the server then ends too.
+    """
+    started: Future[str] = Future()
+
+    def start() -> None:
+        try:
+            started.set_result(temporary_url())
+        except BaseException as error:
+            started.set_exception(error)
+
+    threading.Thread(target=copy_context().run, args=(start,), daemon=True).start()
+    return started
 
 
 def name_for_process(url: str) -> None:

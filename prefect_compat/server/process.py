@@ -8,13 +8,13 @@ import sys
 
 import uvicorn
 
-from prefect_compat.process_end import end_without_collections
+from prefect_compat.garbage import collect_as_usual, collect_rarely
 from prefect_compat.signals import end_with_parent
 
 
 def main() -> None:
     """Serves the API on the open socket until it is asked to end, or the parent has ended."""
-    end_without_collections()
+    collect_rarely()
     descriptor, parent = map(int, sys.argv[1:])
     end_with_parent(parent)
     config = uvicorn.Config(
@@ -24,6 +24,8 @@ def main() -> None:
         lifespan="on",
         timeout_graceful_shutdown=1,  # clients keep their websockets open
     )
+    config.load()
+    collect_as_usual()
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 

@@ -26,10 +26,10 @@ from prefect_compat.comparison.sources.place import HERE, Place
 from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.engine.dagster_port.attempt import StepHooks, partition_keys
 from prefect_compat.errors import ComparisonError, PrefectCompatError
+from prefect_compat.garbage import collect_as_usual
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.partitions import DynamicKeys
 from prefect_compat.graph.project import KEPT_VARIABLES, Project
-from prefect_compat.process_end import end_without_collections
 from prefect_compat.progress import Update
 from prefect_compat.server.temporary import HANDED_OVER, prefect_environment
 from prefect_compat.signals import end_with_parent, end_with_tree, ending_on_signals, grace_s
@@ -39,6 +39,7 @@ COMPARING_PID = "PREFECT_COMPAT_COMPARING_PID"
 # The file in a side's home with the step that it runs.
 RUNNING_STEP = "running_step.txt"
 POLL_S = 0.2
+START = ("-m", "prefect_compat.start")
 # Before the error in the log of a side that refused its task.
 REFUSED = "Refused: "
 QUIET_DAGSTER = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
@@ -160,7 +161,7 @@ def start_process(
     # Appended: a home is used again after a kill, and to read the rows that differ.
     with (home / "log.txt").open("ab") as log:
         side = subprocess.Popen(
-            [place.python, *(("-P",) if place.is_isolated else ()), "-m", module, task],
+            [place.python, *(("-P",) if place.is_isolated else ()), *START, module, task],
             env={**environment, **place.variables, COMPARING_PID: str(os.getpid())},
             cwd=place.directory,
             stdout=log,
@@ -260,7 +261,6 @@ def write_record(run: Callable[[], Record], path: Path) -> None:
 
 def write_text_of(run: Callable[[], str], path: Path) -> None:
     """The body of a process of a comparison: ends with it and on signals, and writes its result."""
-    end_without_collections()
     if COMPARING_PID in os.environ:
         end_with_parent(int(os.environ[COMPARING_PID]))
     try:
@@ -289,6 +289,7 @@ class Meter:
 
     def is_ready(self) -> None:
         """Marks the start of the run."""
+        collect_as_usual()
         self._ready = (time.time(), time.perf_counter(), self._cpu_s())
 
     def has_run(self) -> Cost:

@@ -66,6 +66,7 @@ ROOMS = {
     "prefect_compat": (
         "errors",
         "progress",
+        "counted",
         "garbage",
         "start",
         "signals",

@@ -262,11 +262,12 @@ def compare(progress: Progress, **options: Any) -> None:
     \b
     Exit code 0: identical under both, in graph, outputs and behaviour.
     Exit code 1: something differs.
-    Exit code 2: a side could not be run, or the command was refused.
+    Exit code 2: a side could not be run, both failed alike without --fail, or the command was
+    refused.
     """
     with errors_on_stderr():
         comparison, outcomes = _compare(CompareOptions(**options), progress)
-    if not comparison.have_run:
+    if not comparison.have_run or comparison.broke_off:
         sys.exit(COULD_NOT_RUN)
     if not (comparison.verdict.holds and all(outcome.holds for outcome in outcomes)):
         sys.exit(DIFFERENT)
@@ -329,6 +330,11 @@ def _compare_project(
             empty = EmptyStore(work, Path(nowhere))
         if empty.work.stores:
             progress.line(f"Stores kept apart by {empty.work.stores.words}.")
+        if (choice.is_default or choice.base) and empty.not_made:
+            progress.line(
+                f"{', '.join(empty.not_made)}: loaded and not made by {work.choice}. Each side's"
+                " store is empty at first; if loading fails, choose what makes them too (--select)."
+            )
         with (
             comparison_folder(options.keep, options.files) as folder,
             comparison_server() as server,

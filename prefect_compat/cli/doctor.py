@@ -16,9 +16,9 @@ from prefect_compat.errors import PrefectCompatError
 State = Literal["ok", "note", "wrong"]
 PACKAGES = (
     *("prefect-compat", "dagster", "prefect", "fastapi", "sqlalchemy"),
-    *("pandas", "pyarrow", "dask", "prefect-dask"),
+    *("pandas", "pyarrow", "duckdb", "dask", "prefect-dask"),
 )
-OPTIONAL = frozenset({"pandas", "pyarrow", "dask", "prefect-dask"})
+OPTIONAL = frozenset({"pandas", "pyarrow", "duckdb", "dask", "prefect-dask"})
 OLDEST = {"dagster": "1.12", "prefect": "3.6"}
 
 

@@ -10,6 +10,7 @@ import click
 
 from prefect_compat.cli.exit_codes import REFUSED, errors_on_stderr
 from prefect_compat.cli.options import job_options, project_options
+from prefect_compat.counted import counted
 from prefect_compat.graph.job import JobChoice, listed
 from prefect_compat.graph.project import Project
 
@@ -62,18 +63,14 @@ def _lines(entries: "Sequence[Explanation]", runner: "RunnerChoice | None") -> I
         features = {key: names for key, names in definitions.items() if key[0] == treatment}
         if not features:
             continue
-        yield f"{treatment}: {_counted(len(features), 'feature')}"
+        yield f"{treatment}: {counted(len(features), 'feature')}"
         for (_, name, how), names in sorted(features.items()):
             yield f"  {name}: {how}"
-            yield f"    {_counted(len(names), 'definition')}: {listed(names, shown=6)}"
+            yield f"    {counted(len(names), 'definition')}: {listed(names, shown=6)}"
     if not entries:
         yield "The project has no definitions."
     if runner is not None:
         yield f"tasks run {runner.words}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _document(entries: "Sequence[Explanation]", runner: "RunnerChoice | None") -> dict[str, Any]:

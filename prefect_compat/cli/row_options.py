@@ -24,11 +24,16 @@ def row_options(command: Command) -> Command:
         renamed: tuple[str, ...],
         **options: Any,
     ) -> None:
-        from prefect_compat.comparison.diff.declared import parse_rules, rules_of_settings
+        from prefect_compat.comparison.diff.declared import (
+            parse_rules,
+            rules_of_settings,
+            validate_installed,
+        )
 
         with errors_on_stderr():
             given = parse_rules(keys, tolerances, ignored_columns, any_order, renamed)
             rules = rules_of_settings(read_project_settings()).merged(given)
+            validate_installed(rules)
         command(rules=rules, **options)
 
     with_options: Command = with_rules

@@ -14,6 +14,7 @@ from prefect_compat.cli.options import (
     project_options,
 )
 from prefect_compat.cli.progress import progress_options
+from prefect_compat.counted import counted
 from prefect_compat.errors import ConfigError
 from prefect_compat.garbage import collect_as_usual
 from prefect_compat.graph.job import JobChoice
@@ -103,6 +104,7 @@ def run(
     checks = {entry.check for entry in result.checks}
     failed = {entry.check for entry in result.checks if not entry.passed}
     click.echo(
-        f"{source.job.name}: {len(result.steps)} steps, {len(result.materializations)} assets,"
-        f" {len(checks)} checks, {len(failed)} of them failed."
+        f"{source.job.name}: {counted(len(result.steps), 'step')},"
+        f" {counted(len(result.materializations), 'materialization')},"
+        f" {counted(len(checks), 'check')}, {len(failed)} of them failed."
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect_compat.comparison.costs import Costs, summarise
-from prefect_compat.comparison.diff.declared import Declared, Rules
+from prefect_compat.comparison.diff.declared import Declared, Rules, validate_installed
 from prefect_compat.comparison.diff.differences import RowDifference
 from prefect_compat.comparison.diff.rows import read_differences
 from prefect_compat.comparison.faults import Fault
@@ -85,6 +85,14 @@ class Comparison:
         """True if both sides could be run."""
         return self.left.has_run and self.right.has_run
 
+    @property
+    def broke_off(self) -> bool:
+        """True if both runs failed in the same way, and no failure was asked for.
+
+        What comes after the failure is not compared.
+        """
+        return self.verdict.failure is not None and self.work.fault is None
+
     def _repr_html_(self) -> str:
         """The page, in a frame: what a notebook shows for this value."""
         # Reports stand above the comparison, and a notebook asks the value itself.
@@ -146,6 +154,7 @@ def compare(
     )
     gates = Gates(noise=noise, waivers=read_waivers(waivers) if waivers else ())
     validate_store_variables(store_env)
+    validate_installed(Rules(rules or {}))
     if keep:
         validate_folder(keep)
     with tempfile.TemporaryDirectory(prefix="prefect-compat-") as temporary:
@@ -206,8 +215,7 @@ def compare_sources(
     verdict, rows = judged[first]
     if have_run:
         verdict = _gated(sources, verdict, pairs[first], folder, progress, gates)
-        noisy = {entry.output for entry in verdict.outputs if not entry.differs}
-        rows = tuple(entry for entry in rows if entry.output not in noisy)
+        rows = _without_noise(sources, work, _home(folder, first), pairs[first], rows, verdict)
     has_costs = have_run and all(record.knows(Aspect.COSTS) for pair in pairs for record in pair)
     return Comparison(
         work=work,
@@ -246,6 +254,31 @@ def _gated(
         today = gates.today or dt.datetime.now(dt.UTC).date()
         verdict = with_waivers(verdict, gates.waivers, today)
     return verdict
+
+
+def _without_noise(
+    sources: tuple[Source, Source],
+    work: Work,
+    folder: Path,
+    records: tuple[Record, Record],
+    rows: tuple[RowDifference, ...],
+    verdict: Verdict,
+) -> tuple[RowDifference, ...]:
+    """The rows of outputs that still differ, without the columns that are not reproducible."""
+    differing, noisy = set(verdict.differing), dict(verdict.noisy_parts)
+    found: list[RowDifference] = []
+    for entry in rows:
+        columns = [column.column for column in entry.table.columns]
+        left_out = tuple(name for name in columns if name in noisy.get(entry.output, ()))
+        if entry.output not in differing:
+            continue
+        if not left_out:
+            found.append(entry)
+            continue
+        ignoring = Rules({entry.output.group: Declared(ignored=left_out)})
+        rest = replace(work, rules=work.rules.merged(ignoring))
+        found += _rows(sources, rest, folder, (entry.output,), records)
+    return tuple(found)
 
 
 def _folder(path: Path) -> Path:

@@ -47,7 +47,7 @@ def entry_of(comparison: Comparison, now: dt.datetime) -> Entry:
         job=title(comparison.work),
         partition=comparison.work.partition,
         sides=verdict.sides,
-        holds=verdict.holds and comparison.have_run,
+        holds=verdict.holds and comparison.have_run and not comparison.broke_off,
         compared=verdict.compared,
         identical=verdict.identical,
         equal_as_declared=verdict.equal_as_declared,

@@ -1,6 +1,6 @@
 """Tells differences between two sides from what one side does not make the same way twice."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 from prefect_compat.comparison.judging.findings import Difference, Finding
@@ -44,7 +44,7 @@ def measure(first: Record, again: Iterable[Record]) -> Noise:
 def without_noise(verdict: Verdict, left: Record, right: Record, noise: Noise) -> Verdict:
     """The verdict with the differences in what is not reproducible put apart.
 
-    A difference in another column of the same output stays a finding.
+    A difference in another column of the same output stays a finding, of that column alone.
     """
     mine, other = _by_output(left), _by_output(right)
     noisy = {
@@ -53,6 +53,8 @@ def without_noise(verdict: Verdict, left: Record, right: Record, noise: Noise) -
         if _is_noise(mine[output], other[output], noise.parts[output])
     }
     labels = {output.label for output in noisy}
+    split = tuple(_split(mine, other, noise.parts, noisy))
+    partly = {output.label: (parts, rest) for output, parts, rest in split}
     # A data version is often that of the content.
     findings: list[Finding] = []
     put_apart: list[Finding] = []
@@ -61,6 +63,11 @@ def without_noise(verdict: Verdict, left: Record, right: Record, noise: Noise) -
         is_noise = (finding.kind, finding.place) in noise.places or (
             is_content and finding.place.partition(", ")[0] in labels
         )
+        label = finding.place.partition(", ")[0]
+        if finding.kind is Difference.CONTENT and label in partly and not is_noise:
+            parts, rest = partly[label]
+            put_apart.append(replace(finding, place=f"{label}, {', '.join(parts)}"))
+            finding = replace(finding, place=f"{label}, {', '.join(rest)}")
         (put_apart if is_noise else findings).append(finding)
     return replace(
         verdict,
@@ -78,7 +85,24 @@ def without_noise(verdict: Verdict, left: Record, right: Record, noise: Noise) -
         ),
         findings=tuple(findings),
         noise=tuple(put_apart),
+        noisy_parts=tuple((output, parts) for output, parts, _ in split),
     )
+
+
+def _split(
+    mine: Mapping[ValueId, RecordedOutput],
+    other: Mapping[ValueId, RecordedOutput],
+    noisy_parts: Mapping[ValueId, frozenset[str] | None],
+    noisy: Set[ValueId],
+) -> Iterator[tuple[ValueId, tuple[str, ...], tuple[str, ...]]]:
+    """Yields the outputs that are noise in part: the parts that are, and those that are not."""
+    for output in sorted(mine.keys() & other.keys() & noisy_parts.keys() - noisy, key=str):
+        of_noise = noisy_parts[output] or frozenset()
+        differing = differing_parts(mine[output].fingerprint, other[output].fingerprint)
+        parts = tuple(name for name in differing if name in of_noise)
+        rest = tuple(name for name in differing if name not in of_noise)
+        if parts and rest:
+            yield output, parts, rest
 
 
 def _by_output(record: Record) -> dict[ValueId, RecordedOutput]:

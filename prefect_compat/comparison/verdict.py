@@ -29,7 +29,8 @@ class Verdict:
     if both failed in the same way. `not_compared` has each aspect that a side knows nothing of,
     with the reason. `declared` says, for each output that is equal only as declared, what was.
     `noise` are differences in what one side does not make the same way twice, `waived` those that
-    someone has accepted; neither counts.
+    someone has accepted; neither counts. `noisy_parts` are the columns or entries that are noise of
+    outputs that differ in others too.
     """
 
     assets: tuple[AssetVerdict, ...]
@@ -41,6 +42,7 @@ class Verdict:
     declared: tuple[tuple[ValueId, str], ...] = ()
     noise: tuple[Finding, ...] = ()
     waived: tuple[tuple[Finding, str], ...] = ()
+    noisy_parts: tuple[tuple[ValueId, tuple[str, ...]], ...] = ()
 
     @property
     def holds(self) -> bool:

@@ -28,7 +28,7 @@ def run_keys(
             raise PartitionError(f"{job.name} has no partitions; do not pass '{text}'.")
         return None
     if text is None:
-        raise missing_partition(job.name)
+        raise missing_partition(job.name, job.partitions_def)
     if instance is None and dynamic_names(job.partitions_def):
         raise PartitionError(
             f"The partitions of {job.name} are dynamic: their keys are kept in a Dagster instance."
@@ -39,11 +39,18 @@ def run_keys(
         return parse_partition(text, job.partitions_def)
 
 
-def missing_partition(name: str) -> PartitionError:
+def missing_partition(
+    name: str, partitions_def: dg.PartitionsDefinition | None = None
+) -> PartitionError:
     """The error of a call without the partition that the job or flow of this name needs."""
+    known = ""
+    if partitions_def is not None and not dynamic_names(partitions_def):
+        first = partitions_def.get_first_partition_key()
+        last = partitions_def.get_last_partition_key()
+        known = f" Its keys go from {first} to {last}." if last else ""
     return PartitionError(
-        f"{name} is partitioned: pass --partition KEY, A{RANGE}B, or {ALL} for all; in Python"
-        f' {PARTITION}="KEY".'
+        f"{name} is partitioned: pass --partition KEY, --partition-range A{RANGE}B or"
+        f' --all-partitions; in Python {PARTITION}="KEY".{known}'
     )
 
 

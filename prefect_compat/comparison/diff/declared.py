@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 from prefect_compat.errors import ConfigError
@@ -68,6 +69,11 @@ class Declared:
         return not (self.tolerances or self.ignored or self.any_order or self.renamed)
 
     @property
+    def needs_tables(self) -> bool:
+        """True if anything but a tolerance is declared: that needs the tables themselves."""
+        return bool(self.key or self.ignored or self.any_order or self.renamed)
+
+    @property
     def words(self) -> str:
         """The declarations, for people; empty without any."""
         by_tolerance: dict[str, list[str]] = {}
@@ -131,6 +137,18 @@ class Rules:
 
 
 NO_RULES = Rules()
+
+
+def validate_installed(rules: Rules) -> None:
+    """Raises ConfigError if rules were declared for which a package is missing."""
+    if not any(declared.needs_tables for declared in rules.by_asset.values()):
+        return
+    missing = [name for name in ("duckdb", "pyarrow") if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"Keys, ignored columns, renames and any order need {' and '.join(missing)}:"
+            ' pip install "prefect-compat[tables]".'
+        )
 
 
 def parse_rules(

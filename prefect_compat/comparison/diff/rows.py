@@ -124,7 +124,11 @@ def differing_rows(
     if NOT_READ in (*left.names, *right.names):
         return _unreadable(left, right)
     mine, other = _by_row(left), _by_row(right)
-    columns = list(dict.fromkeys([*_names(left), *_names(right)]))
+    columns = [
+        name
+        for name in dict.fromkeys([*_names(left), *_names(right)])
+        if name not in declared.ignored
+    ]
     tolerances = dict(declared.tolerances)
     counts: Counter[str] = Counter()
     tolerated: Counter[str] = Counter()

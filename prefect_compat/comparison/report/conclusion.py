@@ -7,6 +7,7 @@ from prefect_compat.comparison.costs import SideCosts
 from prefect_compat.comparison.failure_matrix import Outcome
 from prefect_compat.comparison.history import total_s
 from prefect_compat.comparison.record.record import Pairs
+from prefect_compat.counted import counted
 
 # A source that does not know so many aspects knows nothing but outputs.
 MANY_ASPECTS = 10
@@ -21,6 +22,11 @@ def conclusion(comparison: Comparison, outcomes: Sequence[Outcome] = ()) -> tupl
 def _sentences(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[str]:
     verdict = comparison.verdict
     left, right = map(_named, verdict.sides)
+    if comparison.broke_off:
+        yield (
+            f"Both failed in the same way: {verdict.failure}. What comes after it did not run, and"
+            " is not compared."
+        )
     count = verdict.compared
     equal = verdict.identical + verdict.equal_as_declared + verdict.same_rows
     if count and equal == count:
@@ -36,18 +42,18 @@ def _sentences(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[
     if len(shown) > 1:
         yield f"Of them, {' and '.join(shown)}."
     if verdict.findings:
-        yield f"They differ in {_counted(len(verdict.findings), 'place')}."
-    elif verdict.steps and not verdict.not_compared:
+        yield f"They differ in {counted(len(verdict.findings), 'place')}."
+    elif verdict.steps and not (verdict.not_compared or comparison.broke_off):
         yield f"All {verdict.steps:,} steps ran in the same order of dependence, with the same end."
     if verdict.noise:
         one = len(verdict.noise) == 1
         yield (
-            f"{_counted(len(verdict.noise), 'difference')} {'is' if one else 'are'} noise: {left}"
+            f"{counted(len(verdict.noise), 'difference')} {'is' if one else 'are'} noise: {left}"
             f" does not make {'it' if one else 'them'} twice the same way."
         )
     if verdict.waived:
         verb = "is" if len(verdict.waived) == 1 else "are"
-        yield f"{_counted(len(verdict.waived), 'difference')} {verb} waived."
+        yield f"{counted(len(verdict.waived), 'difference')} {verb} waived."
     tried = [outcome for outcome in outcomes if outcome.comparison is not None]
     if tried:
         same = sum(outcome.holds for outcome in tried)
@@ -83,11 +89,7 @@ def _all(count: int) -> str:
 
 
 def _outputs(count: int) -> str:
-    return _counted(count, "output")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return counted(count, "output")
 
 
 def by_reason(aspects: Pairs) -> Iterator[tuple[str, str]]:

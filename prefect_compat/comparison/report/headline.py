@@ -53,7 +53,8 @@ def headline(comparison: Comparison, outcomes: Sequence[Outcome] = ()) -> Status
     different = sum(not outcome.holds for outcome in tried)
     if different:
         return Status(f"Different under {different} of {len(tried)} failures", "bad")
+    if comparison.broke_off:
+        return Status("Not compared to the end: both runs failed in the same way", "bad")
     if verdict.failure:
-        text = f"Both runs failed in the same way. {words(comparison)}"
-        return Status(text, "good" if comparison.work.fault else "warn")
+        return Status(f"Both runs failed in the same way. {words(comparison)}", "good")
     return Status(words(comparison), "good")

@@ -17,7 +17,8 @@ OF_OUTPUTS = frozenset(
 
 
 def as_junit(comparison: Comparison) -> str:
-    """The document. A side that could not be run is an error, a difference a failure."""
+    """The document. A difference is a failure; a side that could not be run is an error, and so are
+    two that failed alike."""
     verdict = comparison.verdict
     by_output: dict[str, list[Finding]] = {entry.output.label: [] for entry in verdict.outputs}
     rest: list[Finding] = []
@@ -37,6 +38,9 @@ def as_junit(comparison: Comparison) -> str:
     for side in sides:
         case = ET.SubElement(suite, "testcase", classname=CLASS, name=f"{side.side} can be run")
         ET.SubElement(case, "error", message=_line(side.error)).text = side.error
+    if comparison.broke_off:
+        case = ET.SubElement(suite, "testcase", classname=CLASS, name="both runs succeed")
+        ET.SubElement(case, "error", message=_line(verdict.failure)).text = verdict.failure
     for finding, reason in verdict.waived:
         case = ET.SubElement(
             suite, "testcase", classname=CLASS, name=f"{finding.kind}: {finding.place}"
@@ -49,7 +53,7 @@ def as_junit(comparison: Comparison) -> str:
         ET.SubElement(case, "skipped", message="it differs from itself in a second run")
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
-    suite.set("errors", str(len(sides)))
+    suite.set("errors", str(len(suite.findall("testcase/error"))))
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from prefect_compat.comparison.comparison import Comparison
 from prefect_compat.comparison.diff.differences import ColumnDifference, Sample, TableDifference
 from prefect_compat.comparison.record.record import Aspect
+from prefect_compat.counted import counted
 
 SHOWN_COLUMNS = 8
 # If so many differ in every row, it is another table rather than a column that is random.
@@ -15,23 +16,23 @@ def table_words(table: TableDifference, sides: tuple[str, str]) -> Iterator[str]
     """Yields what differs, the rows first: each a clause."""
     left, right = table.rows
     if left == right:
-        yield f"{_number(left, 'row')} each"
+        yield f"{counted(left, 'row')} each"
     else:
-        yield f"{_number(left, 'row')} against {right:,}"
+        yield f"{counted(left, 'row')} against {right:,}"
     for change in table.schema:
         yield f"column {change.column}: {_type(change.left)} against {_type(change.right)}"
     for sample, side in ((table.missing, sides[0]), (table.extra, sides[1])):
         if sample.count:
-            yield f"{_number(sample.count, 'row')} only in {side}{_first(sample)}"
+            yield f"{counted(sample.count, 'row')} only in {side}{_first(sample)}"
     if table.moved:
-        yield f"{_number(table.moved, 'row')} in another order"
+        yield f"{counted(table.moved, 'row')} in another order"
     if table.duplicates.count:
         yield (
-            f"{_number(table.duplicates.count, 'value')} of the key more than once"
+            f"{counted(table.duplicates.count, 'value')} of the key more than once"
             f"{_first(table.duplicates)}"
         )
     if table.changed_rows:
-        yield f"{_number(table.changed_rows, 'row')} changed, {table.touched:.1%} touched in all"
+        yield f"{counted(table.changed_rows, 'row')} changed, {table.touched:.1%} touched in all"
     shown = [_column(entry) for entry in table.columns[:SHOWN_COLUMNS]]
     if len(table.columns) > SHOWN_COLUMNS:
         shown.append(f"and {len(table.columns) - SHOWN_COLUMNS} more columns")
@@ -65,10 +66,6 @@ def _column(entry: ColumnDifference) -> str:
     if entry.largest is None or entry.typical is None:
         return text
     return f"{text} (by {entry.typical:.3g}, at most {entry.largest:.3g})"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _first(sample: Sample) -> str:

@@ -60,6 +60,8 @@ def _closing_line(comparison: Comparison) -> str:
     """The verdict in one line; a failure of both runs comes first."""
     verdict, work = comparison.verdict, comparison.work
     failed = f"Both runs failed in the same way: {verdict.failure}. " if verdict.failure else ""
+    if comparison.broke_off:
+        return f"{failed}Not compared to the end; until then, {_contents(comparison)}."
     after = f" after {work.fault}" if work.fault else ""
     return f"{failed}{words(comparison)}: {_contents(comparison)}{after}."
 

@@ -27,10 +27,11 @@ def with_own_stores(work: Work, place: Place) -> Work:
     Raises ComparisonError, before anything is run, if the base would store where the head does, or
     if it cannot be loaded.
     """
+    project = place.project(work.project)
     with tempfile.TemporaryDirectory(prefix="prefect-compat-") as folder:
         home, found = Path(folder, "home"), Path(folder, "stores.json")
         task = {
-            "project": asdict(work.project),
+            "project": asdict(project),
             "choice": asdict(work.choice),
             "partition": work.partition,
             "run_config": work.run_config,
@@ -41,7 +42,7 @@ def with_own_stores(work: Work, place: Place) -> Work:
         if code != 0:
             raise ended(MODULE, code, home)
         stores = _stores(json.loads(found.read_text()))
-    return replace(work, stores=stores, store_variables=stores.variables)
+    return replace(work, project=project, stores=stores, store_variables=stores.variables)
 
 
 def _stores(values: dict[str, Any]) -> Stores:

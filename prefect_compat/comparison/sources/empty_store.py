@@ -59,6 +59,10 @@ class EmptyStore:
                 self.job = resolve_job(work.project, work.choice)
             # Outside of the empty store's environment: the keys are in the user's own instance.
             self._dynamic = _dynamic_partitions(self.job)
+            # A variable of a store needs no value of the user's: each side has its own.
+            given = json.loads(work.run_config)
+            named = stores_of(self.job, given, work.store_variables, home).variables
+            self._environment = side_environment(os.environ, home, named)
             with self._entered():
                 config = self._validate()
             stores = stores_of(self.job, config, work.store_variables, home)
@@ -80,6 +84,19 @@ class EmptyStore:
     def keys(self) -> tuple[str, ...] | None:
         """The partitions of the work; None if the job has none."""
         return self._keys
+
+    @property
+    def not_made(self) -> tuple[str, ...]:
+        """The assets that the job loads and does not make."""
+        plan = read_plan(self.job)
+        made = {output.asset_key for step in plan.steps for output in step.outputs}
+        loaded = {
+            entry.asset_key
+            for step in plan.steps
+            for entry in step.inputs
+            if entry.asset_key is not None and entry.is_value
+        }
+        return tuple("/".join(key) for key in sorted(loaded - made))
 
     def keys_of(self, partition: str | None) -> tuple[str, ...] | None:
         """The partitions that a partition argument stands for; None if the job has none."""

@@ -6,10 +6,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from prefect_compat.errors import ComparisonError
+from prefect_compat.graph.project import Project
 
 # For a process in a worktree: the folder from which its project must not be imported.
 ORIGINAL = "PREFECT_COMPAT_ORIGINAL_FOLDER"
@@ -27,6 +28,18 @@ class Place:
     directory: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     is_isolated: bool = False
+
+    def project(self, project: Project) -> Project:
+        """The project in this place: its paths below the user's checkout are relative to here."""
+        original = self.variables.get(ORIGINAL)
+
+        def moved(path: str | None) -> str | None:
+            is_below = path and original and Path(path).is_absolute()
+            if not (is_below and Path(str(path)).resolve().is_relative_to(str(original))):
+                return path
+            return os.path.relpath(str(path))
+
+        return replace(project, file=moved(project.file), folder=moved(project.folder))
 
 
 HERE = Place()

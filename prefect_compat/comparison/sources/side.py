@@ -25,13 +25,14 @@ from prefect_compat.comparison.record.record import Cost, Record
 from prefect_compat.comparison.sources.place import HERE, Place
 from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.engine.dagster_port.attempt import StepHooks, partition_keys
+from prefect_compat.engine.dagster_port.workspace import read_env_file
 from prefect_compat.errors import ComparisonError, PrefectCompatError
 from prefect_compat.garbage import collect_as_usual
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.partitions import DynamicKeys
 from prefect_compat.graph.project import KEPT_VARIABLES, Project
 from prefect_compat.progress import Update
-from prefect_compat.server.temporary import HANDED_OVER, prefect_environment
+from prefect_compat.server.temporary import HANDED_OVER, USERS_SERVER, prefect_environment
 from prefect_compat.signals import end_with_parent, end_with_tree, ending_on_signals, grace_s
 
 # The environment variable with the process of the comparison: a side ends with it.
@@ -209,13 +210,18 @@ class StepCounter:
     @contextmanager
     def running(self) -> Iterator[None]:
         try:
-            with StepHooks(around_compute=self._count).installed():
+            # Inputs are loaded first, and a step without any begins with its function.
+            hooks = StepHooks(around_compute=self._count, around_storage=self._count)
+            with hooks.installed():
                 yield
         finally:
             self._file.unlink(missing_ok=True)
 
     def _count(self, context: dg.StepExecutionContext, call: Callable[[], Any]) -> Any:
-        self._started.add((context.run_id, context.step.key))
+        step = (context.run_id, context.step.key)
+        if step in self._started:
+            return call()
+        self._started.add(step)
         keys = partition_keys(context)
         of = f"{keys[0]}...{keys[-1]}" if len(keys) > 1 else "".join(keys)
         text = f"step {len(self._started)} of {max(self._total, len(self._started))}"
@@ -227,7 +233,7 @@ class StepCounter:
 def side_environment(
     environment: Mapping[str, str], home: Path, store_variables: tuple[str, ...]
 ) -> dict[str, str]:
-    """The environment, with homes and a store below `home`."""
+    """The environment and that of `.env`, with homes and a store below `home`."""
     dagster_home = home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
     (dagster_home / "dagster.yaml").write_text(QUIET_DAGSTER, encoding="utf-8")
@@ -236,11 +242,11 @@ def side_environment(
         # Each side's own in any case; Dagster's default IO manager stores below it.
         "DAGSTER_HOME": str(dagster_home),
     }
-    return {
-        **prefect_environment(environment, home / "prefect"),
-        **own,
-        KEPT_VARIABLES: ",".join(own),
-    }
+    # Read here, because another commit's working directory has no `.env`.
+    given = {**environment, **read_env_file(Path.cwd())}
+    prefect = prefect_environment(given, home / "prefect")
+    kept = {*own, *USERS_SERVER, *(name for name in prefect if prefect[name] != given.get(name))}
+    return {**prefect, **own, KEPT_VARIABLES: ",".join(sorted(kept))}
 
 
 def main(run: Callable[[SideTask], Record]) -> None:

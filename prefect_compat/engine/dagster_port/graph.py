@@ -226,6 +226,8 @@ def _mapping_text(layer: AssetLayer, downstream: dg.AssetKey, upstream: dg.Asset
     if not graph.has(upstream) or graph.get(upstream).partitions_def is None:
         return None
     mapping = graph.get_partition_mapping(downstream, upstream)
+    if mapping == dg.TimeWindowPartitionMapping():
+        return "TimeWindowPartitionMapping()"  # the default, without its four settings
     if type(mapping).__repr__ is not object.__repr__:
         return repr(mapping)
     # The default `repr` has a memory address, which differs in every process.

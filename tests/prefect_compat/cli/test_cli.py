@@ -58,7 +58,7 @@ def test_one_run_config_file_serves_both(tmp_path: Path) -> None:
     options = ("--partition", "2016-03-08", "-c", str(config))
     run = shell(tmp_path, "prefect-compat", "run", *PROJECT, *options)
     assert run.returncode == 0, run.stderr
-    assert f"{JOB}: 12 steps, 6 assets, 6 checks, 0 of them failed." in run.stdout
+    assert f"{JOB}: 12 steps, 6 materializations, 6 checks, 0 of them failed." in run.stdout
     made = files(tmp_path / "store")
     assert len(made) == 6
     (tmp_path / "store").rename(tmp_path / "under-prefect")

@@ -40,8 +40,9 @@ def test_a_column_that_differs_from_itself_is_noise() -> None:
 
 def test_another_column_of_the_same_output_is_a_difference() -> None:
     found = judged(table(x="1", id="a"), table(x="2", id="b"), table(x="1", id="c"))
-    assert [(f.kind, f.place) for f in found.findings] == [(Difference.CONTENT, "a[1], x, id")]
-    assert found.noise == ()
+    assert [(f.kind, f.place) for f in found.findings] == [(Difference.CONTENT, "a[1], x")]
+    assert [(f.kind, f.place) for f in found.noise] == [(Difference.CONTENT, "a[1], id")]
+    assert found.noisy_parts == ((A, ("id",)),)
     assert found.outputs[0].outcome is OutputOutcome.DIFFERENT
 
 

@@ -11,6 +11,7 @@ from prefect_compat.comparison.diff.declared import (
     keys_of_assets,
     parse_rules,
     rules_of_settings,
+    validate_installed,
 )
 from prefect_compat.errors import ConfigError
 from prefect_compat.graph.project_settings import ProjectSettings
@@ -130,3 +131,16 @@ def test_the_words_say_everything() -> None:
     rules = Rules({"*": Declared(any_order=True), "orders": declared, "rest": EXACT})
     assert rules.words == f"all assets: in any order · orders: {declared.words}"
     assert (declared.is_exact, Declared(key=("id",)).is_exact) == (False, True)
+
+
+@pytest.mark.parametrize("missing", ["duckdb", "pyarrow"])
+def test_rules_that_need_a_package_which_is_missing(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setattr(
+        "prefect_compat.comparison.diff.declared.find_spec",
+        lambda name: None if name == missing else name,
+    )
+    validate_installed(parse_rules(tolerances=["*:*=1e-9"]))
+    with pytest.raises(ConfigError, match=rf'need {missing}: pip install "prefect-compat\[tables'):
+        validate_installed(parse_rules(keys=["orders=id"]))

@@ -41,7 +41,11 @@ def case(comparison: Comparison | None) -> Outcome:
             (case(ONE), case(SAME), case(TWO), case(None)),
             Status("Different under 2 of 3 failures", "bad"),
         ),
-        (FAILED, (), Status(ALIKE, "warn")),
+        (
+            FAILED,
+            (),
+            Status("Not compared to the end: both runs failed in the same way", "bad"),
+        ),
         (ASKED_FOR, (), Status(ALIKE, "good")),
         (BROKEN, (), Status("Not compared: a side could not be run", "bad")),
     ],

@@ -102,8 +102,12 @@ def test_runs_that_failed_alike_come_first() -> None:
     step = replace(B, state="failed", errors=(("OSError", "disk full"),))
     sides = [replace(side, steps=(step,), error="no") for side in (DAGSTER, PREFECT)]
     assert closing(compared(*sides)) == (
-        "Both runs failed in the same way: b: disk full. Identical under both: the stores have the"
-        " same content for 2 of 2 asset-days."
+        "Both runs failed in the same way: b: disk full. Not compared to the end; until then, the"
+        " stores have the same content for 2 of 2 asset-days."
+    )
+    asked = compared(*sides, work=replace(WORK, fault=Fault("b")))
+    assert closing(asked).startswith(
+        "Both runs failed in the same way: b: disk full. Identical under both: the stores"
     )
 
 

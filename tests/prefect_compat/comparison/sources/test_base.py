@@ -54,6 +54,7 @@ def repository(tmp_path: Path) -> Path:
     project = tmp_path / "team" / "project"
     project.mkdir(parents=True)
     (project / "numbers_of_it.py").write_text(SOURCE)
+    (project / "pyproject.toml").write_text('[tool.dagster]\nmodule_name = "numbers_of_it"\n')
     git(tmp_path, "init", "-q", "-b", "main")
     for factor in (1, 2):
         (project / "helper.py").write_text(f"FACTOR = {factor}\n")
@@ -67,8 +68,7 @@ def compare(project: Path, *options: str, **variables: str) -> subprocess.Comple
     program = str(Path(sys.executable).parent / "prefect-compat")
     return subprocess.run(
         [
-            *(program, "compare", "-q", "-f", "numbers_of_it.py"),
-            *("--store-env", "NUMBERS_STORE", *options),
+            *(program, "compare", "-q", "--store-env", "NUMBERS_STORE", *options),
         ],
         cwd=project,
         env={**os.environ, **variables},

@@ -1,16 +1,21 @@
 """The event log that keeps its connections stores the same as Dagster's own, in the same files."""
 
 import importlib
+import json
+import os
+import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import dagster as dg
 import pytest
-from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 
 from ticket_assets.upstream_fixes.event_log_storage import (
     KEPT_ENGINES,
@@ -22,20 +27,47 @@ event_log_storage:
   module: ticket_assets.upstream_fixes.event_log_storage
   class: KeptConnectionsEventLogStorage
 """
+OFF = """  config:
+    event_batch_size: 0
+"""
 LETTERS = dg.StaticPartitionsDefinition(["a", "b", "c"])
 
 
 @dg.asset(partitions_def=LETTERS, backfill_policy=dg.BackfillPolicy.single_run())
-def letters() -> None: ...
+def letters(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    for key in context.partition_keys:
+        context.add_asset_metadata({"letter": key}, partition_key=key)
+    context.log_event(dg.AssetObservation("letters", partition="a", metadata={"seen": 1}))
+    return dg.MaterializeResult(data_version=dg.DataVersion("7"), metadata={"all": 3})
 
 
-@dg.asset_check(asset=letters)
-def is_good() -> dg.AssetCheckResult:
+@dg.asset(deps=[letters], code_version="1")
+def word() -> None: ...
+
+
+@dg.asset_check(asset=letters, partitions_def=LETTERS)
+def is_good(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    for key in LETTERS.get_partition_keys():
+        evaluation: Any = dg.AssetCheckEvaluation(
+            asset_key=letters.key,
+            check_name="is_good",
+            passed=key != "b",
+            metadata={"n": dg.MetadataValue.int(1)},
+            partition=key,
+        )
+        context.op_execution_context.log_event(evaluation)
+    return dg.AssetCheckResult(passed=True)
+
+
+@dg.asset_check(asset=word)
+def is_long() -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=True)
 
 
 JOB = dg.Definitions(
-    [letters], asset_checks=[is_good], jobs=[dg.define_asset_job("letters_job")]
+    [letters, word],
+    asset_checks=[is_good, is_long],
+    jobs=[dg.define_asset_job("letters_job")],
 ).resolve_job_def("letters_job")
 RANGE = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "c"}
 
@@ -49,31 +81,109 @@ def home(path: Path, entry: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg
         yield instance
 
 
-def rows(path: Path) -> dict[str, int]:
-    """The number of rows in each table of every event database."""
-    counts = {}
+Row = dict[str, Any]
+# What differs from run to run: ids, times, and places on this machine.
+VOLATILE = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+(\.\d+)? ?m?s\b|\d+\.\d+(e-\d+)?"
+    r"|\d{4}-\d\d-\d\d[ T][\d:.]+|(?<=\"storage_id\": )\d+|(?<=pointer/letters\": \")\d+"
+    r"|/[^\"]*pytest[^\"]*"
+)
+
+
+def tables(path: Path) -> dict[str, list[Row]]:
+    """The rows of each table of every event database, in their order, without ids and times."""
+    found: dict[str, list[Row]] = {}
     for file in sorted((path / "history" / "runs").glob("*.db")):
         with sqlite3.connect(file) as connection:
-            tables = connection.execute("select name from sqlite_master where type = 'table'")
-            for (table,) in tables.fetchall():
+            connection.row_factory = sqlite3.Row
+            names = connection.execute("select name from sqlite_master where type = 'table'")
+            for (table,) in names.fetchall():
                 name = f"{'index' if file.stem == 'index' else 'run'} {table}"
-                (count,) = connection.execute(f"select count(*) from {table}").fetchone()
-                counts[name] = count
-    return counts
+                rows = connection.execute(f"select * from {table}").fetchall()
+                found.setdefault(name, []).extend(_lasting(dict(row)) for row in rows)
+    return found
 
 
-def test_every_event_is_where_dagster_writes_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def _lasting(row: Row) -> Row:
+    return {
+        name: VOLATILE.sub("", value) if isinstance(value, str) else value
+        for name, value in row.items()
+        if name != "id" and not name.endswith("timestamp")
+    }
+
+
+def in_any_order(rows: list[Row]) -> list[str]:
+    return sorted(json.dumps(row, sort_keys=True) for row in rows)
+
+
+@pytest.mark.parametrize("size", ["0", "2", "1000"])
+def test_every_row_is_the_one_that_dagster_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: str
 ) -> None:
+    """In all tables of all databases, whatever the size of a batch."""
     for name, entry in (("theirs", ""), ("ours", ENTRY)):
+        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0" if name == "theirs" else size)
         with home(tmp_path / name, entry, monkeypatch) as instance:
             assert isinstance(instance.event_log_storage, KeptConnectionsEventLogStorage) is (
                 name == "ours"
             )
-            assert JOB.execute_in_process(instance=instance, tags=RANGE).success
+            for _ in range(2):  # the second run finds the assets' rows
+                assert JOB.execute_in_process(instance=instance, tags=RANGE).success
             assert instance.get_materialized_partitions(letters.key) == {"a", "b", "c"}
-    assert rows(tmp_path / "ours") == rows(tmp_path / "theirs")
-    assert rows(tmp_path / "ours")["index event_logs"] > 3
+    theirs, ours = tables(tmp_path / "theirs"), tables(tmp_path / "ours")
+    assert ours.keys() == theirs.keys()
+    for table in theirs:
+        assert "\n".join(in_any_order(ours[table])) == "\n".join(in_any_order(theirs[table])), table
+    assert len(theirs["index asset_check_executions"]) == 2 * (3 + 1 + 1)
+    assert len(theirs["index asset_event_tags"]) > 3
+
+
+def test_the_entry_asks_for_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One transaction for the materializations, one for the results; no setting is needed."""
+    monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE", raising=False)
+    counts = Counter[int]()
+    original = KeptConnectionsEventLogStorage.store_event_batch
+
+    def counted(self: Any, events: Any) -> None:
+        counts[len(events)] += 1
+        original(self, events)
+
+    monkeypatch.setattr(KeptConnectionsEventLogStorage, "store_event_batch", counted)
+    with home(tmp_path / "home", ENTRY, monkeypatch) as instance:
+        assert os.environ["DAGSTER_EVENT_BATCH_SIZE"] == "1000"
+        assert JOB.execute_in_process(instance=instance, tags=RANGE).success
+    # Planned events; materializations; results of each partition; those of the check's functions.
+    assert counts == {6: 1, 3: 1 + 1, 1: 2}
+    monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE")
+    with home(tmp_path / "home", ENTRY + OFF, monkeypatch):
+        assert os.environ["DAGSTER_EVENT_BATCH_SIZE"] == "0"
+
+
+def test_results_that_wait_are_there_for_who_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a write that fails loses none of them."""
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "10")
+    with home(tmp_path / "home", ENTRY, monkeypatch) as instance:
+        run_id = JOB.execute_in_process(instance=instance, tags=RANGE).run_id
+        storage: Any = instance.event_log_storage
+        entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        before = len(instance.all_logs(run_id))
+        for entry in entries[:2]:
+            storage.store_event(entry)
+        assert len(instance.all_logs(run_id)) == before + 2
+        with monkeypatch.context() as patch:
+            patch.setattr(storage, "_index", Mock(side_effect=OSError("disk full")))
+            storage.store_event(entries[0])
+            with pytest.raises(OSError, match="disk full"):
+                instance.all_logs(run_id)
+        assert len(instance.all_logs(run_id)) == before + 3
+
+
+def test_upstream_still_stores_a_batch_one_by_one() -> None:
+    """If this fails, SQLite's own storage has batches: `store_event_batch` may go."""
+    assert "store_event_batch" not in vars(SqliteEventLogStorage)
+    assert "store_event_batch" not in vars(SqlEventLogStorage)
 
 
 def test_each_storage_reads_the_events_of_the_other(

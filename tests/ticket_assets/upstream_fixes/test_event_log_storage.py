@@ -86,7 +86,7 @@ Row = dict[str, Any]
 VOLATILE = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+(\.\d+)? ?m?s\b|\d+\.\d+(e-\d+)?"
     r"|\d{4}-\d\d-\d\d[ T][\d:.]+|(?<=\"storage_id\": )\d+|(?<=pointer/letters\": \")\d+"
-    r"|/[^\"]*pytest[^\"]*"
+    r"|(?<=log_key\": \")[a-z]{8}|/[^\"]*pytest[^\"]*"
 )
 
 

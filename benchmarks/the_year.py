@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.measuring import ROOT, UCI_ARCHIVE, Timings, report, take_turns
-from prefect_compat.comparison.comparison import SIDES
+from prefect_compat.comparison.sources.project_source import DAGSTER_JOB, DERIVED_FLOW
 from prefect_compat.comparison.sources.side import SideTask, run_side
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
@@ -29,6 +29,7 @@ from ticket_assets.event_log.cache import open_log
 from ticket_assets.settings import Settings
 
 JOB = "ticket_model_evaluation"
+SIDES = {"dagster": DAGSTER_JOB, "prefect": DERIVED_FLOW}
 
 
 def floor(first_day: str, last_day: str) -> float:

@@ -20,6 +20,7 @@ ROOMS = {
         "store.staging",
         "store.durable",
         "store.workers",
+        "store.kept",
         "store.tables",
         "store.canonical_json",
         "store.provenance",

@@ -21,7 +21,7 @@ from ticket_assets.store.digests import (
 )
 from ticket_assets.store.provenance import provenance_of
 from ticket_assets.store.split import Documents, rows_by_day
-from ticket_assets.store.tables import Table, map_parts, no_rows_of
+from ticket_assets.store.tables import Table, map_parts
 
 PREVIEW_ROWS = 5
 
@@ -85,7 +85,7 @@ def table_facts(
     """
     distinct = distinct or {}
     keys = to_keys(days_of_run(context))
-    summaries = {key: _DaySummary(0, no_rows_of(table)[preview], {}) for key in keys}
+    summaries = {key: _DaySummary(0, (), {}) for key in keys}
     digests = DayDigests(table, keys)
     summarize = partial(
         _summarize_part, keys=keys, preview=preview, distinct=list(distinct.values())
@@ -100,7 +100,7 @@ def table_facts(
         key: {
             "dagster/partition_row_count": summary.rows,
             **{name: summary.count(column) for name, column in distinct.items()},
-            "preview": previews.markdown_table(summary.first, PREVIEW_ROWS, of=summary.rows),
+            "preview": previews.markdown_of(preview, summary.first, summary.rows),
             "content_sha256": by_key[key],
             **log_facts(provenances[key]),
         }
@@ -110,17 +110,18 @@ def table_facts(
 
 @dataclass(frozen=True)
 class _DaySummary:
-    """Rows of a day: their number, the first few, and hashes of columns' distinct values."""
+    """Rows of a day: their number, the first few as lines of markdown, and hashes of columns'
+    distinct values."""
 
     rows: int
-    first: pd.DataFrame
+    first: tuple[str, ...]
     values: Mapping[str, Hashes]
 
     def with_more(self, later: "_DaySummary") -> "_DaySummary":
         # The empty summary that a day starts with has no `values` to unite.
         if not self.rows:
             return later
-        first = pd.concat([self.first, later.first.head(PREVIEW_ROWS - len(self.first))])
+        first = (*self.first, *later.first)[:PREVIEW_ROWS]
         values = {
             column: np.union1d(hashes, later.values[column])
             for column, hashes in self.values.items()
@@ -142,15 +143,14 @@ def _summarize_part(
         for key, rows in zip(keys, rows_by_day(part, keys), strict=True)
         if rows.stop > rows.start
     ]
-    # Taken, not sliced: a slice refers to the whole part, so a worker would send all its texts.
     shown = [row for _, rows in days for row in range(part.shape[0])[rows][:PREVIEW_ROWS]]
-    first = part[preview].take(shown)
+    lines = previews.markdown_rows(part[preview].take(shown))
     summaries, start = [], 0
     for key, rows in days:
         count = rows.stop - rows.start
         stop = start + min(count, PREVIEW_ROWS)
         distinct_values = {column: np.unique(of_all[rows]) for column, of_all in values.items()}
-        summary = _DaySummary(count, first.iloc[start:stop], distinct_values)
+        summary = _DaySummary(count, tuple(lines[start:stop]), distinct_values)
         summaries.append((key, summary, hashes[rows]))
         start = stop
     return summaries

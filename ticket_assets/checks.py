@@ -85,15 +85,18 @@ def _record_each_day(
     targets = _targets(run.instance, key.asset_key, run.partition_keys)
     of_all = faults[faults["day"].isna()]
     of_days = dict(list(faults.groupby("day")))
+    without_own = _outcome(of_all, rule, {})  # that of most days, so made once
     for name, day in zip(run.partition_keys, to_days(run.partition_keys), strict=True):
-        of_day = pd.concat([of_all, of_days[day]]) if day in of_days else of_all
+        outcome = without_own
+        if day in of_days:
+            outcome = _outcome(pd.concat([of_all, of_days[day]]), rule, {})
         evaluation: Any = dg.AssetCheckEvaluation(
             asset_key=key.asset_key,
             check_name=key.name,
             severity=severity,
             partition=name,
             target_materialization_data=targets.get(name),
-            **_outcome(of_day, rule, {}),
+            **outcome,
         )
         run.log_event(evaluation)  # accepts an evaluation, though its types deny it (1.13)
 

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -22,13 +22,29 @@ def markdown_table(
     `of` is the number of all rows, if `table` has only the first ones.
     """
     count = len(table) if of is None else of
-    shown = table.head(rows)
-    lines = [list(map(str, shown.columns)), ["---"] * len(shown.columns)]
-    lines += [[_cell(value) for value in row] for row in shown.itertuples(index=False)]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    if count > rows:
-        text += f"\n\n{rows} of {count:,} rows"
-    return dg.MetadataValue.md(text if count else "no rows")
+    return markdown_of(list(table.columns), markdown_rows(table.head(rows)), count)
+
+
+def markdown_rows(table: pd.DataFrame) -> list[str]:
+    """Each row as a line of a markdown table."""
+    columns = ([_cell(value) for value in table[name]] for name in table.columns)
+    return [_line(cells) for cells in zip(*columns, strict=True)]
+
+
+def markdown_of(
+    columns: Sequence[object], rows: Sequence[str], count: int
+) -> dg.MarkdownMetadataValue:
+    """The rows of `markdown_rows`, of `count` in all, as a markdown table."""
+    if not count:
+        return dg.MetadataValue.md("no rows")
+    text = "\n".join([_line(map(str, columns)), _line(["---"] * len(columns)), *rows])
+    if count > len(rows):
+        text += f"\n\n{len(rows)} of {count:,} rows"
+    return dg.MetadataValue.md(text)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _cell(value: object) -> str:

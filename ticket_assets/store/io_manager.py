@@ -1,14 +1,16 @@
 """Dagster's view of the store: one file per asset and day, each whole."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 from pydantic import PrivateAttr
 
 from ticket_assets.errors import StoreError
 from ticket_assets.store.day_locks import DayLocks
 from ticket_assets.store.encode import DOCUMENT, encode
+from ticket_assets.store.kept import KeptTables, state_of
 from ticket_assets.store.large import read_large, write_large
 from ticket_assets.store.local import LocalFolder
 from ticket_assets.store.place import Place, place_at
@@ -46,6 +48,7 @@ class DailyStore(dg.ConfigurableIOManager):
     lock_wait_s: float = 60.0
 
     _opened: Place | None = PrivateAttr(default=None)
+    _kept: KeptTables = PrivateAttr(default_factory=KeptTables)
     _locks: DayLocks | None = PrivateAttr()  # None if the place has no locks
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -102,7 +105,21 @@ class DailyStore(dg.ConfigurableIOManager):
         columns = options.get("columns")
         if self.dask and _is_large(context.upstream_output):
             return read_large(self._local_folder, files, columns, self.dask)
-        return read_tables(place, files, columns)
+        return self._read(name, files, columns)
+
+    def _read(
+        self, name: str, files: Mapping[str, str], columns: Sequence[str] | None
+    ) -> pd.DataFrame:
+        """The days' files as one table; of a local folder, files that stay are read once."""
+        if not isinstance(self._place, LocalFolder):
+            return read_tables(self._place, files, columns)
+        state = state_of({file: self._place.identity(file) for file in files.values()})
+        table = self._kept.get(name, columns, state)
+        if table is None:
+            # Files that are replaced meanwhile have another identity than the one kept with them.
+            table = read_tables(self._place, files, columns)
+            self._kept.keep(name, columns, state, table)
+        return table
 
     @property
     def _place(self) -> Place:

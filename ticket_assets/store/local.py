@@ -42,6 +42,16 @@ class LocalFolder:
     def read(self, name: str) -> bytes:
         return (self.folder / name).read_bytes()
 
+    def identity(self, name: str) -> tuple[int, ...]:
+        """What changes when the file is replaced or written again. Raises StoreError without it."""
+        try:
+            found = os.stat(self.folder / name)
+        except OSError as error:
+            raise StoreError(
+                f"{self.address(name)} cannot be read: {error.strerror}. Materialize it again."
+            ) from error
+        return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
     def each(self, function: Callable[[str], Result], names: Iterable[str]) -> list[Result]:
         with ThreadPoolExecutor(4) as pool:
             return list(pool.map(function, names))

@@ -24,6 +24,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.projects import JOB, partition_tags
+from tests.ticket_assets.upstream_fixes import letters
 from tools.second_checkout import free_port
 
 BIN = Path(sys.executable).parent
@@ -268,6 +269,61 @@ def test_prefects_server_keeps_a_derived_flows_runs_in_postgresql_alone(
     flow_runs = server.rows("prefect", "SELECT name, state_type::text FROM flow_run")
     assert flow_runs == [(f"{JOB} 2016-03-08", "COMPLETED")]
     assert databases_in(tmp_path) == []
+
+
+UPSTREAM = """
+storage:
+  postgres:
+    postgres_url:
+      env: TICKET_DAGSTER_POSTGRES_URL
+telemetry:
+  enabled: false
+"""
+
+
+def test_every_row_is_the_one_that_dagster_writes(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch leaves what upstream's storage leaves event by event; a run of each alone."""
+    found: dict[str, dict[str, list[str]]] = {}
+    entries = {"ours": (ROOT / "deployment" / "dagster-postgres.yaml").read_text()}
+    for name, entry in {**entries, "theirs": UPSTREAM}.items():
+        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000" if name == "ours" else "0")
+        monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / name))
+        url = server.url("postgresql+psycopg2", "dagster")
+        monkeypatch.setenv("TICKET_DAGSTER_POSTGRES_URL", url)
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "dagster.yaml").write_text(entry)
+        with dg.DagsterInstance.get() as instance:
+            run_ids = [
+                letters.JOB.execute_in_process(instance=instance, tags=letters.RANGE).run_id
+                for _ in range(2)
+            ]
+            assert instance.get_materialized_partitions(letters.letters.key) == {"a", "b", "c"}
+            found[name] = {
+                table: letters.in_any_order(rows_of(server, table, run_ids)) for table in TABLES
+            }
+    for table, rows in found["theirs"].items():
+        assert "\n".join(found["ours"][table]) == "\n".join(rows), table
+        assert rows, table
+
+
+TABLES = ("event_logs", "asset_check_executions", "asset_event_tags", "asset_keys")
+
+
+def rows_of(server: Server, table: str, run_ids: list[str]) -> list[letters.Row]:
+    """The rows of these runs, or of the job's assets, without ids: the table has other runs too."""
+    of_runs = f"run_id in ({', '.join(['%s'] * len(run_ids))})"
+    chosen = {
+        "asset_event_tags": f"event_id in (select id from event_logs where {of_runs})",
+        "asset_keys": f"last_{of_runs}",
+    }
+    query = f"select row_to_json(t)::text from {table} t where {chosen.get(table, of_runs)}"
+    found = [json.loads(text) for (text,) in server.rows("dagster", query, *run_ids)]
+    return [
+        letters.lasting({name: value for name, value in row.items() if not name.endswith("_id")})
+        for row in found
+    ]
 
 
 @pytest.mark.nightly

@@ -1,9 +1,7 @@
 """The event log that keeps its connections stores the same as Dagster's own, in the same files."""
 
 import importlib
-import json
 import os
-import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +15,14 @@ import dagster as dg
 import pytest
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 
+from tests.ticket_assets.upstream_fixes.letters import (
+    JOB,
+    RANGE,
+    Row,
+    in_any_order,
+    lasting,
+    letters,
+)
 from ticket_assets.upstream_fixes.event_log_storage import (
     KEPT_ENGINES,
     KeptConnectionsEventLogStorage,
@@ -30,46 +36,6 @@ event_log_storage:
 OFF = """  config:
     event_batch_size: 0
 """
-LETTERS = dg.StaticPartitionsDefinition(["a", "b", "c"])
-
-
-@dg.asset(partitions_def=LETTERS, backfill_policy=dg.BackfillPolicy.single_run())
-def letters(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-    for key in context.partition_keys:
-        context.add_asset_metadata({"letter": key}, partition_key=key)
-    context.log_event(dg.AssetObservation("letters", partition="a", metadata={"seen": 1}))
-    return dg.MaterializeResult(data_version=dg.DataVersion("7"), metadata={"all": 3})
-
-
-@dg.asset(deps=[letters], code_version="1")
-def word() -> None: ...
-
-
-@dg.asset_check(asset=letters, partitions_def=LETTERS)
-def is_good(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-    for key in LETTERS.get_partition_keys():
-        evaluation: Any = dg.AssetCheckEvaluation(
-            asset_key=letters.key,
-            check_name="is_good",
-            passed=key != "b",
-            metadata={"n": dg.MetadataValue.int(1)},
-            partition=key,
-        )
-        context.op_execution_context.log_event(evaluation)
-    return dg.AssetCheckResult(passed=True)
-
-
-@dg.asset_check(asset=word)
-def is_long() -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(passed=True)
-
-
-JOB = dg.Definitions(
-    [letters, word],
-    asset_checks=[is_good, is_long],
-    jobs=[dg.define_asset_job("letters_job")],
-).resolve_job_def("letters_job")
-RANGE = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "c"}
 
 
 @contextmanager
@@ -79,15 +45,6 @@ def home(path: Path, entry: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg
     monkeypatch.setenv("DAGSTER_HOME", str(path))
     with dg.DagsterInstance.get() as instance:
         yield instance
-
-
-Row = dict[str, Any]
-# What differs from run to run: ids, times, and places on this machine.
-VOLATILE = re.compile(
-    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+(\.\d+)? ?m?s\b|\d+\.\d+(e-\d+)?"
-    r"|\d{4}-\d\d-\d\d[ T][\d:.]+|(?<=\"storage_id\": )\d+|(?<=pointer/letters\": \")\d+"
-    r"|(?<=log_key\": \")[a-z]{8}|/[^\"]*pytest[^\"]*"
-)
 
 
 def tables(path: Path) -> dict[str, list[Row]]:
@@ -100,20 +57,8 @@ def tables(path: Path) -> dict[str, list[Row]]:
             for (table,) in names.fetchall():
                 name = f"{'index' if file.stem == 'index' else 'run'} {table}"
                 rows = connection.execute(f"select * from {table}").fetchall()
-                found.setdefault(name, []).extend(_lasting(dict(row)) for row in rows)
+                found.setdefault(name, []).extend(lasting(dict(row)) for row in rows)
     return found
-
-
-def _lasting(row: Row) -> Row:
-    return {
-        name: VOLATILE.sub("", value) if isinstance(value, str) else value
-        for name, value in row.items()
-        if name != "id" and not name.endswith("timestamp")
-    }
-
-
-def in_any_order(rows: list[Row]) -> list[str]:
-    return sorted(json.dumps(row, sort_keys=True) for row in rows)
 
 
 @pytest.mark.parametrize("size", ["0", "2", "1000"])

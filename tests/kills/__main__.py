@@ -74,12 +74,15 @@ def prepared(only: str) -> Iterator[list["targets.Target"]]:
         ending.callback(os.waitpid, server, 0)
         ending.callback(os.kill, server, signal.SIGKILL)
         home, cache = WORK / "dagster", WORK / "job-cache"
-        home.mkdir()
-        shutil.copy(ROOT / "deployment" / "dagster.yaml", home)
+        events = WORK / "dagster-events"
+        for place in (home, events):
+            place.mkdir()
+            shutil.copy(ROOT / "deployment" / "dagster.yaml", place)
         found = [
             *targets.ingests(WORK, address),
             targets.Publish(),
             targets.UnderDagster(log, cache, home),
+            targets.ManyEvents(log, cache, events),
             targets.UnderPrefect(log, cache, prefect),
         ]
         yield [target for target in found if only in target.name]

@@ -220,6 +220,9 @@ class UnderDagster(_Stored):
             found = self.events(shard, run)
             known = self.events(databases[1], run) if found else {}
             for step, counts in found.items():
+                made = known.get(step, Counter())["ASSET_MATERIALIZATION"]
+                if made not in (0, self._expected[step]["ASSET_MATERIALIZATION"]):
+                    said.append(f"{step}: half a batch, {made} materializations in the index")
                 if not counts["STEP_SUCCESS"]:
                     continue
                 wanted = self._expected[step]
@@ -253,6 +256,56 @@ class UnderDagster(_Stored):
                 if kind in kinds and step:
                     found.setdefault(step, Counter())[kind] = count
         return found
+
+
+EVERY_PART = dg.StaticPartitionsDefinition([f"part-{number:03}" for number in range(300)])
+
+
+def _job_of_events(file: Path, version: str) -> dg.JobDefinition:
+    """300 materializations, 300 results of a check, and hardly anything else to do."""
+
+    @dg.asset(partitions_def=EVERY_PART, backfill_policy=dg.BackfillPolicy.single_run())
+    def parts() -> None: ...
+
+    @dg.asset_check(asset=parts, partitions_def=EVERY_PART)
+    def is_good(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        for key in EVERY_PART.get_partition_keys():
+            evaluation: Any = dg.AssetCheckEvaluation(
+                asset_key=parts.key, check_name="is_good", passed=True, metadata={}, partition=key
+            )
+            context.op_execution_context.log_event(evaluation)
+        return dg.AssetCheckResult(passed=True)
+
+    @dg.asset(deps=[parts])
+    def marker() -> None:
+        staged = file.with_suffix(".new")
+        staged.write_text(version)
+        staged.replace(file)
+
+    return dg.Definitions(
+        [parts, marker], asset_checks=[is_good], jobs=[dg.define_asset_job("events")]
+    ).resolve_job_def("events")
+
+
+class ManyEvents(UnderDagster):
+    """A run that is made of events: a kill falls into a batch of them."""
+
+    name = "300 partitions"
+
+    def run(self, folder: Path, version: str) -> None:
+        os.environ["DAGSTER_HOME"] = str(self._home)
+        keys = EVERY_PART.get_partition_keys()
+        tags = {
+            "dagster/asset_partition_range_start": keys[0],
+            "dagster/asset_partition_range_end": keys[-1],
+        }
+        folder.mkdir(exist_ok=True)
+        job = _job_of_events(folder / "version.json", version)
+        with dg.DagsterInstance.get() as instance:
+            assert job.execute_in_process(instance=instance, tags=tags).success
+
+    def demand_free(self, folder: Path) -> None:
+        """Nothing is locked; a file that was not renamed may lie there."""
 
 
 def _integrity(database: Path) -> str:

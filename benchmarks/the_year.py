@@ -32,9 +32,9 @@ JOB = "ticket_model_evaluation"
 SIDES = {"dagster": DAGSTER_JOB, "prefect": DERIVED_FLOW}
 
 
-def floor(first_day: str, last_day: str) -> float:
+def floor(first_day: str, last_day: str, *way: str) -> float:
     with tempfile.TemporaryDirectory() as store:
-        return seconds(["benchmarks.year_floor", store, first_day, last_day], {})
+        return seconds(["benchmarks.year_floor", f"{store}/x", first_day, last_day, *way], {})
 
 
 def kept_connections(first_day: str, last_day: str) -> float:
@@ -116,6 +116,7 @@ def main() -> None:
     timings = take_turns(
         {
             "plain Python": lambda: floor(options.first_day, options.last_day),
+            "plain pandas": lambda: floor(options.first_day, options.last_day, "pandas"),
             "Dagster, one run": lambda: orchestrated("dagster", partition),
             "Dagster, kept connections": lambda: kept_connections(*partition.split("...")),
             "Dagster, ephemeral": lambda: ephemeral(*partition.split("...")),

@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo demo-iris demo-taxi dev test nightly oldest layouts check bench bench-rows conformance kills docs screenshots wheels matrix release lock clean mutants
+.PHONY: install demo demo-iris demo-taxi dev test nightly oldest layouts check bench guard bench-rows conformance kills docs screenshots wheels matrix release lock clean mutants
 .DEFAULT_GOAL := demo
 
 # The pinned environment, in .venv: by uv, which is three times as fast as pip, or else by pip.
@@ -105,13 +105,19 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# What each way of running costs, as ratios.
+# What each way of running costs, as ratios, and one table of goals.
 bench: install
 	$(BIN)/python -m benchmarks.reading_the_log
 	$(BIN)/python -m benchmarks.the_year
 	$(BIN)/python -m benchmarks.the_flow
 	$(BIN)/python -m benchmarks.starting_up
 	$(BIN)/python -m benchmarks.a_large_log
+	$(BIN)/python -m benchmarks.many_partitions
+	$(BIN)/python -m benchmarks.goals
+
+# Quick ratios beside the committed ones: has something become slow?
+guard: install
+	$(BIN)/python -m benchmarks.guard
 
 # The difference of two tables by key, beside datacompy; fetches it.
 bench-rows: install

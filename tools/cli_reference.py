@@ -23,7 +23,9 @@ Each command exits with 2 if it is refused, and prints one error on stderr.
 
 def reference() -> str:
     """The page."""
-    sections = (_section(name, command) for name, command in sorted(main.commands.items()))
+    context = click.Context(main)
+    commands = {name: main.get_command(context, name) for name in main.list_commands(context)}
+    sections = (_section(name, command) for name, command in commands.items() if command)
     return HEAD + "".join(sections)
 
 

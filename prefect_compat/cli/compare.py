@@ -27,8 +27,6 @@ from prefect_compat.cli.output_files import append_output, validate_outputs, wri
 from prefect_compat.cli.progress import progress_options
 from prefect_compat.cli.row_options import row_options
 from prefect_compat.cli.source_options import source_options
-from prefect_compat.graph.job import JobChoice
-from prefect_compat.graph.project import Project
 from prefect_compat.progress import Progress
 
 if TYPE_CHECKING:
@@ -39,14 +37,16 @@ if TYPE_CHECKING:
     from prefect_compat.comparison.failure_matrix import Outcome
     from prefect_compat.comparison.sources.choice import SourceChoice
     from prefect_compat.comparison.sources.work import Work
+    from prefect_compat.graph.job import JobChoice
+    from prefect_compat.graph.project import Project
 
 
 @dataclass(frozen=True)
 class CompareOptions:
     """The command's options, as click passes them."""
 
-    project: Project | None
-    choice: JobChoice
+    project: "Project | None"
+    choice: "JobChoice"
     partition: str | None
     run_config: Mapping[str, Any]
     tags: Mapping[str, str]
@@ -122,7 +122,7 @@ class CompareOptions:
     def files(self) -> tuple[Path, ...]:
         return tuple(file for file in (self.json_file, self.page, self.junit) if file)
 
-    def work(self, project: Project) -> "Work":
+    def work(self, project: "Project") -> "Work":
         """The work of both sides; what was not given comes from [tool.prefect-compat]."""
         from prefect_compat.comparison.faults import Fault
         from prefect_compat.comparison.sources.work import Work
@@ -296,6 +296,7 @@ def _compare_files(
     from prefect_compat.comparison.comparison import compare_sources
     from prefect_compat.comparison.sources.choice import file_stores
     from prefect_compat.comparison.sources.folder import comparison_folder
+    from prefect_compat.graph.project import Project
 
     work = replace(options.work(project=Project()), places=choice.places)
     with comparison_folder(options.keep, options.files) as folder:
@@ -322,6 +323,8 @@ def _compare_project(
 
     if options.matrix and (choice.left or choice.right):
         raise ComparisonError("--failure-matrix runs both sides, and a store is not run.")
+    from prefect_compat.graph.project import Project
+
     work = options.work(options.project or Project.of_folder(Path(".")))
     work = replace(work, places=choice.places)
     validate_store_variables(work.store_variables)

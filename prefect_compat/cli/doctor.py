@@ -32,7 +32,7 @@ class Entry:
     remedy: str = ""
 
 
-@click.command()
+@click.command(short_help="Show what is installed, set and running, and what is wrong.")
 def doctor() -> None:
     """Show versions, homes, servers, settings and the project, and what is wrong with them.
 

@@ -11,12 +11,12 @@ import click
 from prefect_compat.cli.exit_codes import REFUSED, errors_on_stderr
 from prefect_compat.cli.options import job_options, project_options
 from prefect_compat.counted import counted
-from prefect_compat.graph.job import JobChoice, listed
-from prefect_compat.graph.project import Project
 
 if TYPE_CHECKING:
     from prefect_compat.flow.task_runners import RunnerChoice
     from prefect_compat.graph.features import Explanation
+    from prefect_compat.graph.job import JobChoice
+    from prefect_compat.graph.project import Project
 
 # What needs attention comes first.
 ORDER = ("unknown", "refused", "not run", "emulated", "supported")
@@ -26,7 +26,7 @@ ORDER = ("unknown", "refused", "not run", "emulated", "supported")
 @project_options
 @job_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def explain(project: Project, choice: JobChoice, as_json: bool) -> None:
+def explain(project: "Project", choice: "JobChoice", as_json: bool) -> None:
     """List what every definition becomes under Prefect. Nothing is run.
 
     With -j or --select, only the definitions of that job. Exit code 1 if something is refused.
@@ -38,7 +38,7 @@ def explain(project: Project, choice: JobChoice, as_json: bool) -> None:
 
     with errors_on_stderr():
         runner = None
-        if choice == JobChoice():
+        if choice.is_default:
             entries = explanations(project)
         else:
             source = JobSource(project, choice)
@@ -66,6 +66,8 @@ def _lines(entries: "Sequence[Explanation]", runner: "RunnerChoice | None") -> I
         yield f"{treatment}: {counted(len(features), 'feature')}"
         for (_, name, how), names in sorted(features.items()):
             yield f"  {name}: {how}"
+            from prefect_compat.graph.job import listed
+
             yield f"    {counted(len(names), 'definition')}: {listed(names, shown=6)}"
     if not entries:
         yield "The project has no definitions."

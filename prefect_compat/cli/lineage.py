@@ -1,14 +1,17 @@
 """`prefect-compat lineage`: the job's assets and how they depend on each other."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from prefect_compat.cli.exit_codes import errors_on_stderr
 from prefect_compat.cli.options import job_options, project_options
 from prefect_compat.cli.output_files import validate_outputs, write_output
-from prefect_compat.graph.job import JobChoice
-from prefect_compat.graph.project import Project
+
+if TYPE_CHECKING:
+    from prefect_compat.graph.job import JobChoice
+    from prefect_compat.graph.project import Project
 
 
 @click.command()
@@ -28,7 +31,7 @@ from prefect_compat.graph.project import Project
     type=click.Path(path_type=Path),
     help="Write to a file instead of printing.",
 )
-def lineage(project: Project, choice: JobChoice, form: str, output: Path | None) -> None:
+def lineage(project: "Project", choice: "JobChoice", form: str, output: Path | None) -> None:
     """Draw the job's assets and their dependencies."""
     import json
     from datetime import UTC, datetime

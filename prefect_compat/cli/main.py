@@ -1,25 +1,44 @@
-"""`prefect-compat`: the group of commands."""
+"""`prefect-compat`: the group of commands, each of which is imported when it is called."""
 
+from importlib import import_module
 from typing import Any
 
 import click
 
-from prefect_compat.cli.compare import compare
-from prefect_compat.cli.doctor import doctor
 from prefect_compat.cli.exit_codes import errors_on_stderr
-from prefect_compat.cli.explain import explain
-from prefect_compat.cli.history import history
-from prefect_compat.cli.lineage import lineage
-from prefect_compat.cli.plan import plan
-from prefect_compat.cli.run import run
-from prefect_compat.cli.serve import serve
-from prefect_compat.cli.shadow import shadow
 from prefect_compat.garbage import collect_rarely
 from prefect_compat.signals import ending_on_signals, grace_s
+
+# The modules of `prefect_compat.cli` with a command of their name, and its line in the help.
+COMMANDS = {
+    "compare": "Run a job under both and compare.",
+    "doctor": "Show what is installed, set and running, and what is wrong.",
+    "explain": "List what every definition becomes under Prefect.",
+    "history": "Show the comparisons in a history.",
+    "lineage": "Draw the job's assets and their dependencies.",
+    "plan": "Print the steps and edges that the flow is built from.",
+    "run": "Run a job, or the assets of a project, as one Prefect flow run.",
+    "serve": "Deploy the flow without a work pool.",
+    "shadow": "Compare production's new partitions, and remember.",
+}
 
 
 class InterruptibleGroup(click.Group):
     """Commands that end on Ctrl-C and on SIGTERM: see `ending_on_signals`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"prefect_compat.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         collect_rarely()
@@ -33,7 +52,3 @@ class InterruptibleGroup(click.Group):
 @click.version_option(package_name="prefect-compat", message="%(version)s")
 def main() -> None:
     """Run a Dagster job as a native Prefect flow, and compare the two orchestrators."""
-
-
-for command in (run, serve, plan, explain, lineage, compare, history, shadow, doctor):
-    main.add_command(command)

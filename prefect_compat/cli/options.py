@@ -5,15 +5,15 @@ import json
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from prefect_compat.cli.exit_codes import errors_on_stderr
 from prefect_compat.errors import ConfigError
-from prefect_compat.graph.job import JobChoice
-from prefect_compat.graph.partitions import ALL, RANGE
-from prefect_compat.graph.project import Project
+
+if TYPE_CHECKING:
+    from prefect_compat.graph.project import Project
 
 Command = Callable[..., None]
 
@@ -22,7 +22,9 @@ def project_options(command: Command) -> Command:
     """The `project`: by `-m`, `-f`, `--package-name` or `-w`, else that of the working folder."""
 
     @wraps(command)
-    def with_project(project: Project | None, **options: Any) -> None:
+    def with_project(project: "Project | None", **options: Any) -> None:
+        from prefect_compat.graph.project import Project
+
         with errors_on_stderr():
             chosen = project or Project.of_folder(Path("."))
         command(project=chosen, **options)
@@ -44,6 +46,8 @@ def named_project_options(command: Command) -> Command:
         location: str | None,
         **options: Any,
     ) -> None:
+        from prefect_compat.graph.project import Project
+
         named = [name for name in (module, file, package, workspace) if name]
         if len(named) > 1:
             raise click.UsageError("Name the project by one of -m, -f, --package-name and -w.")
@@ -77,6 +81,8 @@ def job_options(command: Command) -> Command:
 
     @wraps(command)
     def with_choice(job: str | None, select: str | None, **options: Any) -> None:
+        from prefect_compat.graph.job import JobChoice
+
         if job and select:
             raise click.UsageError("Pass -j or --select, not both.")
         command(choice=JobChoice(job, select), **options)
@@ -99,6 +105,8 @@ def partition_options(command: Command) -> Command:
     def with_partition(
         partition: str | None, partition_range: str | None, all_partitions: bool, **options: Any
     ) -> None:
+        from prefect_compat.graph.partitions import ALL, RANGE
+
         given = [text for text in (partition, partition_range) if text]
         if len(given) + all_partitions > 1:
             raise click.UsageError(

@@ -1,18 +1,22 @@
 """`prefect-compat plan`: the steps and edges of a job."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from prefect_compat.cli.exit_codes import errors_on_stderr
 from prefect_compat.cli.options import job_options, project_options
-from prefect_compat.graph.job import JobChoice
-from prefect_compat.graph.project import Project
+
+if TYPE_CHECKING:
+    from prefect_compat.graph.job import JobChoice
+    from prefect_compat.graph.project import Project
 
 
 @click.command()
 @project_options
 @job_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def plan(project: Project, choice: JobChoice, as_json: bool) -> None:
+def plan(project: "Project", choice: "JobChoice", as_json: bool) -> None:
     """Print the steps and edges that the flow is built from."""
     import json
 

@@ -1,8 +1,9 @@
 """`prefect-compat run`: a job as one Prefect flow run."""
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,12 +18,34 @@ from prefect_compat.cli.progress import progress_options
 from prefect_compat.counted import counted
 from prefect_compat.errors import ConfigError
 from prefect_compat.garbage import collect_as_usual
-from prefect_compat.graph.job import JobChoice
-from prefect_compat.graph.project import Project
 from prefect_compat.progress import Progress
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from prefect_compat.graph.job import JobChoice
+    from prefect_compat.graph.project import Project
+
+
+def with_server(command: Callable[..., None]) -> Callable[..., None]:
+    """The `server` that this run needs, which starts at once; None if it needs none.
+
+    It starts while this process imports Dagster and loads the project: both take seconds.
+    """
+
+    @wraps(command)
+    def starting(**options: Any) -> None:
+        from prefect_compat.server.api import needs_server, start_in_background
+
+        with errors_on_stderr():
+            server = start_in_background() if needs_server() else None
+        command(server=server, **options)
+
+    return starting
 
 
 @click.command()
+@with_server
 @project_options
 @job_options
 @partition_options
@@ -42,8 +65,8 @@ from prefect_compat.progress import Progress
 @click.option("--cache", is_flag=True, help="Do not run a step again whose inputs are the same.")
 @click.option("--artifacts", is_flag=True, help="Show metadata as Prefect artifacts.")
 def run(
-    project: Project,
-    choice: JobChoice,
+    project: "Project",
+    choice: "JobChoice",
     partition: str | None,
     run_config: Mapping[str, Any],
     tags: Mapping[str, str],
@@ -54,26 +77,23 @@ def run(
     cache: bool,
     artifacts: bool,
     progress: Progress,
+    server: "Future[str] | None",
 ) -> None:
     """Run a job, or the assets of a project, as one Prefect flow run."""
     from contextlib import ExitStack
 
-    from prefect_compat.server.api import needs_server, start_in_background, validate_server
+    import dagster as dg
+    from prefect.exceptions import ParameterBindError, ParameterTypeError
+
+    from prefect_compat.flow.build import build_flow
+    from prefect_compat.flow.task_runners import named_task_runner
+    from prefect_compat.graph.job_source import JobSource
+    from prefect_compat.graph.partitions import dynamic_names, run_keys
+    from prefect_compat.server.api import validate_server
 
     with errors_on_stderr():
         if runner is None and (workers or address):
             raise ConfigError("--workers and --address need --task-runner.")
-        # It starts while this process imports Dagster and the project: both take seconds.
-        server = start_in_background() if needs_server() else None
-
-        import dagster as dg
-        from prefect.exceptions import ParameterBindError, ParameterTypeError
-
-        from prefect_compat.flow.build import build_flow
-        from prefect_compat.flow.task_runners import named_task_runner
-        from prefect_compat.graph.job_source import JobSource
-        from prefect_compat.graph.partitions import dynamic_names, run_keys
-
         with ExitStack() as opened:
             source = JobSource(project, choice)
             with progress.stage("loading the project"):

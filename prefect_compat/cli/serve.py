@@ -1,14 +1,17 @@
 """`prefect-compat serve`: deploys the job's flow from this process."""
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from prefect_compat.cli.exit_codes import errors_on_stderr
 from prefect_compat.cli.options import job_options, project_options
 from prefect_compat.errors import ConfigError
-from prefect_compat.graph.job import JobChoice
-from prefect_compat.graph.project import Project
+
+if TYPE_CHECKING:
+    from prefect_compat.graph.job import JobChoice
+    from prefect_compat.graph.project import Project
 
 
 @click.command(short_help="Deploy the flow without a work pool.")
@@ -16,7 +19,7 @@ from prefect_compat.graph.project import Project
 @job_options
 @click.option("--name", default="served", show_default=True, help="Name of the deployment.")
 @click.option("--cron", help="Schedule, such as '0 6 * * *'. Only for jobs without partitions.")
-def serve(project: Project, choice: JobChoice, name: str, cron: str | None) -> None:
+def serve(project: "Project", choice: "JobChoice", name: str, cron: str | None) -> None:
     """Deploy the job's flow from this process, without a work pool.
 
     It runs the flow for each request from the UI, the API or `prefect deployment run`, until you

@@ -16,13 +16,13 @@ from prefect_compat.cli.output_files import validate_outputs, write_output
 from prefect_compat.cli.progress import progress_options
 from prefect_compat.cli.row_options import row_options
 from prefect_compat.errors import ConfigError
-from prefect_compat.graph.job import JobChoice
-from prefect_compat.graph.project import Project
 from prefect_compat.progress import Progress
 
 if TYPE_CHECKING:
     from prefect_compat.comparison.shadow import State
     from prefect_compat.comparison.sources.work import Work
+    from prefect_compat.graph.job import JobChoice
+    from prefect_compat.graph.project import Project
 
 
 @click.command(short_help="Compare production's new partitions, and remember.")
@@ -85,8 +85,8 @@ if TYPE_CHECKING:
     help="Partitions in a row that must agree before a cut-over is supported.",
 )
 def shadow(
-    project: Project,
-    choice: JobChoice,
+    project: "Project",
+    choice: "JobChoice",
     run_config: Mapping[str, Any],
     tags: Mapping[str, str],
     progress: Progress,
@@ -114,8 +114,8 @@ def shadow(
 
 
 def _work(
-    project: Project,
-    choice: JobChoice,
+    project: "Project",
+    choice: "JobChoice",
     run_config: Mapping[str, Any],
     tags: Mapping[str, str],
     options: Mapping[str, Any],

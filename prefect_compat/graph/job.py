@@ -43,6 +43,11 @@ class JobChoice:
         if self.name is not None and self.selection is not None:
             raise DefinitionError("Pass the name of a job or a selection of assets, not both.")
 
+    @property
+    def is_default(self) -> bool:
+        """True if neither is given."""
+        return self == JobChoice()
+
     def __str__(self) -> str:
         return self.name or str(self.selection or "all assets")
 

@@ -8,11 +8,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import click
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from prefect_compat.cli.main import main
+from prefect_compat.cli.main import COMMANDS, main
 from prefect_compat.comparison.sources.prefect_server import RunningServer
 from tests import needs
 from tests.conftest import ROOT
@@ -147,3 +148,24 @@ def test_two_runs_of_one_day_at_once_leave_the_day_of_one_of_them(
         metadata = pq.read_schema(day / name / "2016-03-08.parquet").metadata
         origins.append(json.loads(metadata[b"provenance"]))
     assert len({origin["seed"] for origin in origins}) == 1
+
+
+def test_the_help_lists_each_command_with_its_own_words() -> None:
+    for name, words in COMMANDS.items():
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
+        assert command.name == name
+        assert command.get_short_help_str(limit=200) == words
+
+
+def test_help_and_version_import_neither_orchestrator() -> None:
+    heavy = "{'dagster', 'prefect', 'pandas', 'duckdb'} & set(sys.modules)"
+    code = (
+        "import sys, click.testing; from prefect_compat.cli.main import main;"
+        "run = click.testing.CliRunner().invoke;"
+        "assert run(main, ['--help']).exit_code == run(main, ['--version']).exit_code == 0;"
+        "assert run(main, ['run', '--help']).exit_code == 0;"
+        "assert run(main, ['compare', '--help']).exit_code == 0;"
+        f"assert not {heavy}, {heavy}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

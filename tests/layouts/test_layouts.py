@@ -1,4 +1,4 @@
-"""Projects of other shapes are loaded, without an option that says how. `make layouts` runs them."""
+"""Projects of other shapes are loaded, with no option that says how. `make layouts` runs them."""
 
 import sys
 from pathlib import Path

@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo demo-iris demo-taxi dev test nightly oldest layouts check bench guard bench-rows conformance kills docs screenshots wheels matrix release lock clean mutants
+.PHONY: install demo demo-iris demo-taxi dev test nightly oldest layouts check bench guard bench-rows conformance integrations kills docs screenshots wheels matrix release lock clean mutants
 .DEFAULT_GOAL := demo
 
 # The pinned environment, in .venv: by uv, which is three times as fast as pip, or else by pip.
@@ -126,6 +126,10 @@ bench-rows: install
 # Dagster's own tests with our `materialize`; fetches Dagster's sources.
 conformance: install
 	$(BIN)/python -m tests.conformance
+
+# The tests of Dagster's libraries for pandas, DuckDB and dbt, in the same way; fetches all.
+integrations: install
+	$(BIN)/python -m tests.conformance --integrations $(INTEGRATIONS)
 
 MUTANTS ?=
 

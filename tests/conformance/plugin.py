@@ -1,7 +1,8 @@
 """A pytest plugin: notes which tests call the functions of CONFORMANCE_CALLS and how they end.
 
-The functions are `materialize` and `materialize_to_memory`, or the method `execute_in_process` of a
-job. With CONFORMANCE_SIDE=prefect they are the drop-ins of `prefect_compat`.
+The functions are `materialize` and `materialize_to_memory`, the method `execute_in_process` of a
+job, or all three, if CONFORMANCE_CALLS names both, with a comma between. With
+CONFORMANCE_SIDE=prefect they are the drop-ins of `prefect_compat`.
 
 Loaded with `-p` before Dagster's test modules, so that their imports find the replacements.
 """
@@ -19,7 +20,7 @@ import pytest
 
 SIDE = os.environ["CONFORMANCE_SIDE"]
 RESULTS = Path(os.environ["CONFORMANCE_RESULTS"])
-CALLS = os.environ["CONFORMANCE_CALLS"]
+CALLS = os.environ["CONFORMANCE_CALLS"].split(",")
 NAMES = ("materialize", "materialize_to_memory")
 _calls: list[str] = []
 
@@ -60,7 +61,10 @@ def _replace_method() -> None:
     job.execute_in_process = _noted("execute_in_process", function)
 
 
-_replace() if CALLS == "materialize" else _replace_method()
+if "materialize" in CALLS:
+    _replace()
+if "execute_in_process" in CALLS:
+    _replace_method()
 
 
 @pytest.fixture(scope="session", autouse=True)

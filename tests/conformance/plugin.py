@@ -22,7 +22,13 @@ SIDE = os.environ["CONFORMANCE_SIDE"]
 RESULTS = Path(os.environ["CONFORMANCE_RESULTS"])
 CALLS = os.environ["CONFORMANCE_CALLS"].split(",")
 NAMES = ("materialize", "materialize_to_memory")
+SOURCES = str(Path.cwd())
 _calls: list[str] = []
+
+
+def _name(item: pytest.Item) -> str:
+    """The name of a test, the same wherever the sources lie: some are parametrized by a path."""
+    return item.nodeid.replace(SOURCES, ".")
 
 
 def _noted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,7 +101,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         _calls.clear()
     if call.when == "call":
         line = {
-            "test": item.nodeid,
+            "test": _name(item),
             "outcome": report.outcome,
             "calls": sorted(set(_calls)),
             "reason": str(call.excinfo.value)[:500] if call.excinfo else "",
@@ -112,5 +118,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     only = os.environ.get("CONFORMANCE_ONLY")
     if only:
         wanted = set(json.loads(Path(only).read_text(encoding="utf-8")))
-        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in wanted])
-        items[:] = [item for item in items if item.nodeid in wanted]
+        config.hook.pytest_deselected(items=[item for item in items if _name(item) not in wanted])
+        items[:] = [item for item in items if _name(item) in wanted]

@@ -94,6 +94,17 @@ def pytest_runtest_setup() -> None:
     _current_storage.set(None)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    """Forgets a storage whose instance is gone: the garbage collector, which closes the contexts
+    of earlier tests, can bring it back during a long fixture."""
+    from dagster._core.storage.defs_state.base import _current_storage
+
+    storage: Any = _current_storage.get()
+    if storage is not None and storage.has_instance and storage._instance_weakref() is None:
+        _current_storage.set(None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
     report: pytest.TestReport = yield  # type: ignore[misc]  # the hook's protocol

@@ -22,6 +22,7 @@ OUT_OF_SCOPE = {
     "test_failure_midstream": "reads Dagster's console log; ours is Prefect's",
     "test_warning_for_conditional_output": "reads Dagster's console log; ours is Prefect's",
     "test_io_context_logging": "reads Dagster's console log; ours is Prefect's",
+    "test_column_lineage_integration": "reads Dagster's console log; ours is Prefect's",
     "test_failure_hook_framework_exception": "raises Dagster's own interruption in a step, which"
     " ends the flow run",
     "test_masking_op_execution": "raises an interruption in a step, which ends the flow run",

@@ -130,6 +130,7 @@ ROOMS = {
         "comparison.fingerprint.objects",
         "comparison.fingerprint.texts",
         "comparison.fingerprint.numpy_values",
+        "comparison.fingerprint.arrow_buffers",
         "comparison.fingerprint.arrow_values",
         "comparison.fingerprint.pandas_values",
         "comparison.fingerprint.known_types",

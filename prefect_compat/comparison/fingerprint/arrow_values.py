@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prefect_compat.comparison.fingerprint.parts import Buffer, Part, Parts, Rule, inner
+from prefect_compat.comparison.fingerprint.arrow_buffers import joined_bytes, missing_of
+from prefect_compat.comparison.fingerprint.parts import Part, Parts, Rule, inner
 
 VOLATILE = ("creator", "pandas_version")  # in Arrow's b"pandas" metadata: who wrote, not what
 
@@ -55,14 +56,20 @@ def _type(kind: pa.DataType) -> Parts:
 def _arrow_array(array: Any) -> Parts:
     """Chunks, offsets, and a dictionary's entries (unless ordered) are no content."""
     # Decoded first: Arrow's `null_count` overlooks a null that stands in the dictionary itself.
-    whole = _decoded(array)
+    chunks = _chunks(array)
+    if not _has_bytes(array.type):
+        chunks = [_decoded(chunk) for chunk in chunks]
     order = None
     if pa.types.is_dictionary(array.type) and array.type.ordered:
         # Each chunk may have a dictionary of its own; unified, the first one is that of all.
-        chunks = array.unify_dictionaries().chunks if _is_chunked(array) else [array]
-        order = chunks[0].dictionary if chunks else None
-    missing = whole.is_null().to_numpy(zero_copy_only=False)
-    present = _present(whole.drop_null() if whole.null_count else whole)
+        unified = array.unify_dictionaries().chunks if _is_chunked(array) else [array]
+        order = unified[0].dictionary if unified else None
+    if _has_bytes(chunks[0].type):
+        missing, present = joined_bytes(chunks)
+    else:
+        whole = pa.concat_arrays(chunks) if len(chunks) > 1 else chunks[0]
+        missing = missing_of([whole])
+        present = _present(whole.drop_null() if whole.null_count else whole)
     return inner(type=array.type, order=order, missing=missing, present=present)
 
 
@@ -70,14 +77,14 @@ def _is_chunked(array: Any) -> bool:
     return isinstance(array, pa.ChunkedArray)
 
 
-def _decoded(array: Any) -> Any:
-    """The array in one piece, without encoding.
+def _chunks(array: Any) -> list[Any]:
+    if not _is_chunked(array):
+        return [array]
+    return array.chunks or [pa.array([], array.type)]
 
-    Text, bytes and decimals (as text) become large binary.
-    """
-    if _is_chunked(array):
-        chunks = array.chunks or [pa.array([], array.type)]
-        return pa.concat_arrays([_decoded(chunk) for chunk in chunks])
+
+def _decoded(array: Any) -> Any:
+    """A chunk without encoding; decimals become text."""
     kind = array.type
     if isinstance(kind, pa.BaseExtensionType):
         return _decoded(array.storage)
@@ -85,25 +92,20 @@ def _decoded(array: Any) -> Any:
         return _decoded(array.dictionary_decode())
     if pa.types.is_run_end_encoded(kind):
         return _decoded(pc.run_end_decode(array))
-    if pa.types.is_decimal(kind) or _is_text(kind):
-        return pc.cast(pc.cast(array, pa.large_string()), pa.large_binary())
-    if _is_bytes(kind):
+    if pa.types.is_decimal(kind) or pa.types.is_string_view(kind):
+        return pc.cast(array, pa.large_string())
+    if pa.types.is_binary_view(kind) or pa.types.is_fixed_size_binary(kind):
         return pc.cast(array, pa.large_binary())
     return array
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    types = pa.types
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
+def _has_bytes(kind: pa.DataType) -> bool:
     types = pa.types
     return bool(
-        types.is_binary(kind)
+        types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_binary(kind)
         or types.is_large_binary(kind)
-        or types.is_binary_view(kind)
-        or types.is_fixed_size_binary(kind)
     )
 
 
@@ -112,8 +114,6 @@ def _present(array: Any) -> Any:
     kind, types = array.type, pa.types
     if types.is_null(kind):
         return None
-    if types.is_large_binary(kind):
-        return _bytes(array)
     if types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind):
         return array.to_numpy(zero_copy_only=False)
     if types.is_interval(kind):
@@ -133,17 +133,6 @@ def _present(array: Any) -> Any:
         return inner(codes=array.type_codes, values=array.to_pylist())
     lengths = pc.list_value_length(array).to_numpy(zero_copy_only=False).astype("<i8")
     return inner(lengths=lengths, entries=array.flatten())
-
-
-def _bytes(array: Any) -> Buffer:
-    """Lengths, then all the bytes."""
-    _, starts, data = array.buffers()
-    if not len(array) or data is None:
-        return Buffer("bytes", (bytes(8 * len(array)), b""))
-    # The buffers of a slice are those of the whole array; `offset` says where it starts.
-    offsets = np.frombuffer(starts, "=i8")[array.offset : array.offset + len(array) + 1]
-    lengths = np.diff(offsets).astype("<i8").tobytes()
-    return Buffer("bytes", (lengths, data[int(offsets[0]) : int(offsets[-1])].to_pybytes()))
 
 
 RULES: dict[type, Rule] = {

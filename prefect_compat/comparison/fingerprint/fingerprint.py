@@ -7,6 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from types import NoneType
 from typing import Any
 
@@ -17,12 +18,16 @@ from prefect_compat.comparison.fingerprint.parts import (
     Part,
     Parts,
     Rule,
+    Run,
     qualified,
 )
 from prefect_compat.errors import DefinitionError
 
 UNKNOWN = "unknown"
 DEEPEST = 100  # levels; a deeper value would exhaust Python's stack before it is digested
+# Of exactly these types, equal values have one digest: unlike 0.0 and -0.0, or moments with `fold`.
+EQUAL_IS_SAME = frozenset({str, int, bool, NoneType, bytes, date})
+MOST_KEPT = 1 << 14  # digests, while those of one list or column are made
 
 
 @dataclass(frozen=True)
@@ -140,12 +145,26 @@ def _members(value: Any, above: tuple[int, ...]) -> Iterator[tuple[Any, bytes]]:
                 name + _digest_at(f"[{_label(key, name, quoted=True)}]", entry, above),
             )
     else:
+        made: dict[Any, bytes] = {}
         for position, entry in enumerate(value):
             try:
-                yield position, _digest(entry, above)
+                yield position, _digest_once(entry, above, made)
             except NotComparable as error:
                 place = "{element}" if isinstance(value, SETS) else f"[{position}]"
                 raise error.below(place) from None
+
+
+def _digest_once(value: Any, above: tuple[int, ...], made: dict[Any, bytes]) -> bytes:
+    """The digest, made once if `made` can keep it: a column of objects repeats few values."""
+    kind = type(value)
+    if kind not in EQUAL_IS_SAME:
+        return _digest(value, above)
+    digest = made.get((kind, value))
+    if digest is None:
+        digest = _digest(value, above)
+        if len(made) < MOST_KEPT:
+            made[kind, value] = digest
+    return digest
 
 
 def _digest_at(place: str, value: Any, above: tuple[int, ...]) -> bytes:
@@ -172,12 +191,17 @@ def _combined(value: Any, members: list[tuple[Any, bytes]]) -> bytes:
     return _hash(type(value).__name__ + bound, *digests)
 
 
-def _hash(kind: str, *data: bytes) -> bytes:
+def _hash(kind: str, *data: bytes | memoryview | Run) -> bytes:
     """Each piece preceded by its length, so that no two sequences run together the same."""
     hasher = hashlib.sha256()
     for piece in (kind.encode("utf-8", "surrogatepass"), *data):
-        hasher.update(len(piece).to_bytes(8, "little"))
-        hasher.update(piece)
+        if isinstance(piece, Run):
+            hasher.update(piece.size.to_bytes(8, "little"))
+            for place in piece.places:
+                hasher.update(place)
+        else:
+            hasher.update(len(piece).to_bytes(8, "little"))
+            hasher.update(piece)
     return hasher.digest()
 
 

@@ -68,11 +68,14 @@ def _content(array: npt.NDArray[Any]) -> Any:
     if dtype.kind in "fc":
         # A complex number is two floats, and each may be a NaN with its own payload.
         real = little.view(f"<f{dtype.itemsize // (2 if dtype.kind == 'c' else 1)}")
-        little = np.where(np.isnan(real), np.nan, real)
+        nan = np.isnan(real)
+        little = np.where(nan, np.nan, real) if nan.any() else real
     if dtype.kind == "b":  # any byte but 0 is true
         little = np.packbits(little)
     name = dtype.newbyteorder("<").str
-    return Buffer(f"{name} {'x'.join(map(str, array.shape))}", (little.tobytes(),))
+    # Not `little.data`: moments and text have no buffer protocol. No view of nothing is possible.
+    cells = little.reshape(-1).view(np.uint8).data if little.nbytes else b""
+    return Buffer(f"{name} {'x'.join(map(str, array.shape))}", (cells,))
 
 
 def _cells(array: npt.NDArray[Any]) -> Part:

@@ -39,11 +39,25 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class Run:
+    """Bytes that lie in several places, digested as if side by side.
+
+    `places` are read once: values of the buffer protocol, of `size` bytes together.
+    """
+
+    size: int
+    places: Iterable[Any]
+
+
+@dataclass(frozen=True)
 class Buffer:
-    """Cells side by side: what they are, and their little-endian bytes."""
+    """Cells side by side: what they are, and their little-endian bytes.
+
+    A memoryview is digested where it lies, without a copy of its bytes.
+    """
 
     cells: str
-    data: tuple[bytes, ...]
+    data: tuple[bytes | memoryview | Run, ...]
 
 
 @dataclass(frozen=True)

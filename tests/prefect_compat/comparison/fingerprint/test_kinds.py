@@ -22,6 +22,8 @@ from sklearn.cluster import KMeans
 
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
 from tests import needs
+from tests.prefect_compat.comparison.fingerprint.lasting import EXPECTED as LASTING
+from tests.prefect_compat.comparison.fingerprint.lasting import lasting
 from tests.prefect_compat.comparison.fingerprint.values import (
     BERLIN,
     CHANGES,
@@ -54,6 +56,12 @@ def test_a_change_is_seen_and_the_same_value_made_twice_is_the_same(name: str) -
 def test_any_machine_finds_these_digests() -> None:
     needs.pandas_3()
     assert {name: fingerprint(make()).digest for name, make in SNAPSHOT.items()} == EXPECTED
+
+
+def test_no_version_changes_the_digest_of_a_known_kind() -> None:
+    needs.pandas_3()
+    expected = json.loads(LASTING.read_text())
+    assert {name: fingerprint(make()).digest[:16] for name, make in lasting().items()} == expected
 
 
 @pytest.mark.parametrize("seed", ["0", "123"])

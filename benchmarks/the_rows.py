@@ -18,6 +18,7 @@ import pandas as pd
 import psutil
 
 from benchmarks.measuring import ROOT, report, take_turns
+from benchmarks.rivals import rival_python
 
 RIVAL = "datacompy==1.1.0"
 THREADS = 2
@@ -95,18 +96,6 @@ def timed(python: str, code: str, *arguments: str, peaks: list[int]) -> Callable
     return run
 
 
-def rival_python() -> str:
-    """The interpreter of an environment with the rival, made if needed."""
-    folder = ROOT / "var" / "rivals-venv"
-    python = folder / "bin" / "python"
-    if not python.is_file():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run(
-            [str(python), "-m", "pip", "install", "--quiet", RIVAL, "polars", "pyarrow"], check=True
-        )
-    return str(python)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
@@ -117,7 +106,7 @@ def main() -> None:
         changed = make(folder, options.rows)
         files = (str(folder / "left.parquet"), str(folder / "right.parquet"))
         peaks: dict[str, list[int]] = {"ours": [], "datacompy, polars": [], "datacompy, pandas": []}
-        rival = rival_python()
+        rival = rival_python("rivals-venv", RIVAL, "polars", "pyarrow")
         contestants = {
             "ours": timed(sys.executable, OURS, *files, str(changed), peaks=peaks["ours"]),
             "datacompy, polars": timed(rival, POLARS, *files, peaks=peaks["datacompy, polars"]),

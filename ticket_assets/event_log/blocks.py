@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from ticket_assets.errors import DataError
 
 BLOCK_BYTES = 16 << 20
@@ -23,12 +25,13 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class Block:
     """Whole rows of a CSV: their offset in bytes, their size in bytes, and their number.
 
-    Empty lines do not count as rows; the header does.
+    Empty lines do not count as rows; the header does. `line`, from 1, is where they begin.
     """
 
     offset: int
     size: int
     rows: int
+    line: int
 
 
 def cut(chunks: Iterable[bytes], size: int, name: str) -> Iterator[Block]:
@@ -38,6 +41,21 @@ def cut(chunks: Iterable[bytes], size: int, name: str) -> Iterator[Block]:
     file's name for errors. Raises DataError for a row longer than ROW_BYTES and for a quoted value
     that is still open at the end of the file.
     """
+    return (block for block, _ in _cut(chunks, size, name))
+
+
+def cut_with_content(
+    chunks: Iterable[bytes], size: int, name: str
+) -> Iterator[tuple[Block, bytes]]:
+    """The same blocks, each with its bytes."""
+    for block, waiting in _cut(chunks, size, name):
+        with memoryview(waiting) as view:
+            content = bytes(view[: block.size])
+        yield block, content
+
+
+def _cut(chunks: Iterable[bytes], size: int, name: str) -> Iterator[tuple[Block, bytearray]]:
+    """Each block, and an array that begins with its bytes until the next block is asked for."""
     cutter = _Cutter(name)
     waiting, goal = bytearray(), size
     for chunk in chunks:
@@ -45,12 +63,15 @@ def cut(chunks: Iterable[bytes], size: int, name: str) -> Iterator[Block]:
         if len(waiting) < goal:
             continue
         if block := cutter.whole_rows(waiting, is_last=False):
-            yield block
-            del waiting[: block.size]
+            yield block, waiting
+            # A new array: one that shrinks and grows gives its pages back to the system each time,
+            # which took four times as long as the cutting.
+            with memoryview(waiting) as view:
+                waiting = bytearray(view[block.size :])
         # A row larger than a block is scanned again only when it has doubled, to stay linear.
         goal = max(size, min(2 * len(waiting), ROW_BYTES + 1))
     if waiting and (block := cutter.whole_rows(waiting, is_last=True)):
-        yield block
+        yield block, waiting
 
 
 class _Cutter:
@@ -64,10 +85,10 @@ class _Cutter:
         """The rows that end within the content; all its rows if it is the last."""
         marked = self._offset == 0 and content.startswith(BYTE_ORDER_MARK)
         end, rows, length = (len(BYTE_ORDER_MARK) if marked else 0), 0, len(content)
-        plain = _end_of_plain_rows(content, end)
+        plain, plain_rows = _plain_rows(content, end)
         # The log may end without a line end. Then the pattern looks at all rows of its last block.
         if plain == length or (plain and not is_last):
-            return self._block(content, plain, content.count(b"\n", 0, plain))
+            return self._block(plain, plain_rows, lines=plain_rows)
         while end < length:
             match = _FIELDS.match(content, end)
             assert match, "the pattern also matches an empty field"
@@ -78,21 +99,21 @@ class _Cutter:
                 self._refuse_length(content, start, rows)
             end, rows = stop + 1, rows + 1
         else:
-            return self._block(content, end, rows)
+            return self._block(end, rows, content.count(b"\n", 0, end))
         if stop < length:
             self._refuse_open_quote(content, start, stop, rows, is_last)
         elif stop - start > ROW_BYTES:
             self._refuse_length(content, start, rows)
         if is_last:
-            return self._block(content, length, rows + (stop > start))
+            return self._block(length, rows + (stop > start), content.count(b"\n"))
         # Line ends before an incomplete row belong to the block before it.
-        return self._block(content, start, rows) if start else None
+        return self._block(start, rows, content.count(b"\n", 0, start)) if start else None
 
-    def _block(self, content: bytearray, end: int, rows: int) -> Block:
-        block = Block(self._offset, end, rows)
+    def _block(self, end: int, rows: int, lines: int) -> Block:
+        block = Block(self._offset, end, rows, self._lines + 1)
         self._offset += end
         self._rows += rows
-        self._lines += content.count(b"\n", 0, end)
+        self._lines += lines
         return block
 
     def _place(self, content: bytearray, start: int, rows: int) -> str:
@@ -120,21 +141,18 @@ class _Cutter:
         )
 
 
-def _end_of_plain_rows(content: bytearray, start: int) -> int:
-    """The end of the last row, if all rows end with a line feed, are short and have no quote.
+def _plain_rows(content: bytearray, start: int) -> tuple[int, int]:
+    """The end of the last row and the number of rows, if all are short and have no quote.
 
-    0 otherwise. Most logs are like this, and then their rows need no look one by one.
+    0 and 0 otherwise. Most logs are like this, and then their rows need no look one by one.
     """
-    if content.startswith((b"\r", b"\n"), start) or b'"' in content or b"\n\n" in content:
-        return 0
-    returns = content.count(b"\r")
-    if returns and (b"\n\r" in content or returns != content.count(b"\r\n")):
-        return 0
-    end = 0
-    # A stretch of ROW_BYTES in which no row ends may be in a row that is too long.
-    while end + ROW_BYTES < len(content):
-        last = content.rfind(b"\n", end, end + ROW_BYTES)
-        if last < 0:
-            return 0
-        end = last + 1
-    return content.rfind(b"\n") + 1
+    if content.startswith((b"\r", b"\n"), start) or b'"' in content:
+        return 0, 0
+    if b"\r" in content and (b"\n\r" in content or content.count(b"\r") != content.count(b"\r\n")):
+        return 0, 0
+    # By NumPy: `bytearray` takes five times as long to count, and to look for empty lines.
+    ends = np.flatnonzero(np.frombuffer(content, np.uint8) == ord("\n"))
+    sizes = np.diff(ends, prepend=start - 1, append=len(content))
+    if len(ends) == 0 or sizes[:-1].min() == 1 or sizes.max() > ROW_BYTES:
+        return 0, 0
+    return int(ends[-1]) + 1, len(ends)

@@ -1,47 +1,50 @@
 """Parses the log's CSV into typed Arrow tables, or raises one error that lists its faults."""
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
 from ticket_assets.errors import DataError
-from ticket_assets.event_log.blocks import BYTE_ORDER_MARK, ROW_BYTES
+from ticket_assets.event_log.blocks import BYTE_ORDER_MARK
+from ticket_assets.event_log.columns import BY_NAME, SHOWN_FAULTS, Faults, Numbers, typed_columns
 from ticket_assets.event_log.schema import (
-    COLUMNS,
     MISSING,
     NAMES,
-    Column,
     header_faults,
     is_damaged_copy,
     one_line,
     other_delimiter,
 )
 
-SHOWN_FAULTS = 5
 SHOWN_HEADER_FAULTS = 10
 # Arrow calls back for each row of the wrong length, and a block has room for 8 million of them.
 MOST_WRONG_ROWS = 1000
-ARROW_TYPES = {
-    "text": pa.string(),
-    "count": pa.int64(),
-    "flag": pa.bool_(),
-    "time": pa.timestamp("s"),
-}
-EXPECTED = {
-    "count": "a whole number, 0 or more",
-    "flag": "true or false",
-    "time": "a date like 29/2/2016 01:16",
-}
-Numbers = npt.NDArray[np.int64]
-DATE = r"^(?P<day>\d{1,2})/\d{1,2}/\d{4} \d{1,2}:\d{2}$"
+PIECE_BYTES = 2 << 20
+ROW_START = re.compile(rb"[^\r\n]")
+CODED = pa.dictionary(pa.int32(), pa.string())
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Whole rows that one reader reads; `is_quoted` if a quoted value may hold a line end."""
+
+    content: memoryview
+    is_quoted: bool
+
+    @property
+    def has_rows(self) -> bool:
+        """True unless there are only line ends."""
+        return ROW_START.search(self.content) is not None
 
 
 @dataclass(frozen=True)
@@ -57,34 +60,6 @@ class ParsedRows:
     faults: int = 0
     first_faults: tuple[tuple[int, str], ...] = ()
     stopped: bool = False
-
-
-@dataclass
-class _Faults:
-    """The count of all faults, and the first few of each column."""
-
-    count: int = 0
-    kept: list[tuple[int, str]] = field(default_factory=list)
-
-    def add(self, rows: Sequence[int] | Numbers, messages: Iterable[str]) -> None:
-        """`rows` from 1, ascending; `messages` for the first SHOWN_FAULTS of them."""
-        self.count += len(rows)
-        self.kept += zip(map(int, rows[:SHOWN_FAULTS]), messages, strict=False)
-
-    def first(self) -> tuple[tuple[int, str], ...]:
-        return tuple(sorted(self.kept)[:SHOWN_FAULTS])
-
-
-def parse_csv(content: bytes, name: str) -> pa.Table:
-    """The table of a whole log, with the columns of `parse_rows`.
-
-    `name` is the file's name for errors. Raises DataError that counts all faults and shows the
-    first few.
-    """
-    header, size = read_header(content, name)
-    parsed = parse_rows(content[size:], name, header)
-    check_rows(name, [parsed])
-    return parsed.table
 
 
 def read_header(content: bytes, name: str) -> tuple[list[str], int]:
@@ -161,8 +136,38 @@ def parse_rows(
     cannot be read as rows; `first_line` gives the line at which they begin.
     """
     _check_text(content, name, first_line)
-    raw, wrong = _read_rows(content, name, header)
-    faults = _Faults()
+    parse = partial(_parse_piece, name=name, header=header)
+    pieces = list(_pieces(content))
+    if len(pieces) == 1:
+        return join_rows([parse(pieces[0])])
+    with ThreadPoolExecutor(pa.cpu_count()) as pool:
+        return join_rows(pool.map(parse, pieces))
+
+
+def _pieces(content: bytes) -> Iterator[Piece]:
+    """The content in pieces of whole rows; in one piece if a quoted value may hold a line end.
+
+    Arrow's own threads take a third more CPU time than a reader for each piece, whose texts and
+    dictionaries stay in a core's cache.
+    """
+    if b'"' in content:
+        yield Piece(memoryview(content), is_quoted=True)
+        return
+    start, view = 0, memoryview(content)
+    # The last piece has up to twice as much: a tiny one would cost as much as any.
+    while len(content) - start >= 2 * PIECE_BYTES:
+        end = content.rfind(b"\n", start, start + PIECE_BYTES) + 1
+        # A row longer than a piece ends in a later one.
+        end = end or content.find(b"\n", start) + 1 or len(content)
+        yield Piece(view[start:end], is_quoted=False)
+        start = end
+    yield Piece(view[start:], is_quoted=False)
+
+
+def _parse_piece(piece: Piece, name: str, header: list[str]) -> ParsedRows:
+    """The rows of a piece, without `log_row`."""
+    raw, wrong = _read_rows(piece, name, header)
+    faults = Faults()
     faults.add(
         [row for row, _ in wrong],
         (f"has {fields} fields, expected {len(header)}" for _, fields in wrong),
@@ -170,24 +175,51 @@ def parse_rows(
     rows = raw.num_rows + len(wrong)
     if len(wrong) > MOST_WRONG_ROWS:
         return ParsedRows(rows, None, faults.count, faults.first(), stopped=True)
-    numbers = np.delete(np.arange(1, rows + 1), [row - 1 for row, _ in wrong])
+    numbers = np.arange(1, rows + 1)
+    if wrong:
+        numbers = np.delete(numbers, [row - 1 for row, _ in wrong])
     # Only a quoted value can hold a line end.
-    if b'"' in content:
+    if piece.is_quoted:
         _add_swallowed_rows(raw, header, numbers, faults)
-    columns = {column.name: _typed(raw[column.name], column, numbers, faults) for column in COLUMNS}
+    arrays = {name: raw[name].chunk(0) for name in header}
+    columns = typed_columns({name: arrays[name] for name in NAMES}, numbers, faults)
     if faults.count:
         return ParsedRows(rows, None, faults.count, faults.first())
     extras = [column for column in header if column not in NAMES]
     ordered = [name for name in header if name in NAMES] + extras
-    days = columns["closed_at"].cast(pa.timestamp("s")).cast(pa.date32(), safe=False)
-    table = pa.table(
-        {
-            "log_row": pa.array(numbers),
-            "day": days,
-            **{column: columns.get(column, raw[column]) for column in ordered},
-        }
-    )
+    days = columns["closed_at"].cast(pa.date32(), safe=False)
+    table = pa.table({"day": days, **{each: columns.get(each, arrays[each]) for each in ordered}})
     return ParsedRows(rows, table)
+
+
+def join_rows(parts: Iterable[ParsedRows]) -> ParsedRows:
+    """Consecutive rows as one, numbered from 1. Reading ends at the first that `stopped`."""
+    rows = faults = 0
+    first: list[tuple[int, str]] = []
+    tables: list[pa.Table] = []
+    for part in parts:
+        first += [(rows + row, message) for row, message in part.first_faults]
+        rows, faults = rows + part.rows, faults + part.faults
+        if part.stopped:
+            return ParsedRows(rows, None, faults, tuple(first[:SHOWN_FAULTS]), stopped=True)
+        if part.table is not None:
+            tables.append(part.table)
+    if faults:
+        return ParsedRows(rows, None, faults, tuple(first[:SHOWN_FAULTS]))
+    table = pa.concat_tables(tables)
+    if "log_row" in table.column_names:
+        table = table.drop_columns(["log_row"])
+    return ParsedRows(rows, table.add_column(0, "log_row", pa.array(np.arange(1, rows + 1))))
+
+
+def check_count(parsed: ParsedRows, rows: int, name: str, first_line: Callable[[], int]) -> None:
+    """Raises DataError if the number of rows differs from the count when the CSV was cut."""
+    if parsed.rows != rows and not parsed.stopped:
+        raise DataError(
+            f"{name}, rows from line {first_line()}: read {parsed.rows:,}, expected {rows:,}. The"
+            " file changed meanwhile, or two readers of CSV see different rows in it: look for"
+            " stray quotes. Nothing was stored."
+        )
 
 
 def check_rows(name: str, blocks: Iterable[ParsedRows]) -> None:
@@ -246,66 +278,73 @@ def _check_text(content: bytes, name: str, first_line: Callable[[], int]) -> Non
 
 
 def _read_rows(
-    content: bytes, name: str, header: list[str]
+    piece: Piece, name: str, header: list[str]
 ) -> tuple[pa.Table, list[tuple[int, int]]]:
-    """All columns as text, those to be typed dictionary-encoded, so that each distinct value is
-    looked at once; and the rows that have another number of fields, with that number.
+    """The columns as `typed_columns` wants them; and the rows that have another number of fields,
+    with that number.
 
     Of such rows, reading ends after MOST_WRONG_ROWS and one.
     """
-    kinds = {column.name: column.kind for column in COLUMNS}
-    coded = pa.dictionary(pa.int32(), pa.string())
-    types = {
-        column: pa.string() if kinds.get(column, "text") == "text" else coded for column in header
-    }
-    none = pa.table({column: pa.array([], type) for column, type in types.items()})
-    if not content.strip(b"\r\n"):
-        return none, []
-    convert = pyarrow.csv.ConvertOptions(
-        column_types=types,
-        null_values=[MISSING],
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
-    )
-    quoted = b'"' in content
-    # If one of Arrow's own blocks ends between the CR and the LF of a quoted line break, Arrow
-    # loses the LF and may end the row there (seen with 26.0.1). So quoted rows are one block.
-    block_size = max(ROW_BYTES, len(content)) if quoted else ROW_BYTES
+    if not piece.has_rows:
+        types = _types(header, pa.bool_())
+        return pa.table({each: pa.chunked_array([[]], type) for each, type in types.items()}), []
     wrong: list[tuple[int, int]] = []
 
     def note(row: Any) -> str:
         wrong.append((row.number, row.actual_columns))
         return "skip" if len(wrong) <= MOST_WRONG_ROWS else "error"
 
-    def read(use_threads: bool) -> pa.Table:
-        wrong.clear()
-        return pyarrow.csv.read_csv(
-            pa.BufferReader(content),
-            read_options=pyarrow.csv.ReadOptions(
-                use_threads=use_threads, column_names=header, block_size=block_size
-            ),
-            parse_options=pyarrow.csv.ParseOptions(
-                newlines_in_values=quoted, invalid_row_handler=note
-            ),
-            convert_options=convert,
-        )
-
     try:
         try:
-            table = read(use_threads=True)
-        # It may have failed only because `note` refused: then the rows are read once more.
+            table = _arrow_table(piece, header, _types(header, pa.bool_()), note)
         except pa.ArrowInvalid:
-            if not wrong:
+            if len(wrong) > MOST_WRONG_ROWS:
                 raise
-        if wrong:
-            table = read(use_threads=False)  # Arrow numbers the rows only without threads
+            # It may be a flag that is none: read again, as text that the fault can show.
+            wrong.clear()
+            table = _arrow_table(piece, header, _types(header, CODED), note)
     except pa.ArrowException as error:
+        # It may have failed only because `note` refused.
         if len(wrong) > MOST_WRONG_ROWS:
-            return none, wrong
+            return pa.table({}), wrong
         raise DataError(
             f"{name}: cannot be read as CSV: {one_line(str(error))}. Nothing was stored."
         ) from error
     return table, wrong
+
+
+def _types(header: Sequence[str], flag: pa.DataType) -> dict[str, pa.DataType]:
+    types = {"text": pa.string(), "flag": flag, "count": CODED, "time": CODED}
+    return {name: types[BY_NAME[name].kind] if name in BY_NAME else pa.string() for name in header}
+
+
+def _arrow_table(
+    piece: Piece,
+    header: list[str],
+    types: Mapping[str, pa.DataType],
+    note: Callable[[Any], str],
+) -> pa.Table:
+    return pyarrow.csv.read_csv(
+        pa.BufferReader(piece.content),
+        # One block of Arrow's: each block has dictionaries of its own. Also, if a block ends
+        # between the CR and the LF of a quoted line break, Arrow loses the LF and may end the row
+        # there (seen with 26.0.1). Arrow numbers the rows only without threads.
+        read_options=pyarrow.csv.ReadOptions(
+            use_threads=False, column_names=header, block_size=len(piece.content) + 1
+        ),
+        parse_options=pyarrow.csv.ParseOptions(
+            newlines_in_values=piece.is_quoted, invalid_row_handler=note
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=types,
+            null_values=[MISSING],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["true"],
+            false_values=["false"],
+            check_utf8=False,  # `_check_text` has
+        ),
+    )
 
 
 def _not_utf8(error: UnicodeDecodeError, place: str) -> str:
@@ -315,9 +354,7 @@ def _not_utf8(error: UnicodeDecodeError, place: str) -> str:
     )
 
 
-def _add_swallowed_rows(
-    raw: pa.Table, header: list[str], numbers: Numbers, faults: _Faults
-) -> None:
+def _add_swallowed_rows(raw: pa.Table, header: list[str], numbers: Numbers, faults: Faults) -> None:
     """Adds a fault for each value that contains whole rows.
 
     Two stray quotes in one column turn all rows between them into such a value. One row with the
@@ -326,7 +363,7 @@ def _add_swallowed_rows(
     line, ends = r"[^,\r\n]*", r"[\r\n]+"
     for place, column in enumerate(header):
         texts = raw[column]
-        if pa.types.is_dictionary(texts.type):
+        if not pa.types.is_string(texts.type):
             continue  # a value of several lines is a fault of its type already
         rows = pc.indices_nonzero(pc.match_substring_regex(texts, ends)).to_numpy()
         if not len(rows):
@@ -343,46 +380,3 @@ def _add_swallowed_rows(
             " closing quote in the row that it begins in"
         )
         faults.add(numbers[rows[held.astype(bool)]], repeat(message))
-
-
-def _typed(raw: pa.ChunkedArray, column: Column, numbers: Numbers, faults: _Faults) -> pa.Array:
-    """The column in its type; values that do not fit are added to `faults`.
-
-    `numbers` are the rows' numbers in the log: `raw` may lack some rows.
-    """
-    if column.required and raw.null_count:
-        rows = pc.indices_nonzero(pc.is_null(raw)).to_numpy()
-        message = f"column {column.name}: found '{MISSING}', expected a value"
-        faults.add(numbers[rows], repeat(message))
-    if column.kind == "text":
-        return raw
-    # Arrow makes a dictionary for each block that it reads, with codes of its own.
-    coded = raw.unify_dictionaries().combine_chunks()
-    values, fits = _converted(coded.dictionary, column)
-    # A missing value has no code, so its mask is null, and no fault.
-    rows = pc.indices_nonzero(pc.invert(pc.take(fits, coded.indices))).to_numpy()
-    texts = (one_line(text) for text in coded.take(rows[:SHOWN_FAULTS]).to_pylist())
-    expected = EXPECTED[column.kind]
-    faults.add(
-        numbers[rows],
-        (f"column {column.name}: found '{text}', expected {expected}" for text in texts),
-    )
-    return pc.take(values, coded.indices)
-
-
-def _converted(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.Array]:
-    """The distinct values in the column's type (null if they do not fit), and a mask of fits."""
-    if column.kind == "flag":
-        fits = pc.is_in(texts, pa.array(["true", "false"]))
-        return pc.equal(texts, "true"), fits
-    if column.kind == "count":
-        fits = pc.match_substring_regex(texts, r"^\d{1,18}$")
-        return pc.if_else(fits, texts, None).cast(pa.int64()), fits
-    shaped = pc.match_substring_regex(texts, DATE)
-    texts = pc.if_else(shaped, texts, None)
-    times = pc.strptime(texts, "%d/%m/%Y %H:%M", "s", error_is_null=True)
-    # Arrow reads 31/2/2016 as 2/3/2016, so the day of the month must survive the round trip.
-    written = pc.struct_field(pc.extract_regex(texts, DATE), "day").cast(pa.int64())
-    fits = pc.fill_null(pc.equal(pc.day(times), written), False)
-    # Arrow also reads a year 0000, which Python's calendar does not have.
-    return times, pc.and_(fits, pc.fill_null(pc.greater(pc.year(times), 0), False))

@@ -16,8 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ticket_assets.errors import DataError
-from ticket_assets.event_log.parsing import ParsedRows, parse_rows
+from ticket_assets.event_log.parsing import ParsedRows, check_count, parse_rows
 
 ROWS_PER_GROUP = 1 << 13
 IN_ORDER = [("day", "ascending"), ("log_row", "ascending")]
@@ -133,12 +132,7 @@ def parse_block(place: CsvRange, name: str, header: list[str], path: Path) -> Pa
     Raises DataError if their number differs from the count when the CSV was cut.
     """
     parsed = parse_rows(place.read(), name, header, place.first_line)
-    if parsed.rows != place.rows and not parsed.stopped:
-        raise DataError(
-            f"{name}, rows from line {place.first_line()}: read {parsed.rows:,}, expected"
-            f" {place.rows:,}. The file changed meanwhile, or two readers of CSV see different rows"
-            " in it: look for stray quotes. Nothing was stored."
-        )
+    check_count(parsed, place.rows, name, place.first_line)
     if parsed.table is None:
         return ParsedBlock(path, parsed, {})
     # One chunk: otherwise batches end at chunk borders, and `_rows_of` reads the wrong rows.

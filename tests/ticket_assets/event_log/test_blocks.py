@@ -12,7 +12,7 @@ from tests.logs import csv_bytes
 from ticket_assets.errors import DataError
 from ticket_assets.event_log import blocks
 from ticket_assets.event_log.blocks import BLOCK_BYTES, ROW_BYTES, Block, _Cutter, cut
-from ticket_assets.event_log.parsing import parse_csv
+from ticket_assets.event_log.reading import read_table
 
 PLACES = st.sampled_from(["?", "Room 1", '"Room 1,\nfloor 2"', '"a ""b"" c"', '"\n\n"', ""])
 
@@ -33,8 +33,8 @@ def test_a_csv_has_the_same_rows_wherever_it_is_cut(
     for block in blocks:
         start = max(block.offset, header_size)
         if rows := content[start : block.offset + block.size]:
-            values += parse_csv(header + rows, "block")["location"].to_pylist()
-    assert values == parse_csv(content, "log")["location"].to_pylist()
+            values += read_table([header + rows], "block")["location"].to_pylist()
+    assert values == read_table([content], "log")["location"].to_pylist()
 
 
 def test_a_block_has_about_the_requested_size() -> None:
@@ -130,7 +130,7 @@ def test_a_row_of_just_the_limit_is_read() -> None:
     assert max(map(len, content.splitlines())) == ROW_BYTES
     (block,) = cut([content], 10, "log")
     assert block.rows == 4
-    assert parse_csv(content, "log").num_rows == 3
+    assert read_table([content], "log").num_rows == 3
     with pytest.raises(DataError, match=r"row 2 \(line 3\): is longer than 1 MiB"):
         list(cut([content.replace(b"@", b"@@", 1)], 10, "log"))
 

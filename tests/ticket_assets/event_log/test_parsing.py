@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from tests.logs import ROW, csv_bytes
 from ticket_assets.errors import DataError
-from ticket_assets.event_log.parsing import parse_csv
+from ticket_assets.event_log import parsing, reading
+from ticket_assets.event_log.reading import read_table
 from ticket_assets.event_log.schema import NAMES
 
 
 def refused(content: bytes, words: str) -> None:
     with pytest.raises(DataError, match=words):
-        parse_csv(content, "log.csv")
+        read_table([content], "log.csv")
 
 
 def renamed(old: str, new: str) -> list[str]:
@@ -22,7 +23,7 @@ def renamed(old: str, new: str) -> list[str]:
 
 
 def test_every_column_has_its_type() -> None:
-    (row,) = parse_csv(csv_bytes(), "log.csv").to_pylist()
+    (row,) = read_table([csv_bytes()], "log.csv").to_pylist()
     assert row["closed_at"] == datetime.datetime(2016, 3, 5, 12)
     assert row["day"] == datetime.date(2016, 3, 5)
     assert (row["log_row"], row["active"], row["sys_mod_count"]) == (1, True, 0)
@@ -32,19 +33,19 @@ def test_every_column_has_its_type() -> None:
 
 def test_only_a_question_mark_is_missing() -> None:
     rows = [{"vendor": text} for text in ("?", "", "NA", "null", "nan")]
-    table = parse_csv(csv_bytes(rows), "log.csv")
+    table = read_table([csv_bytes(rows)], "log.csv")
     assert table["vendor"].to_pylist() == [None, "", "NA", "null", "nan"]
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte-order mark"])
 def test_line_ends_and_a_byte_order_mark_make_no_difference(newline: str, mark: bytes) -> None:
-    table = parse_csv(mark + csv_bytes([{}, {}], newline=newline), "log.csv")
-    assert table.equals(parse_csv(csv_bytes([{}, {}]), "log.csv"))
+    table = read_table([mark + csv_bytes([{}, {}], newline=newline)], "log.csv")
+    assert table.equals(read_table([csv_bytes([{}, {}])], "log.csv"))
 
 
 def test_a_quoted_value_may_hold_commas_and_lines() -> None:
-    table = parse_csv(csv_bytes([{"location": '"Room 1,\nfloor 2"'}, {}]), "log.csv")
+    table = read_table([csv_bytes([{"location": '"Room 1,\nfloor 2"'}, {}])], "log.csv")
     assert table["location"].to_pylist() == ["Room 1,\nfloor 2", None]
 
 
@@ -56,18 +57,18 @@ def test_a_quoted_line_break_is_whole_wherever_arrow_would_cut(shift: int) -> No
     before = (1 << 20) - 1 + shift - broken.index(b"\r\n")
     count, padding = divmod(before, len(good))
     rows = [{"number": ROW["number"] + "0" * padding}, *[{}] * (count - 1), *[line_break] * 99]
-    table = parse_csv(csv_bytes(rows, newline="\r\n"), "log.csv")
+    table = read_table([csv_bytes(rows, newline="\r\n")], "log.csv")
     assert table["location"].to_pylist()[count:] == ["a\r\nb" * 60] * 99
 
 
 def test_an_open_incident_is_kept_and_has_no_day() -> None:
-    table = parse_csv(csv_bytes([{"closed_at": "?"}, {}]), "log.csv")
+    table = read_table([csv_bytes([{"closed_at": "?"}, {}])], "log.csv")
     assert table["day"].null_count == 1
     assert table.num_rows == 2
 
 
 def test_an_extra_column_is_kept_as_text() -> None:
-    table = parse_csv(csv_bytes([{"mood": "12"}], header=[*NAMES, "mood"]), "log.csv")
+    table = read_table([csv_bytes([{"mood": "12"}], header=[*NAMES, "mood"])], "log.csv")
     assert table["mood"].to_pylist() == ["12"]
 
 
@@ -154,7 +155,7 @@ def test_text_that_is_not_utf_8_is_named_by_its_line() -> None:
 def test_every_date_that_exists_comes_back(moments: list[datetime.datetime], padded: bool) -> None:
     form = "{0:%d/%m/%Y %H:%M}" if padded else "{0.day}/{0.month}/{0.year} {0:%H:%M}"
     rows = [{"closed_at": form.format(moment)} for moment in moments]
-    assert parse_csv(csv_bytes(rows), "log.csv")["closed_at"].to_pylist() == moments
+    assert read_table([csv_bytes(rows)], "log.csv")["closed_at"].to_pylist() == moments
 
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=8)
@@ -172,8 +173,35 @@ def test_text_comes_back_as_the_csv_module_reads_it(rows: list[dict[str, str]]) 
         {name: None if text == "?" else text for name, text in row.items()}
         for row in csv.DictReader(io.StringIO(content))
     ]
-    table = parse_csv(content.encode(), "log.csv")
+    table = read_table([content.encode()], "log.csv")
     for column in ("location", "vendor", "u_symptom"):
         values = table[column].to_pylist()
         quoted = [row[column] for row in expected]
         assert values == quoted
+
+
+@pytest.mark.parametrize("size", [1, 300, 1000, 10**6])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_log_has_the_same_rows_in_pieces(
+    monkeypatch: pytest.MonkeyPatch, size: int, newline: str
+) -> None:
+    values = [{"location": f"Room {row}", "sys_mod_count": str(row)} for row in range(50)]
+    content = csv_bytes(values, newline=newline) + b"\n\n" + csv_bytes([{}]).split(b"\n", 1)[1]
+    whole = read_table([content], "log.csv")
+    monkeypatch.setattr(parsing, "PIECE_BYTES", size)
+    monkeypatch.setattr(reading, "PIECE_BYTES", size)
+    assert read_table([content], "log.csv").equals(whole)
+    header, start = parsing.read_header(content, "log.csv")
+    assert parsing.parse_rows(content[start:], "log.csv", header).table.equals(whole)
+
+
+@pytest.mark.parametrize("size", [1, 300, 10**6])
+def test_faults_in_several_pieces_are_counted_and_shown_in_the_order_of_rows(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(parsing, "PIECE_BYTES", size)
+    content = csv_bytes([{}, {"active": "maybe"}, {}, {"closed_at": "never"}] * 3)
+    header, start = parsing.read_header(content, "log.csv")
+    parsed = parsing.parse_rows(content[start:] + b"x,y\n", "log.csv", header)
+    assert (parsed.rows, parsed.faults) == (13, 7)
+    assert [row for row, _ in parsed.first_faults] == [2, 4, 6, 8, 10]

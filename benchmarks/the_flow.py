@@ -74,7 +74,7 @@ def derived(root: str) -> prefect.Flow[..., Any]:
         jobs=[dg.define_asset_job("derived")],
         resources={"io_manager": JsonFiles(root=root)},
     )
-    return as_flow(defs, job="derived")
+    return as_flow(defs, job="derived", task_runner="threads")
 
 
 def hand_written(root: str) -> prefect.Flow[..., Any]:

@@ -2,6 +2,8 @@
 
 import atexit
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _USUAL = gc.get_threshold()
 # Imports make half a million objects that stay. Looking through them took a third of the import of
@@ -23,3 +25,18 @@ def collect_as_usual() -> None:
     """Restores collections for the work; they leave out what was loaded until now."""
     gc.freeze()
     gc.set_threshold(*_USUAL)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Collects no garbage inside the block, which makes many objects that stay.
+
+    Half of the time to build a flow of 10,000 assets went into collections that found nothing.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

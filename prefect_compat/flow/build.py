@@ -29,8 +29,9 @@ from prefect_compat.flow.submit import run_graph
 from prefect_compat.flow.task import TaskOptions
 from prefect_compat.flow.task_runners import Name, RunnerChoice, declared_runner
 from prefect_compat.flow.wiring import Wiring
+from prefect_compat.garbage import uncollected
 from prefect_compat.graph.features import validate_carried_over
-from prefect_compat.graph.job import JobChoice, read_plan
+from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.job_source import JobSource
 from prefect_compat.graph.partitions import (
     PARTITION,
@@ -92,6 +93,7 @@ def as_flow(
     )
 
 
+@uncollected()
 def build_flow(
     source: JobSource,
     *,
@@ -112,7 +114,7 @@ def build_flow(
     base = run_config.to_config_dict() if isinstance(run_config, dg.RunConfig) else run_config or {}
     if base:
         validate_run_config(job_def, base)
-    plan = read_plan(job_def)
+    plan = source.plan
     if not plan.steps:
         raise DefinitionError(f"'{plan.name}' has nothing to run: it selects no executable asset.")
     choice: RunnerChoice | None = None
@@ -207,7 +209,7 @@ class DerivedFlow(prefect.Flow[..., FlowResult]):
 
 
 class _Build:
-    """The plan and the tasks, made once for all runs of a flow.
+    """The tasks, made once for all runs of a flow.
 
     A process pool and Dask pickle it with every task: it then holds only what it is made from.
     """
@@ -216,9 +218,9 @@ class _Build:
         self._source = source
         self._options = options
 
-    @cached_property
+    @property
     def plan(self) -> Plan:
-        return read_plan(self._source.job)
+        return self._source.plan
 
     @cached_property
     def wiring(self) -> Wiring:

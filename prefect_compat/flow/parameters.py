@@ -68,8 +68,9 @@ def flow_parameters(
         parameters.append(parameter(PARTITION, Annotated[str, known]))
     if job.config_mapping is not None:
         return [*parameters, parameter(CONFIG, Any, dict(run_config))]
-    steps = [step.node[0] for step in plan.steps]
-    for node in sorted(job.graph.nodes, key=lambda node: steps.index(node.name)):
+    # In the order of each node's first step.
+    nodes = {node.name: node for node in job.graph.nodes}
+    for node in (nodes[name] for name in dict.fromkeys(step.node[0] for step in plan.steps)):
         given = run_config.get("ops", {}).get(node.name, {}).get("config")
         model = config_class(node.definition)
         if model is None and not has_config_schema(node.definition):

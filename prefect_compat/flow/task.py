@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -14,6 +15,7 @@ from prefect.concurrency.sync import concurrency
 from prefect.context import TaskRunContext
 from prefect.states import Cancelled, Completed
 from prefect.tasks import MaterializingTask
+from prefect.utilities.hashing import hash_objects
 
 from prefect_compat.engine.result import Materialization, RetryRequestedError, StepResult
 from prefect_compat.engine.step import run_step
@@ -77,8 +79,9 @@ class StepTask(MaterializingTask[..., StepResult]):
         self.step_id = step_id
         self.planned_assets = assets
         self.inputs = inputs
+        function = _StepFunction(self.step, step_id, inputs, options)
         super().__init__(
-            _StepFunction(self.step, step_id, inputs, options),
+            function,
             assets=[_asset(asset) for asset in assets],
             materialized_by="dagster",
             name=str(step_id),
@@ -91,6 +94,12 @@ class StepTask(MaterializingTask[..., StepResult]):
             log_prints=options.logs_prints,
             **caching,
         )
+        # Named only now: of a function that has a name Prefect digests the code for the task's key.
+        # The code is the same for every step, and digests took half of the time to make the tasks.
+        # Without dots, which nested ops have in their names: Prefect's key would end at the last.
+        name_in_key = str(step_id).replace(".", "/")
+        function.__qualname__ = self.__qualname__ = name_in_key
+        self.task_key = f"{name_in_key}-{_code_digest()}"
 
     # Prefect's engine reads both while it handles a failed attempt. What Dagster has granted to
     # this run then counts: it may be more than the policy, or after another wait.
@@ -129,8 +138,6 @@ class _StepFunction:
         self, step: Step, step_id: StepId, inputs: tuple[str, ...], options: TaskOptions
     ) -> None:
         self.__name__ = str(step_id)
-        # Prefect's key of the task ends at the last dot, which nested ops have in their names.
-        self.__qualname__ = str(step_id).replace(".", "/")
         # Otherwise this class's docstring would describe each step that has no description.
         self.__doc__ = None
         set_signature(self, [parameter(name, Any) for name in (RUN, *inputs)])
@@ -177,6 +184,12 @@ class _StepFunction:
         for asset in task.assets:
             asset.add_metadata(_summary(result.materializations, asset.key))
         return result
+
+
+@cache
+def _code_digest() -> str:
+    """The digest of a step's code in Prefect's form."""
+    return str(hash_objects(_StepFunction.__call__.__code__))[:8]
 
 
 def _portable(error: Exception) -> Exception:

@@ -11,7 +11,6 @@ from prefect_compat.engine.dagster_port.executors import declared_executor
 from prefect_compat.engine.dagster_port.resources import resource_settings
 from prefect_compat.errors import ConfigError, DefinitionError
 from prefect_compat.flow.prefect_port import process_pool
-from prefect_compat.graph.job import read_plan
 from prefect_compat.graph.job_source import JobSource
 from prefect_compat.signals import follow_parent
 
@@ -55,7 +54,7 @@ def declared_runner(source: JobSource, run_config: Mapping[str, Any]) -> RunnerC
     named = f"the job's executor is {executor.name}"
     if executor.kind == "in process":
         return RunnerChoice("sequential", named)
-    steps = len(read_plan(source.job).steps)
+    steps = len(source.plan.steps)
     if steps <= 1:
         return RunnerChoice("sequential", "the job has one step")
     if in_memory := [entry.key for entry in resource_settings(source.job) if entry.in_memory]:

@@ -55,11 +55,12 @@ def explain_job(job: dg.JobDefinition) -> tuple[Explanation, ...]:
 def validate_carried_over(job: dg.JobDefinition) -> None:
     """Raises DefinitionError, which names everything in this job that is refused."""
     used = [(job.name, job), *((_name_of(a), a) for a in assets_definitions(job))]
+    features = [feature for feature in FEATURES if feature.treatment is Treatment.REFUSED]
     refused = [
         f"'{name}' uses {feature.name}: {feature.how}"
         for name, definition in used
-        for feature in _used(definition)
-        if feature.treatment is Treatment.REFUSED
+        for feature in features
+        if feature.is_in(definition)
     ]
     if refused:
         raise DefinitionError(

@@ -15,10 +15,11 @@ from prefect_compat.engine.dagster_port.definitions import (
     job_of_assets,
     selected_keys,
 )
-from prefect_compat.engine.dagster_port.graph import partitions_words, read_assets, read_steps
+from prefect_compat.engine.dagster_port.graph import partitions_words, read_job
 from prefect_compat.engine.dagster_port.workspace import Loadable
 from prefect_compat.engine.dagster_port.workspace import repository_of as loaded_repository
 from prefect_compat.errors import DefinitionError
+from prefect_compat.garbage import uncollected
 from prefect_compat.graph.plan import Plan
 from prefect_compat.graph.project import Project
 
@@ -172,9 +173,11 @@ def _with_causes(error: BaseException) -> str:
     return f"{error} ({_with_causes(cause)})" if cause is not None else str(error)
 
 
+@uncollected()
 def read_plan(job: dg.JobDefinition) -> Plan:
     """The plan of a job. Raises DefinitionError if Dagster itself cannot plan it."""
-    steps = {step.name: (step, edges) for step, edges in read_steps(job)}
+    graph = read_job(job)
+    steps = {step.name: (step, edges) for step, edges in graph.steps}
     upstream = {name: {edge.upstream for edge in edges} for name, (_, edges) in steps.items()}
     order = _topological(upstream, key=lambda name: name)
     # Dagster starts the ready step of the highest priority, and of equals the one that has been
@@ -194,7 +197,7 @@ def read_plan(job: dg.JobDefinition) -> Plan:
         steps=tuple(steps[name][0] for name in order),
         edges=tuple(edge for name in order for edge in steps[name][1]),
         external_keys=tuple(sorted(read - made)),
-        assets=tuple(read_assets(job)),
+        assets=graph.assets,
         start_order=tuple(start_order),
         partitions=partitions_words(job.partitions_def) if job.partitions_def else None,
     )

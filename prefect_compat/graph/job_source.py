@@ -9,7 +9,8 @@ from typing import Any
 import dagster as dg
 
 from prefect_compat.engine.dagster_port.workspace import Loadable
-from prefect_compat.graph.job import JobChoice, repository_of
+from prefect_compat.graph.job import JobChoice, read_plan, repository_of
+from prefect_compat.graph.plan import Plan
 from prefect_compat.graph.project import Project, place_of
 
 # The environment variable that tells `prefect_compat.flow.served_flow` which job's flow to build.
@@ -42,6 +43,11 @@ class JobSource:
     @cached_property
     def job(self) -> dg.JobDefinition:
         return self._choice.resolve(self.repository)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan of the job. Raises DefinitionError if Dagster itself cannot plan it."""
+        return read_plan(self.job)
 
     @property
     def place(self) -> Project | tuple[str, str]:

@@ -1,7 +1,10 @@
 """The steps, edges and assets of a job, read from Dagster's execution plan and asset graph."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import Any
 
 import dagster as dg
@@ -13,7 +16,11 @@ from dagster._core.definitions.policy import calculate_delay
 from dagster._core.execution.plan.handle import ResolvedFromDynamicStepHandle, StepHandle
 from dagster._core.execution.plan.inputs import StepInput
 from dagster._core.execution.plan.outputs import StepOutput, StepOutputHandle
-from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.plan.plan import (
+    _check_persistent_storage_requirement,
+    _PlanBuilder,
+)
+from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.plan.step import (
     ExecutionStep,
     UnresolvedCollectExecutionStep,
@@ -42,35 +49,76 @@ from prefect_compat.graph.plan import (
 AnyStep = ExecutionStep | UnresolvedMappedExecutionStep | UnresolvedCollectExecutionStep
 
 
+@dataclass(frozen=True)
+class JobGraph:
+    """The steps of a job, each with the edges that end at it, and the assets.
+
+    The assets that the job makes come first, in an order in which they can be made. Then those
+    that it reads or checks, by key. A check may name an asset that is not defined.
+    """
+
+    steps: tuple[tuple[Step, tuple[Edge, ...]], ...]
+    assets: tuple[Asset, ...]
+
+
 def parse_step_key(key: str) -> StepId:
     """The step that a key of Dagster's events names: `clean`, `clean[2019_01]`, or `clean[?]`."""
+    if "[" not in key:  # Dagster's own parser takes 15 µs a key, and a plan has one an edge
+        return StepId(key)
     handle = StepHandle.parse_from_key(key)
     if isinstance(handle, ResolvedFromDynamicStepHandle):
         return StepId(str(handle.node_handle), handle.mapping_key)
     return StepId(key if isinstance(handle, StepHandle) else str(handle.node_handle))
 
 
-def read_steps(job: dg.JobDefinition) -> Iterator[tuple[Step, tuple[Edge, ...]]]:
-    """Yields each step of the job with the edges that end at it.
+def read_job(job: dg.JobDefinition) -> JobGraph:
+    """The graph of a job, flattened as Dagster flattens graph-backed assets and nested graphs.
 
-    Graph-backed assets, nested graphs and dynamic outputs are flattened as Dagster flattens them.
     Raises DefinitionError if Dagster cannot plan the job.
     """
-    for step in _execution_plan(job).step_dict.values():
-        assert isinstance(step, AnyStep)  # Dagster has no other kinds
-        yield _read_step(job, step), tuple(_read_edges(step))
+    steps = _planned_steps(job)
+    return JobGraph(
+        steps=tuple((_read_step(job, step), tuple(_read_edges(step))) for step in steps),
+        assets=tuple(_read_assets(job, steps)),
+    )
 
 
-def _execution_plan(job: dg.JobDefinition) -> ExecutionPlan:
-    """Dagster's plan with blank configuration, because the graph does not depend on it."""
+def _planned_steps(job: dg.JobDefinition) -> list[AnyStep]:
+    """Dagster's steps with blank configuration, because the graph does not depend on it."""
     blank = ResolvedRunConfig(
         ops=_BlankOps(job),
         inputs={entry.graph_input_name: None for entry in job.graph.input_mappings},
     )
     try:
-        return ExecutionPlan.build(job, blank)
+        return _StepsBuilder(job, blank).steps()
     except dg.DagsterInvariantViolationError as error:
         raise DefinitionError(f"Dagster cannot plan the job '{job.name}': {error}") from error
+
+
+class _StepsBuilder(_PlanBuilder):
+    """Dagster's planning of a job, up to the steps.
+
+    `ExecutionPlan.build` goes on with what only a run needs. It sorts all steps by level, and looks
+    at every step once a level: half of the time for 10,000 steps in 100 levels (Dagster 1.13.27).
+    """
+
+    def __init__(self, job: dg.JobDefinition, config: ResolvedRunConfig) -> None:
+        super().__init__(job, config, None, KnownExecutionState(), None, {}, None)
+
+    def steps(self) -> list[AnyStep]:
+        """The steps, in Dagster's order. Raises what `ExecutionPlan.build` raises."""
+        job: dg.JobDefinition = self.job_def
+        _check_persistent_storage_requirement(job, self.resolved_run_config)
+        inputs = [
+            StepInput(entry.name, entry.dagster_type.key, source)
+            for entry in job.graph.input_defs
+            if (source := self.get_root_graph_input_source(entry.name, entry, job)) is not None
+        ]
+        self._build_from_sorted_nodes(
+            job.nodes_in_topological_order, job.dependency_structure, parent_step_inputs=inputs
+        )
+        steps: list[Any] = list(self._steps.values())  # Dagster has no other kinds than AnyStep
+        return steps
 
 
 class _BlankOps(dict[str, OpConfig]):
@@ -299,26 +347,35 @@ def _is_check(handle: StepOutputHandle, step_input: Any) -> bool:
     return handle not in source.step_output_handle_dependencies
 
 
-def read_assets(job: dg.JobDefinition) -> Iterator[Asset]:
-    """Yields the assets that the job makes, in an order in which they can be made.
-
-    Then those that it reads or checks, by key. A check may name an asset that is not defined.
-    """
+def _read_assets(job: dg.JobDefinition, steps: Sequence[AnyStep]) -> Iterator[Asset]:
     layer: AssetLayer = job.asset_layer
     graph = layer.asset_graph
     made = layer.selected_asset_keys
-    for key in graph.toposorted_asset_keys:
+    for key in _by_level(graph.asset_dep_graph["upstream"]):
         if key in made:
             yield _read_asset(layer, key, is_made=True)
     read = {parent for key in made for parent in graph.get(key).parent_keys}
     read |= {
         properties.asset_check_key.asset_key
-        for step in _execution_plan(job).step_dict.values()
+        for step in steps
         for properties in (output.properties for output in step.step_outputs)
         if properties.asset_check_key is not None
     }
     for key in sorted(read - set(made)):
         yield _read_asset(layer, key, is_made=False)
+
+
+def _by_level(
+    upstream: Mapping[dg.AssetKey, AbstractSet[dg.AssetKey]],
+) -> list[dg.AssetKey]:
+    """The keys in the order of Dagster's `toposorted_asset_keys`: by level, then by name.
+
+    Dagster's looks at every key once a level: 1.2 s for 10,000 assets in 100 levels.
+    """
+    levels: dict[dg.AssetKey, int] = {}
+    for key in TopologicalSorter(upstream).static_order():
+        levels[key] = 1 + max((levels[parent] for parent in upstream.get(key, ())), default=0)
+    return sorted(levels, key=lambda key: (levels[key], key))
 
 
 def _read_asset(layer: AssetLayer, key: dg.AssetKey, is_made: bool) -> Asset:

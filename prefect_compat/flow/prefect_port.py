@@ -3,9 +3,12 @@
 Checked against Prefect 3.6.29, 3.8.8 and 3.9.1.
 """
 
+import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from contextvars import copy_context
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -16,7 +19,7 @@ import prefect.context
 from prefect import task_engine
 from prefect.client.schemas.objects import TaskRun
 from prefect.runner import Runner
-from prefect.settings import temporary_settings
+from prefect.settings import get_current_settings, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
 
@@ -32,6 +35,90 @@ def settings_of_process(settings: Mapping[Any, Any]) -> Iterator[None]:
     # Contexts that have no settings of their own read this one.
     with patch.object(prefect.context, "GLOBAL_SETTINGS_CONTEXT", context):
         yield
+
+
+class _SharedClient:
+    """The client of all flow runs of this process, one after another.
+
+    Prefect makes one for each flow run. It reads the certificates (12 ms of CPU, also for a server
+    without TLS), opens a connection, asks for a token, and asks three times for the default storage
+    of results.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._context: prefect.context.SyncClientContext | None = None
+        self._settings: Any = None
+        self._users = 0
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Lets Prefect find the client in this context, if it has no other."""
+        variable = prefect.context.SyncClientContext.__var__
+        taken = None if variable.get(None) else self._take()
+        if taken is None:
+            yield
+            return
+        token = variable.set(taken)
+        try:
+            yield
+        finally:
+            variable.reset(token)
+            with self._lock:
+                self._users -= 1
+
+    def _take(self) -> "prefect.context.SyncClientContext | None":
+        settings = get_current_settings()
+        wanted = (settings.api, settings.client)
+        with self._lock:
+            if self._settings != wanted:
+                if self._users:
+                    return None  # runs with other settings are under way
+                self._make(wanted)
+            assert self._context is not None  # it has just been made
+            _prepare(self._context.client)
+            self._users += 1
+            return self._context
+
+    def _make(self, settings: Any) -> None:
+        # The settings first: without them, a client that cannot be made would seem to be there.
+        self._settings = None
+        if self._context is not None:
+            self._context.client.__exit__(None, None, None)
+            self._context = None
+        context = prefect.context.SyncClientContext()
+        # In a context of its own: here, `used` decides who finds it.
+        copy_context().run(context.__enter__)
+        self._context, self._settings = context, settings
+
+    def forget(self) -> None:
+        """Leaves the client to the process that this one was forked from: it has sockets."""
+        self.__init__()  # type: ignore[misc]  # as new
+
+
+def _prepare(client: Any) -> None:
+    """Makes a client like new for the next flow run."""
+    # Prefect repeats refused connections only for a client that was connected before. A new run
+    # must fail at once if its server is gone.
+    client._client._has_connected = False
+    answers: list[Any] = []
+    ask = type(client).read_server_default_result_storage
+
+    def read_once() -> Any:
+        if not answers:
+            answers.append(ask(client))
+        return answers[0]
+
+    client.read_server_default_result_storage = read_once
+
+
+_shared_client = _SharedClient()
+os.register_at_fork(after_in_child=_shared_client.forget)
+
+
+def shared_client() -> AbstractContextManager[None]:
+    """Lets flow runs inside the block use one client with those before and after it."""
+    return _shared_client.used()
 
 
 def process_pool(max_workers: int | None, initializer: Callable[[], None]) -> TaskRunner[Any]:

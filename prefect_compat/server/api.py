@@ -23,7 +23,7 @@ from prefect.settings import (
 from prefect.settings.legacy import Setting
 
 from prefect_compat.errors import ServerError
-from prefect_compat.flow.prefect_port import settings_of_process
+from prefect_compat.flow.prefect_port import settings_of_process, shared_client
 from prefect_compat.server.temporary import (
     API_URL,
     SERVER_ENVIRONMENT,
@@ -141,11 +141,14 @@ def prefect_api() -> Iterator[None]:
     Raises ServerError if the temporary server does not start.
     """
     settings = get_current_settings()
-    if settings.api.url or not settings.server.ephemeral.enabled:
+    if settings.api.url:
+        with shared_client():
+            yield
+    elif not settings.server.ephemeral.enabled:
         yield
-        return
-    with own_server():
-        yield
+    else:
+        with own_server(), shared_client():
+            yield
 
 
 def outside_of_loops(call: Callable[[], Result]) -> Result:

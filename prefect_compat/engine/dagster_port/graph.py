@@ -110,7 +110,7 @@ class _StepsBuilder(_PlanBuilder):
         job: dg.JobDefinition = self.job_def
         _check_persistent_storage_requirement(job, self.resolved_run_config)
         inputs = [
-            StepInput(entry.name, entry.dagster_type.key, source)
+            StepInput(name=entry.name, dagster_type_key=entry.dagster_type.key, source=source)
             for entry in job.graph.input_defs
             if (source := self.get_root_graph_input_source(entry.name, entry, job)) is not None
         ]

@@ -98,7 +98,8 @@ class StepTask(MaterializingTask[..., StepResult]):
         # The code is the same for every step, and digests took half of the time to make the tasks.
         # Without dots, which nested ops have in their names: Prefect's key would end at the last.
         name_in_key = str(step_id).replace(".", "/")
-        function.__qualname__ = self.__qualname__ = name_in_key
+        self.__qualname__ = name_in_key
+        function.name_for_key(name_in_key)
         self.task_key = f"{name_in_key}-{_code_digest()}"
 
     # Prefect's engine reads both while it handles a failed attempt. What Dagster has granted to
@@ -144,6 +145,10 @@ class _StepFunction:
         self._step_id = step_id
         self._pool = step.pool
         self._options = options
+
+    def name_for_key(self, name: str) -> None:
+        """Gives the function the name that Prefect puts into the task's key."""
+        self.__qualname__ = name
 
     def __call__(self, **parameters: Any) -> Any:
         context = _task_run()

@@ -113,6 +113,7 @@ ROOMS = {
         "flow.task_runners",
         "flow.task",
         "flow.wiring",
+        "flow.upstream",
         "flow.submit",
         "flow.serve",
         "flow.build",

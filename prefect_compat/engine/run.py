@@ -120,10 +120,15 @@ class RunState:
             self._mappings[step] = keys
             resolve(self._mappings)
 
-    def progress(self, attempts_before: int) -> StepProgress:
-        """The progress that the context of a step's next attempt needs."""
+    def progress(self, attempts_before: int, inputs: Iterable[OutputHandle]) -> StepProgress:
+        """The progress that the context of a step's next attempt needs.
+
+        `inputs` are the outputs that the step takes. With all outputs of the run, Dagster would
+        check each one's type in each step, and the time would grow with the square of the steps.
+        """
         with self._lock:
-            return StepProgress(frozenset(self._produced), dict(self._mappings), attempts_before)
+            ready = frozenset(output for output in inputs if output in self._produced)
+            return StepProgress(ready, dict(self._mappings), attempts_before)
 
 
 class ResourceScope:
@@ -248,7 +253,7 @@ class Run:
     @contextmanager
     def step_context(self, step: StepId, attempts_before: int) -> Iterator[dg.StepExecutionContext]:
         """Dagster's context for one attempt at a step."""
-        progress = self.state.progress(attempts_before)
+        progress = self.state.progress(attempts_before, self._objects.inputs_of(step))
         with self.resources.loop() as loop:
             yield self._objects.step_context(step, progress, loop)
 

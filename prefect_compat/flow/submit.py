@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from functools import partial
 from threading import Thread
 from typing import Any
 
@@ -24,6 +25,7 @@ from prefect_compat.errors import StepError
 from prefect_compat.flow.result import FlowResult
 from prefect_compat.flow.run_handle import RunHandle
 from prefect_compat.flow.task import DYNAMIC, RUN
+from prefect_compat.flow.upstream import UpstreamFuture
 from prefect_compat.flow.wiring import WiredStep, Wiring
 from prefect_compat.graph.ids import StepId
 from prefect_compat.graph.job_source import JobSource
@@ -244,13 +246,20 @@ class _Submission:
         name = wired.step.name
         return self._run.mapped_steps(name) if wired.step.kind == "mapped" else (StepId(name),)
 
+    def _upstream(self, step: StepId) -> PrefectFuture[StepResult]:
+        """The future of a step, for those that wait for it."""
+        future = self.futures[step]
+        if self._wiring.leaves_process:
+            return future
+        return UpstreamFuture(future, partial(self._run.state.result_of, step))
+
     def _submit(self, wired: WiredStep, step: StepId, dependencies: Collection[Dependency]) -> None:
         task = self._wiring.task(wired, step)
         inputs: dict[str, Any] = {name: [] for name in task.inputs}
         order = []
         self.upstream[step] = {entry.upstream for entry in dependencies}
         for entry in dependencies:
-            future = self.futures[entry.upstream]
+            future = self._upstream(entry.upstream)
             if self._wiring.takes_result(wired, entry):
                 # In a list, because Prefect asks the server for the state of a bare future.
                 inputs[entry.input_name].append(future)

@@ -135,6 +135,8 @@ class _StepFunction:
     Prefect would read the source of a plain function, which is the same for every step.
     """
 
+    __qualname__: str  # the task's to set
+
     def __init__(
         self, step: Step, step_id: StepId, inputs: tuple[str, ...], options: TaskOptions
     ) -> None:

@@ -37,6 +37,7 @@ class Wiring:
     ) -> None:
         self.plan = plan
         self.one_at_a_time = options.one_at_a_time
+        self.leaves_process = options.leaves_process
         self._options = options
         self._steps: dict[str, WiredStep] = {}
         self._tasks: dict[StepId, StepTask] = {}

@@ -164,6 +164,14 @@ class DagsterRunObjects:
         assert isinstance(execution_step, ExecutionStep)  # no other is submitted
         return execution_step
 
+    def inputs_of(self, step: StepId) -> list[StepOutputHandle]:
+        """The outputs that the step takes."""
+        return [
+            handle
+            for entry in self.step(step).step_inputs
+            for handle in entry.get_step_output_handle_dependencies()
+        ]
+
     def dependencies(self, step: StepId) -> tuple[Dependency, ...]:
         """The steps that this one waits for, all mapping keys being known."""
         return tuple(read_dependencies(self.step(step)))

@@ -54,6 +54,13 @@ GOALS = (
     Goal("the year, Prefect", "the_year", "Prefect, one flow run", PLAIN, 1.6),
     Goal("64 tasks, derived", "the_flow", "derived flow", "hand-written flow", 1.03),
     Goal(
+        "small projects, materialize",
+        "materialize",
+        "prefect_compat.materialize",
+        "dagster.materialize",
+        1.3,
+    ),
+    Goal(
         "40 times the partitions, Dagster",
         "many_partitions",
         "Dagster, 12,000 partitions",

@@ -188,3 +188,18 @@ def test_a_mapping_without_a_repr_has_the_same_text_in_every_process() -> None:
     assert " at 0x" not in entry.partition_mapping
     assert "Shifted" in entry.partition_mapping
     assert plan_of(1).digest == plan_of(1).digest != plan_of(2).digest
+
+
+def test_assets_come_in_dagster_s_order() -> None:
+    def asset(name: str, *deps: str) -> dg.AssetsDefinition:
+        @dg.asset(name=name, deps=list(deps))
+        def made() -> None: ...
+
+        return made
+
+    # By level and then by name; `a` and `z` have a longer way from the roots than their names tell.
+    graph = [asset("a", "q", "c"), asset("c", "d"), asset("d"), asset("q"), asset("z", "a", "d")]
+    job = dg.Definitions(graph, jobs=[dg.define_asset_job("all")]).resolve_job_def("all")
+    expected = [tuple(key.path) for key in job.asset_layer.asset_graph.toposorted_asset_keys]
+    assert [asset.key for asset in read_plan(job).assets] == expected
+    assert [path for (path,) in expected] == ["d", "q", "c", "a", "z"]

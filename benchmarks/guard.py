@@ -32,7 +32,7 @@ from prefect_compat.comparison.diff.declared import Declared
 from prefect_compat.comparison.diff.tables import compare_tables
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
 from prefect_compat.graph.job import read_plan
-from ticket_assets.event_log.parsing import parse_csv
+from ticket_assets.event_log.reading import read_table
 from ticket_assets.event_log.synthetic import Shape, write_sample
 from ticket_assets.upstream_fixes.event_log_storage import KeptConnectionsEventLogStorage
 
@@ -161,7 +161,7 @@ def _reading(folder: Path) -> Contest:
     content = file.read_bytes()
     return Contest(
         "reading the log / its text by pyarrow",
-        lambda: parse_csv(content, file.name),
+        lambda: read_table([content], file.name),
         lambda: pyarrow.csv.read_csv(pa.BufferReader(content)),
     )
 

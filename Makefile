@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO_DAYS := 2016-03-01...2016-03-31
 
-.PHONY: install demo demo-iris demo-taxi dev test nightly oldest layouts check bench guard bench-rows conformance integrations kills docs screenshots wheels matrix release lock clean mutants
+.PHONY: install demo demo-iris demo-taxi dev test nightly oldest layouts check bench guard bench-rows bench-reading conformance integrations kills docs screenshots wheels matrix release lock clean mutants
 .DEFAULT_GOAL := demo
 
 # The pinned environment, in .venv: by uv, which is three times as fast as pip, or else by pip.
@@ -113,6 +113,7 @@ bench: install
 	$(BIN)/python -m benchmarks.starting_up
 	$(BIN)/python -m benchmarks.a_large_log
 	$(BIN)/python -m benchmarks.many_partitions
+	$(BIN)/python -m benchmarks.digests
 	$(BIN)/python -m benchmarks.goals
 
 # Quick ratios beside the committed ones: has something become slow?
@@ -122,6 +123,10 @@ guard: install
 # The difference of two tables by key, beside datacompy; fetches it.
 bench-rows: install
 	$(BIN)/python -m benchmarks.the_rows
+
+# The reading of the log, and of one 50 times as large, beside polars and duckdb; fetches them.
+bench-reading: install
+	$(BIN)/python -m benchmarks.reading_the_log --rivals --times 50
 
 # Dagster's own tests with our `materialize`; fetches Dagster's sources.
 conformance: install

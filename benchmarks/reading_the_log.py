@@ -129,6 +129,7 @@ def main() -> None:
         "--log", type=Path, default=UCI_ARCHIVE, help="the log, a .zip or .csv file"
     )
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rivals", action="store_true", help="polars and duckdb, too")
     parser.add_argument("--times", type=int, help="also a synthetic log so many times as large")
     options = parser.parse_args()
     if not options.log.is_file():
@@ -146,10 +147,20 @@ def main() -> None:
     report(
         "reading_the_log", timings, "ours, to typed Arrow columns", f"{rows:,} rows, same values"
     )
+    if options.rivals:
+        beside_all(options)
+
+
+def beside_all(options: argparse.Namespace) -> None:
+    """The log, as it is and unpacked, and the larger one, each read by all three."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, options.log.name)
         log.write_bytes(options.log.read_bytes())  # duckdb's reader unpacks beside it
         beside_rivals("reading_beside_rivals", log, options.rounds, reads=5)
+        if log.suffix == ".zip":
+            unpacked = Path(folder, "log.csv")
+            unpacked.write_bytes(b"".join(csv_chunks(log, LIMIT_MB)))
+            beside_rivals("reading_unpacked_beside_rivals", unpacked, options.rounds, reads=5)
         if options.times:
             large = Path(folder, "large.csv")
             write_sample(large, Shape(incidents=INCIDENTS * options.times))

@@ -20,7 +20,7 @@ from ticket_assets.event_log.parsing import ParsedRows, check_count, parse_rows
 
 ROWS_PER_GROUP = 1 << 13
 IN_ORDER = [("day", "ascending"), ("log_row", "ascending")]
-# A part is assembled in memory. ROWS_PER_PART rows of the real log take 40 MB; this limit matters
+# A part is assembled in memory. ROWS_PER_PART rows of the real log take 20 MB; this limit matters
 # for logs with longer rows.
 PART_BYTES = 256 << 20
 # More than a century. Each day costs a little memory in every block that has it.

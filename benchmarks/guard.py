@@ -26,7 +26,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
-from dagster._serdes import serialize_value
 
 from prefect_compat.comparison.diff.declared import Declared
 from prefect_compat.comparison.diff.tables import compare_tables
@@ -35,6 +34,7 @@ from prefect_compat.graph.job import read_plan
 from ticket_assets.event_log.reading import read_table
 from ticket_assets.event_log.synthetic import Shape, write_sample
 from ticket_assets.upstream_fixes.event_log_storage import KeptConnectionsEventLogStorage
+from ticket_assets.upstream_fixes.private_names import StepMaterializationData
 
 COMMITTED = Path(__file__).with_name("guard.json")
 ROUNDS = 7
@@ -106,13 +106,11 @@ def _events(folder: Path, opened: ExitStack) -> Contest:
     return Contest(
         "events of 300 partitions / their serialization",
         lambda: storage.store_event_batch(entries),
-        lambda: [serialize_value(entry) for entry in entries],
+        lambda: [dg.serialize_value(entry) for entry in entries],
     )
 
 
 def _materialization(number: int) -> Any:
-    from dagster._core.events import StepMaterializationData
-
     return StepMaterializationData(
         dg.AssetMaterialization(
             "parts", partition=f"part-{number}", metadata={"rows": number, "preview": "x" * 200}

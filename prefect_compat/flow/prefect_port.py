@@ -74,7 +74,10 @@ class _SharedClient:
             if self._settings != wanted:
                 if self._users:
                     return None  # runs with other settings are under way
-                self._make(wanted)
+                try:
+                    self._make(wanted)
+                except RuntimeError:  # nothing answers: Prefect's own client is to say so
+                    return None
             assert self._context is not None  # it has just been made
             _prepare(self._context.client)
             self._users += 1

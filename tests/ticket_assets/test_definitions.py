@@ -130,10 +130,12 @@ def test_the_settings_alone_read_the_environment_and_the_definitions_alone_ask_f
     root: Path,
 ) -> None:
     files = {path.stem: path.read_text() for path in (root / "ticket_assets").rglob("*.py")}
-    # Dagster passes DAGSTER_HOME to a storage in no other way.
+    # Dagster passes DAGSTER_HOME to a storage in no other way, and its own switch for batches.
     assert {name for name, text in files.items() if "os.environ" in text} == {
         "settings",
+        "batched_events",
         "event_log_storage",
+        "postgres_event_log_storage",
     }
     assert [name for name, text in files.items() if ".from_environment()" in text] == [
         "definitions"

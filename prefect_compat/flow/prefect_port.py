@@ -104,8 +104,10 @@ def _prepare(client: Any) -> None:
     # Prefect repeats refused connections only for a client that was connected before. A new run
     # must fail at once if its server is gone.
     client._client._has_connected = False
+    ask = getattr(type(client), "read_server_default_result_storage", None)
+    if ask is None:  # Prefect 3.6 does not ask
+        return
     answers: list[Any] = []
-    ask = type(client).read_server_default_result_storage
 
     def read_once() -> Any:
         if not answers:

@@ -33,7 +33,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured for a goal; `is_met` is None if it was not measured."""
+    """The measurement for a goal; `is_met` is None if there is none."""
 
     name: str
     ours_s: float | None

@@ -28,6 +28,7 @@ from ticket_assets.store.split import Piece, split
 from ticket_assets.store.tables import to_frame
 
 BATCH_SIZE, SEED = 1000, 498
+TABLES = ("raw_log", "sampled_batch", "targets", "predictions", "metrics")
 
 
 def run(store: Path, first_day: date, last_day: date, settings: Settings) -> None:
@@ -49,13 +50,7 @@ def run(store: Path, first_day: date, last_day: date, settings: Settings) -> Non
     metrics = with_provenance(
         score(targets, predictions, days), provenance_of(targets), provenance_of(predictions)
     )
-    tables = {
-        "raw_log": raw_log,
-        "sampled_batch": batch,
-        "targets": targets,
-        "predictions": predictions,
-        "metrics": metrics,
-    }
+    tables = dict(zip(TABLES, (raw_log, batch, targets, predictions, metrics), strict=True))
     for name, table in tables.items():
         _write(store / name, split(table, keys))
     versions = {name: version(name) for name in ("ticket-assets", "pandas", "numpy")}
@@ -91,13 +86,7 @@ def run_by_pandas(store: Path, first_day: date, last_day: date, settings: Settin
         for day in days.strftime("%Y-%m-%d")
     }
     documents = summarise(targets, metrics, provenance)
-    tables = {
-        "raw_log": raw_log,
-        "sampled_batch": batch,
-        "targets": targets,
-        "predictions": predictions,
-        "metrics": metrics,
-    }
+    tables = dict(zip(TABLES, (raw_log, batch, targets, predictions, metrics), strict=True))
     for name, table in tables.items():
         folder = store / name
         folder.mkdir(parents=True)

@@ -22,7 +22,12 @@ def collect_rarely() -> None:
 
 
 def collect_as_usual() -> None:
-    """Restores collections for the work; they leave out what was loaded until now."""
+    """Restores collections for the work; they leave out what was loaded until now.
+
+    Does nothing in a process that has not called `collect_rarely`, such as a user's own.
+    """
+    if gc.get_threshold() != _WHILE_LOADING:
+        return
     gc.freeze()
     gc.set_threshold(*_USUAL)
 

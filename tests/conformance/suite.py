@@ -41,7 +41,7 @@ class Suite:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a test ended: pytest's outcome, the functions that it called, and its error, if any."""
+    """The end of a test: pytest's outcome, the functions that it called, and its error, if any."""
 
     outcome: str
     calls: tuple[str, ...]

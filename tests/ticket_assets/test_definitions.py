@@ -135,7 +135,6 @@ def test_the_settings_alone_read_the_environment_and_the_definitions_alone_ask_f
         "settings",
         "batched_events",
         "event_log_storage",
-        "postgres_event_log_storage",
     }
     assert [name for name, text in files.items() if ".from_environment()" in text] == [
         "definitions"

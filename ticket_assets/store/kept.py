@@ -54,5 +54,5 @@ class KeptTables:
 
 
 def state_of(identities: Mapping[str, tuple[int, ...]]) -> State:
-    """What `KeptTables` compares: the identity of each file, by its name."""
+    """The state of some files, for `KeptTables`: the identity of each, by its name."""
     return tuple(identities.items())

@@ -43,7 +43,7 @@ class LocalFolder:
         return (self.folder / name).read_bytes()
 
     def identity(self, name: str) -> tuple[int, ...]:
-        """What changes when the file is replaced or written again. Raises StoreError without it."""
+        """An identity that a rewritten file does not share. Raises StoreError without the file."""
         try:
             found = os.stat(self.folder / name)
         except OSError as error:

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import dagster as dg
 import sqlalchemy as db
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, DagsterEventType
 from dagster._core.events.log import EventLogEntry
@@ -31,8 +32,18 @@ from dagster._serdes import serialize_value
 # Dagster's own switch for batches: the number of events of one output in a transaction.
 BATCH_SIZE_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 BATCH_SIZE = 1000
+FIELDS = {"event_batch_size": dg.Field(int, is_required=False, default_value=BATCH_SIZE)}
 Row = dict[str, Any]
 Stored = tuple[EventLogEntry, int]
+
+
+def ask_for_batches(config: Mapping[str, Any]) -> None:
+    """Makes the setting of FIELDS the default for Dagster's switch in this process.
+
+    0 stores each event alone.
+    """
+    size = config.get("event_batch_size", BATCH_SIZE)
+    os.environ.setdefault(BATCH_SIZE_VARIABLE, str(size))
 
 
 class BatchedEvents(SqlEventLogStorage):

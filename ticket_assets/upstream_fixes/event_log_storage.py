@@ -19,7 +19,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 from dagster._core.events import (
     ASSET_CHECK_EVENTS,
     ASSET_EVENTS,
@@ -33,10 +32,10 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 
 from ticket_assets.upstream_fixes.batched_events import (
-    BATCH_SIZE,
-    BATCH_SIZE_VARIABLE,
+    FIELDS,
     BatchedEvents,
     Row,
+    ask_for_batches,
     type_of,
 )
 
@@ -59,19 +58,14 @@ class KeptConnectionsEventLogStorage(BatchedEvents, SqliteEventLogStorage):
 
     @classmethod
     def config_type(cls) -> Any:
-        return {"event_batch_size": dg.Field(int, is_required=False, default_value=BATCH_SIZE)}
+        return FIELDS
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "KeptConnectionsEventLogStorage":
-        """The storage at Dagster's own default place below DAGSTER_HOME.
-
-        `event_batch_size` is the default for DAGSTER_EVENT_BATCH_SIZE in this process; 0 stores
-        each event alone.
-        """
-        size = config_value.get("event_batch_size", BATCH_SIZE)
-        os.environ.setdefault(BATCH_SIZE_VARIABLE, str(size))
+        """The storage at Dagster's own default place below DAGSTER_HOME."""
+        ask_for_batches(config_value)
         return cls(str(Path(os.environ["DAGSTER_HOME"], "history", "runs")), inst_data)
 
     @contextmanager

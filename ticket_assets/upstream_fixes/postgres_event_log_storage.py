@@ -8,23 +8,21 @@ a batch: 300 partitions in one run took 10.5 s, and 8.8 s with DAGSTER_EVENT_BAT
 be replaced by upstream's at any time.
 """
 
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import dagster as dg
 from dagster._core.events.log import EventLogEntry
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage
 from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
 
 from ticket_assets.upstream_fixes.batched_events import (
-    BATCH_SIZE,
-    BATCH_SIZE_VARIABLE,
+    FIELDS,
     BatchedEvents,
     Row,
+    ask_for_batches,
 )
 
 
@@ -39,20 +37,14 @@ class BatchedPostgresEventLogStorage(BatchedEvents, PostgresEventLogStorage):
     @classmethod
     def config_type(cls) -> Any:
         upstream: Any = PostgresEventLogStorage.config_type()
-        size = dg.Field(int, is_required=False, default_value=BATCH_SIZE)
-        return {**upstream, "event_batch_size": size}
+        return {**upstream, **FIELDS}
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "BatchedPostgresEventLogStorage":
-        """The storage, with upstream's settings.
-
-        `event_batch_size` is the default for DAGSTER_EVENT_BATCH_SIZE in this process; 0 stores
-        each event alone.
-        """
-        size = config_value.get("event_batch_size", BATCH_SIZE)
-        os.environ.setdefault(BATCH_SIZE_VARIABLE, str(size))
+        """The storage, with upstream's settings."""
+        ask_for_batches(config_value)
         return cls(
             inst_data=inst_data,
             postgres_url=pg_url_from_config(config_value),

@@ -95,7 +95,7 @@ class ProjectSource:
         return replace(self, work=work)
 
     def stored(self, folder: Path, progress: Progress) -> Record:
-        """What the side's own store has now, read by the project's IO managers."""
+        """Reads the content of the side's own store, by the project's IO managers."""
         return replace(self, module=STORED_OUTPUTS, server=None).record(folder, progress)
 
     def exit_code(self, folder: Path, progress: Progress) -> int:

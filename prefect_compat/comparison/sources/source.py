@@ -43,7 +43,7 @@ class RunSource(Source, Protocol):
 
     @property
     def work(self) -> Work:
-        """What is run."""
+        """The work that the source runs."""
 
     def of(self, work: Work, keys: Sequence[str]) -> Self:
         """This side, with other work; `keys` are its partitions, none for a job without them."""

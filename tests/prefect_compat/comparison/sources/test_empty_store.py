@@ -1,4 +1,4 @@
-"""What is found out about a project before anything is run."""
+"""A project is checked before anything is run."""
 
 import os
 from pathlib import Path

@@ -267,11 +267,9 @@ def _without_noise(
     """The rows of outputs that still differ, without the columns that are not reproducible."""
     differing, noisy = set(verdict.differing), dict(verdict.noisy_parts)
     found: list[RowDifference] = []
-    for entry in rows:
+    for entry in (entry for entry in rows if entry.output in differing):
         columns = [column.column for column in entry.table.columns]
         left_out = tuple(name for name in columns if name in noisy.get(entry.output, ()))
-        if entry.output not in differing:
-            continue
         if not left_out:
             found.append(entry)
             continue

@@ -187,11 +187,8 @@ class _Tables:
         for side, table in (("l", "left_table"), ("r", "right_table")):
             names = [(left if side == "l" else right, alias) for left, right, alias in keys]
             selected = [f"{side}.{name} AS {alias}" for name, alias in names]
-            if has_duplicates:  # the first of a key belongs to the first, the second to the second
-                over = ", ".join(f"{side}.{name}" for name, _ in names)
-                selected.append(
-                    f"row_number() OVER (PARTITION BY {over} ORDER BY {side}.{quoted(ROW)}) AS nth"
-                )
+            if has_duplicates:
+                selected.append(_nth(side, [name for name, _ in names]))
             selected += [
                 f"{side}.{quoted(column.left if side == 'l' else column.right)}"
                 for column in tolerant
@@ -278,16 +275,13 @@ class _Tables:
             for name in self._declared.key
         ]
         tables = ["left_table", "right_table"]
-        if has_duplicates:  # the first of a key belongs to the first, the second to the second
+        if has_duplicates:
             on.append("l.nth = r.nth")
-            keys = [
-                self._declared.key,
-                [self._on_right(name) for name in self._declared.key],
-            ]
+            left = [quoted(name) for name in self._declared.key]
+            right = [quoted(self._on_right(name)) for name in self._declared.key]
             tables = [
-                f"(SELECT *, row_number() OVER (PARTITION BY {', '.join(map(quoted, names))}"
-                f" ORDER BY {quoted(ROW)}) AS nth FROM {table})"
-                for table, names in zip(tables, keys, strict=True)
+                f"(SELECT {side}.*, {_nth(side, names)} FROM {table} {side})"
+                for side, table, names in zip("lr", tables, (left, right), strict=True)
             ]
         source = (
             f"{tables[0]} l JOIN {tables[1]} r ON {' AND '.join(on)}"
@@ -412,6 +406,12 @@ class _Tables:
         row = self._connection.execute(query).fetchone()
         assert row is not None
         return int(row[0])
+
+
+def _nth(side: str, names: Sequence[str]) -> str:
+    """The number of a row among those of its key: the first belongs to the other side's first."""
+    over = ", ".join(f"{side}.{name}" for name in names)
+    return f"row_number() OVER (PARTITION BY {over} ORDER BY {side}.{quoted(ROW)}) AS nth"
 
 
 def _text(value: str) -> str:

@@ -47,6 +47,8 @@ ROOMS = {
         "evaluation.scores",
         "evaluation.summary",
         "evaluation.drift",
+        "evaluation.jackknife",
+        "evaluation.intervals",
         "store.split",
         "store.digests",
         "store.encode",

@@ -49,6 +49,8 @@ ROOMS = {
         "evaluation.drift",
         "evaluation.jackknife",
         "evaluation.intervals",
+        "evaluation.multiple_tests",
+        "evaluation.slices",
         "store.split",
         "store.digests",
         "store.encode",

@@ -6,12 +6,11 @@ import pandas as pd
 
 from ticket_assets.errors import DataError
 from ticket_assets.evaluation.jackknife import (
+    ClusterSums,
     Codes,
     Floats,
     Jackknife,
-    effective_clusters,
-    jackknife,
-    mean_influences,
+    mean_with_errors,
 )
 
 # Below, the intervals of skewed errors cover less than 93%: docs/evaluation-statistics.md.
@@ -64,7 +63,7 @@ def _column_intervals(
 ) -> pd.DataFrame:
     numbers = values.to_numpy("float64", na_value=np.nan)
     present = ~np.isnan(numbers)
-    result, num_obs = cluster_mean(numbers[present], group[present], cluster[present], groups)
+    result, num_obs = _cluster_mean(numbers[present], group[present], cluster[present], groups)
     enough = result.clusters >= max(fewest, 2)
     low, high = (np.where(enough, end, np.nan) for end in result.limits(level))
     return pd.DataFrame(
@@ -78,7 +77,7 @@ def _column_intervals(
     )
 
 
-def cluster_mean(
+def _cluster_mean(
     values: Floats, group: Codes, cluster: Codes, groups: int
 ) -> tuple[Jackknife, npt.NDArray[np.int64]]:
     """The mean of each group's rows with its errors, and the number of its rows.
@@ -90,9 +89,8 @@ def cluster_mean(
     pair_group = pairs // (cluster.max(initial=0) + 1)
     sums = np.bincount(pair, values, len(pairs)).astype("float64")
     sizes = np.bincount(pair, minlength=len(pairs)).astype("float64")
-    mean, influences = mean_influences(sums, sizes, pair_group, groups)
-    effective = effective_clusters(sizes, pair_group, groups)
-    return jackknife(mean, influences, pair_group, effective), np.bincount(group, minlength=groups)
+    result = mean_with_errors(ClusterSums(sums, sizes), pair_group, groups)
+    return result, np.bincount(group, minlength=groups)
 
 
 def _numbered(groups: pd.DataFrame) -> tuple[Codes, pd.DataFrame]:

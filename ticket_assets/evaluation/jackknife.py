@@ -4,7 +4,7 @@ One array of groups, one of clusters: `group` (int, one per cluster of a group) 
 position. Each group is computed from its own clusters alone, and all of them at once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +104,49 @@ def mean_influences(
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = total / rows
         return mean, (sums - mean[group] * sizes) / (rows[group] - sizes)
+
+
+@dataclass(frozen=True)
+class ClusterSums:
+    """The sum and the number of each cluster's rows in its group."""
+
+    sums: Floats
+    sizes: Floats
+
+    def of(self, chosen: npt.NDArray[np.bool_]) -> "ClusterSums":
+        """Those of some of the clusters."""
+        return ClusterSums(self.sums[chosen], self.sizes[chosen])
+
+    def without(self, some: "ClusterSums") -> "ClusterSums":
+        """Those of the other rows of each cluster."""
+        return ClusterSums(self.sums - some.sums, self.sizes - some.sizes)
+
+
+def mean_with_errors(rows: ClusterSums, group: Codes, groups: int) -> Jackknife:
+    """The mean of each group's rows, with its errors. Clusters without rows do not count."""
+    present = rows.sizes > 0
+    rows, group = rows.of(present), group[present]
+    mean, influences = mean_influences(rows.sums, rows.sizes, group, groups)
+    return jackknife(mean, influences, group, effective_clusters(rows.sizes, group, groups))
+
+
+def mean_difference(
+    first: ClusterSums, second: ClusterSums, group: Codes, groups: int
+) -> Jackknife:
+    """The mean of each group's first rows less that of its second rows, with its errors.
+
+    A cluster may have rows on both sides: it is left out of both at once, so what they have in
+    common counts. `clusters` is the number on the side that has fewer.
+    """
+    present = (first.sizes > 0) | (second.sizes > 0)
+    group, sides = group[present], (first.of(present), second.of(present))
+    (mean, influences), (mean_2, influences_2) = (
+        mean_influences(side.sums, side.sizes, group, groups) for side in sides
+    )
+    effective = np.minimum(*(effective_clusters(side.sizes, group, groups) for side in sides))
+    result = jackknife(mean - mean_2, influences - influences_2, group, effective)
+    counts = (np.bincount(group[side.sizes > 0], minlength=groups) for side in sides)
+    return replace(result, clusters=np.minimum(*counts))
 
 
 def effective_clusters(sizes: Floats, group: Codes, groups: int) -> Floats:

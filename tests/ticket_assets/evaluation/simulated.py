@@ -22,3 +22,28 @@ def skewed_samples(samples: int, clusters: int, rng: np.random.Generator) -> pd.
 
 SCALES = {"first": 1.0, "second": 1.3}
 TRUE_ERRORS = {name: scale * np.exp((0.7**2 + 0.5**2) / 2) for name, scale in SCALES.items()}
+
+
+def sliced_rows(incidents: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows as `slice_errors` takes them, over 60 days; the errors have nothing to do with slices.
+
+    Category, group and priority are the incident's, state and reassignments the row's.
+    """
+    sizes = np.minimum(rng.geometric(0.2, incidents), 30)
+    number = np.repeat(np.arange(incidents), sizes)
+    rows = len(number)
+    sign = rng.choice([-1.0, 1.0], rows)
+    common = rng.normal(0, 0.7, incidents)
+    return pd.DataFrame(
+        {
+            "day": pd.Timestamp("2016-03-01")
+            + pd.to_timedelta(rng.integers(0, 60, incidents)[number], unit="D"),
+            "number": "INC" + pd.Series(number).astype("str"),
+            "error_s": sign * 3600 * np.exp(common[number] + rng.normal(0, 0.5, rows)),
+            "incident_state": rng.choice(["New", "Active", "Resolved"], rows),
+            "priority": rng.choice(["3 - Moderate", "4 - Low"], incidents)[number],
+            "category": rng.choice([f"Category {n}" for n in range(12)], incidents)[number],
+            "assignment_group": rng.choice([f"Group {n}" for n in range(9)], incidents)[number],
+            "reassignment_count": rng.poisson(1, rows),
+        }
+    )

@@ -49,8 +49,8 @@ def test_a_slice_is_compared_with_all_other_rows_by_incident() -> None:
         [end[0] for end in by_hand.limits(0.95)]
     )
     assert new["low_s"] < 4.0 < new["high_s"]
-    # The column's two slices mirror each other; the four other columns have nothing to compare.
-    assert active["p_value"] == pytest.approx(new["p_value"])
+    # The other slice is the better one; the four other columns have nothing to compare.
+    assert active["p_value"] == 1.0
     assert table["p_value"].notna().sum() == 2
     assert new["adjusted_p_value"] == pytest.approx(min(2 * new["p_value"], 1.0))
 
@@ -113,9 +113,9 @@ def test_slices_without_a_difference_rarely_raise_an_alarm() -> None:
         table = slice_errors(sliced_rows(250, np.random.default_rng(seed)), fewest_incidents=30)
         alarms += bool((table["adjusted_p_value"] < 0.05).any())
         seeming += bool((table["p_value"] < 0.05).any())
-    # At most 5 of 100, and the noise of so many logs.
+    # At most 5 of 100, and the binomial noise of so many logs.
     assert alarms <= binom.ppf(0.99, logs, 0.05)
-    assert seeming > logs / 2  # so the adjustment matters
+    assert seeming > logs / 5  # so the adjustment matters
 
 
 def test_small_values_count_together_and_a_missing_one_as_itself() -> None:

@@ -51,6 +51,7 @@ ROOMS = {
         "evaluation.intervals",
         "evaluation.multiple_tests",
         "evaluation.slices",
+        "evaluation.change",
         "store.split",
         "store.digests",
         "store.encode",

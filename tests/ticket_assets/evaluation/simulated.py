@@ -47,3 +47,26 @@ def sliced_rows(incidents: int, rng: np.random.Generator) -> pd.DataFrame:
             "reassignment_count": rng.poisson(1, rows),
         }
     )
+
+
+def daily_errors(
+    days: int, shifted_days: int, shift: float, rng: np.random.Generator
+) -> pd.DataFrame:
+    """A series as `measure_change` takes it, of 20 to 120 incidents a day.
+
+    Incidents' errors are of a gamma distribution with standard deviation 1 and skewness 2.8; each
+    day has an effect with standard deviation 0.2, and weekends are 0.3 higher. The last
+    `shifted_days` are higher by `shift`.
+    """
+    incidents = rng.integers(20, 121, days)
+    shape = 0.5
+    mean = rng.gamma(shape * incidents) / incidents / np.sqrt(shape)
+    weekend = np.arange(days) % 7 >= 5
+    late = np.arange(days) >= days - shifted_days
+    return pd.DataFrame(
+        {
+            "day": pd.Timestamp("2016-03-01") + pd.to_timedelta(np.arange(days), unit="D"),
+            "mae_s": 2 + mean + rng.normal(0, 0.2, days) + 0.3 * weekend + shift * late,
+            "incidents": incidents,
+        }
+    )

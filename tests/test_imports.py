@@ -52,6 +52,7 @@ ROOMS = {
         "evaluation.multiple_tests",
         "evaluation.slices",
         "evaluation.change",
+        "evaluation.input_drift",
         "store.split",
         "store.digests",
         "store.encode",

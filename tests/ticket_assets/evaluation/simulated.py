@@ -70,3 +70,31 @@ def daily_errors(
             "incidents": incidents,
         }
     )
+
+
+def input_rows(
+    days: int, shifted_days: int, shift: float, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Rows as `measure_input_drift` takes them, of 20 to 120 incidents a day.
+
+    Each column is made from normal values with standard deviation 1 and an effect of the day with
+    standard deviation 0.2, apart from the others. `shift` is added to those of `hours` on the last
+    `shifted_days`.
+    """
+    incidents = rng.integers(20, 121, days)
+    day = np.repeat(np.arange(days), incidents)
+    late = day >= days - shifted_days
+
+    def values() -> np.ndarray:
+        return rng.normal(0, 0.2, days)[day] + rng.normal(0, 1, len(day))
+
+    return pd.DataFrame(
+        {
+            "day": pd.Timestamp("2016-03-01") + pd.to_timedelta(day, unit="D"),
+            "number": np.arange(len(day)).astype("str"),
+            "hours": np.exp(values() + shift * late),
+            "reassignments": np.maximum(np.floor(values() * 2), 0),
+            "priority": pd.cut(values(), [-9, -1.5, 0, 1.8, 9], labels=[*"1234"]).astype("str"),
+            "category": np.floor(values() * 20).astype("int64").astype("str"),  # many are rare
+        }
+    )

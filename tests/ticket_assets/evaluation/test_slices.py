@@ -107,7 +107,7 @@ def test_slices_that_are_surely_worse_come_before_those_that_only_seem_so() -> N
 
 
 def test_slices_without_a_difference_rarely_raise_an_alarm() -> None:
-    logs = 200
+    logs = 100
     alarms, seeming = 0, 0
     for seed in range(logs):
         table = slice_errors(sliced_rows(250, np.random.default_rng(seed)), fewest_incidents=30)

@@ -72,10 +72,11 @@ def measure_change(
     estimated anew each time (H. R. Kuensch, "The jackknife and the bootstrap for general
     stationary observations", Ann. Statist. 17, 1989; Davison and Hinkley, "Bootstrap Methods and
     their Application", 1997, section 8.2.3). The same seed gives the same limit. Raises DataError
-    for a day that is there twice, or has an error but no incidents.
+    for a day that is there twice or has an error but no incidents, and for fewer than 19
+    resamples.
     """
     days = daily.dropna(subset="mae_s").sort_values("day")
-    _validate(days)
+    _validate(days, resamples)
     monitored = min(monitored_days, len(days))
     reference = min(reference_days, len(days) - monitored) // WEEK * WEEK
     if too_few := _too_few(reference, monitored):
@@ -101,7 +102,12 @@ def measure_change(
     )
 
 
-def _validate(days: pd.DataFrame) -> None:
+def _validate(days: pd.DataFrame, resamples: int) -> None:
+    if FALSE_ALARMS * (resamples + 1) < 1:
+        raise DataError(
+            f"change: resamples is {resamples}, expected 19 or more: fewer have no limit that 5 of"
+            " 100 exceed. 999 is the default."
+        )
     if twice := int(days["day"].duplicated().sum()):
         raise DataError(
             f"change: found {twice} of {len(days)} days more than once, expected one row per day."

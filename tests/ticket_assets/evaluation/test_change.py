@@ -140,3 +140,9 @@ def test_a_day_given_twice_and_an_error_of_no_incident_are_refused() -> None:
         measure_change(pd.concat([daily, daily.iloc[:1]]), seed=1)
     with pytest.raises(DataError, match="2 of 63 days with an error but no incidents"):
         measure_change(daily.assign(incidents=[np.nan, 0] + [5] * 61), seed=1)
+
+
+def test_resamples_that_are_too_few_for_a_limit_are_refused() -> None:
+    assert measure_change(calm(), seed=1, monitored_days=7, resamples=19).limit is not None
+    with pytest.raises(DataError, match="resamples is 18"):
+        measure_change(calm(), seed=1, monitored_days=7, resamples=18)

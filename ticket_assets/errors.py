@@ -23,3 +23,7 @@ class PartitionError(TicketAssetsError):
 
 class StoreError(TicketAssetsError):
     """A data product could not be written or read."""
+
+
+class ModelError(TicketAssetsError):
+    """The model cannot be loaded, asks for a refused feature, or predicts no time."""

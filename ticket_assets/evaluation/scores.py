@@ -39,7 +39,7 @@ def score(targets: pd.DataFrame, predictions: pd.DataFrame, days: pd.DatetimeInd
             "mae_s": groups["absolute"].mean(),
             "medae_s": groups["absolute"].median(),
             "mse_s2": groups["squared"].mean(),
-            "r2": _r2(groups["squared"].sum(), groups["spread"].sum(), groups.size()),
+            "r2": r_squared(groups["squared"].sum(), groups["spread"].sum(), groups.size()),
         }
     ).reindex(days)
     # `reindex` adds the days without tickets, and their gaps turn the counts into floats.
@@ -47,7 +47,8 @@ def score(targets: pd.DataFrame, predictions: pd.DataFrame, days: pd.DatetimeInd
     return table.rename_axis("day").reset_index()
 
 
-def _r2(residual: pd.Series, total: pd.Series, rows: pd.Series) -> pd.Series:
+def r_squared(residual: pd.Series, total: pd.Series, rows: pd.Series) -> pd.Series:
+    """R2 from the sums of squared errors and of squared distances from the mean; see `score`."""
     constant = (residual == 0).astype("float64")
     ratio = (1 - residual / total.where(total > 0)).where(total > 0, constant)
     return ratio.where(rows >= 2)

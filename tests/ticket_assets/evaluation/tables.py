@@ -19,3 +19,12 @@ def log(rows_by_day: dict[str, int], priority: str = "3 - Moderate") -> pd.DataF
             "closed_at": closed.astype("datetime64[s]"),
         }
     )
+
+
+def scored_rows(batch: pd.DataFrame, **hours: float) -> pd.DataFrame:
+    """The rows of `score_models`, an incident each, on which each model predicts its hours."""
+    numbers = [f"INC{row:07}" for row in batch["log_row"]]
+    rows = batch[["day", "log_row"]].assign(number=pd.Series(numbers, dtype="str"))
+    rows["incident_state"] = pd.Series(["Active"] * len(batch), dtype="str")
+    rows["target_s"] = 3600.0
+    return rows.assign(**{model: each * 3600.0 for model, each in hours.items()})

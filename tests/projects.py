@@ -16,11 +16,14 @@ JOB = "ticket_model_evaluation"
 REPORT_JOB = "ticket_performance_report"
 
 
-def project(store: Path, event_log: str = "sample", cache: Path | None = None) -> dg.Definitions:
+def project(
+    store: Path, event_log: str = "sample", cache: Path | None = None, **settings: Any
+) -> dg.Definitions:
     tickets = needs.tickets()
     from tests.ticket_settings import SETTINGS  # the tickets may not be installed
 
     changed = replace(SETTINGS, event_log=event_log, store=store, cache=cache or SETTINGS.cache)
+    changed = replace(changed, **settings)
     defs: dg.Definitions = tickets.build_definitions(changed)
     return defs
 

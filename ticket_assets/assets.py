@@ -4,9 +4,9 @@ Each daily asset takes and returns one table that covers all the days of the run
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -24,13 +24,31 @@ from ticket_assets.catalog import (
     log_facts,
     materialized,
     metric_facts,
+    model_score_facts,
     table_facts,
 )
 from ticket_assets.days import days_of_run, to_keys
 from ticket_assets.declarations import Declaration, declare
-from ticket_assets.errors import PartitionError, SourceError, TicketAssetsError
+from ticket_assets.errors import (
+    DataError,
+    PartitionError,
+    SettingError,
+    SourceError,
+    TicketAssetsError,
+)
 from ticket_assets.evaluation.drift import measure_drift
-from ticket_assets.evaluation.models import PriorityHours, predict
+from ticket_assets.evaluation.features import FEATURES
+from ticket_assets.evaluation.keys import KEY_COLUMNS
+from ticket_assets.evaluation.model_scores import SCORE_COLUMNS, joined_rows, score_models
+from ticket_assets.evaluation.models import (
+    TRAINED,
+    PriorityHours,
+    identity_of,
+    predict,
+    predicted_table,
+)
+from ticket_assets.evaluation.named_models import load_model
+from ticket_assets.evaluation.populations import ALL
 from ticket_assets.evaluation.sample import draw_sample
 from ticket_assets.evaluation.scores import (
     errors_by_month,
@@ -38,9 +56,19 @@ from ticket_assets.evaluation.scores import (
     score,
     target_seconds,
 )
-from ticket_assets.evaluation.summary import Provenance, summarise
+from ticket_assets.evaluation.summary import Provenance, model_of, summarise
+from ticket_assets.evaluation.training import (
+    BATCH_COLUMNS,
+    FIRST_OFFSET,
+    column_of,
+    predict_trained,
+    seconds_of,
+    train,
+    trained_version,
+)
 from ticket_assets.event_log import DownloadLimits, ParsedLog, open_log
 from ticket_assets.event_log.schema import COLUMNS
+from ticket_assets.history import read_history
 from ticket_assets.settings import Settings
 from ticket_assets.store.digests import content_digests, document_digest
 from ticket_assets.store.provenance import provenance_of, with_provenance
@@ -119,6 +147,17 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
         return to_frame(self.open(log).read(first_day, last_day))
 
 
+class Evaluation(dg.ConfigurableResource["Evaluation"]):
+    """What is evaluated, unless a run's configuration says otherwise: the settings' choice."""
+
+    model: str = Field(description="the model; see TICKET_MODEL")
+    population: str = Field(description="the rows that are sampled; see TICKET_POPULATION")
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Evaluation":
+        return cls(model=settings.model, population=settings.population)
+
+
 class SampledBatchConfig(dg.Config):
     """The size and the seed of each day's batch."""
 
@@ -126,6 +165,9 @@ class SampledBatchConfig(dg.Config):
         default=1000, ge=1, description="rows drawn from each day; all of a day that has fewer"
     )
     seed: int = Field(default=498, ge=0, description="with the day, decides which rows are drawn")
+    population: str = Field(
+        default="", description="all, or open: without Closed rows; empty: TICKET_POPULATION"
+    )
 
 
 def _hours(default: float, priority: str) -> Any:
@@ -134,7 +176,9 @@ def _hours(default: float, priority: str) -> Any:
 
 
 class PredictionsConfig(dg.Config):
-    """Hours predicted to closing, by priority."""
+    """The model, and the hours that `priority-hours` predicts to closing."""
+
+    model: str = Field(default="", description="the model; empty: TICKET_MODEL")
 
     critical_h: float = _hours(PriorityHours.critical, "1 - Critical")
     high_h: float = _hours(PriorityHours.high, "2 - High")
@@ -229,13 +273,19 @@ def _check_days(log: ParsedLog, days: pd.DatetimeIndex) -> None:
     metadata=column_schema(**{c.name: (c.dtype, c.description) for c in COLUMNS}),
 )
 def sampled_batch(
-    context: dg.AssetExecutionContext, config: SampledBatchConfig, raw_log: LogTable
+    context: dg.AssetExecutionContext,
+    config: SampledBatchConfig,
+    evaluation: Evaluation,
+    raw_log: LogTable,
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """At most `batch_size` rows of each day, drawn without replacement from (seed, day) alone."""
-    batch = draw_sample(raw_log, config.batch_size, config.seed)
-    batch = with_provenance(
-        batch, provenance_of(raw_log), batch_size=config.batch_size, seed=config.seed
-    )
+    population = config.population or evaluation.population
+    with refusals_are_final():
+        batch = draw_sample(raw_log, config.batch_size, config.seed, population)
+    origin: dict[str, Any] = {"batch_size": config.batch_size, "seed": config.seed}
+    if population != ALL:
+        origin["population"] = population
+    batch = with_provenance(batch, provenance_of(raw_log), **origin)
     lineage = {column: (f"raw_log.{column}",) for column in batch.columns}
     facts = table_facts(context, batch, PREVIEW_COLUMNS)
     return materialized(context, batch, facts, column_lineage(**lineage))
@@ -263,8 +313,68 @@ def targets(
     return materialized(context, table, facts, lineage)
 
 
+@daily_asset(kinds={"scikitlearn", "json"}, code_version="1")
+def challenger(context: dg.AssetExecutionContext, event_log: EventLog) -> dg.MaterializeResult[Any]:
+    """Models trained on incidents closed before the day: two medians and gradient boosting.
+
+    They depend on the log and the day alone. So the rows come from the log and not from the store,
+    which may lack some of the days before.
+    """
+    with refusals_are_final():
+        days = days_of_run(context)
+        log = event_log.open(context.log)
+        documents = train(read_history(log, days), days)
+    digests = content_digests(documents, list(documents))
+    facts = {
+        key: {
+            "trained_on": dg.MetadataValue.json(document["medians"]["trained_on"]),
+            "trees_trained_on": dg.MetadataValue.json(document["gradient_boosting"]["trained_on"]),
+            "content_sha256": digests[key],
+            "log_source": Path(log.identity.source).name,
+            "log_sha256": log.identity.sha256,
+        }
+        for key, document in documents.items()
+    }
+    return materialized(context, documents, facts, {})
+
+
+def challenger_of_the_past() -> Declaration[dg.AssetsDefinition]:
+    """`challenger` downstream of the days of `raw_log` that it is trained on."""
+    # Not where it is declared: Dagster warns that the mapping's parameter is in beta.
+    window = dg.TimeWindowPartitionMapping(
+        start_offset=FIRST_OFFSET, end_offset=-1, allow_nonexistent_upstream_partitions=True
+    )
+    deps = [dg.AssetDep("raw_log", partition_mapping=window)]
+    return replace(challenger, options={**challenger.options, "deps": deps})
+
+
 @daily_asset(
-    ins={"sampled_batch": dg.AssetIn(metadata={"columns": ["day", "log_row", "priority"]})},
+    ins={"sampled_batch": dg.AssetIn(metadata={"columns": list(BATCH_COLUMNS)})},
+    kinds={"pandas", "parquet"},
+    code_version="1",
+    metadata=column_schema(
+        **{
+            column_of(model): ("float64", f"Seconds predicted by {model}; null if not trained.")
+            for model in TRAINED
+        }
+    ),
+)
+def challenger_predictions(
+    context: dg.AssetExecutionContext,
+    sampled_batch: pd.DataFrame,
+    challenger: dict[str, dict[str, Any]],
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """The time to closing that each trained model predicts for each sampled row, in seconds."""
+    table = predict_trained(sampled_batch, challenger)
+    table = with_provenance(table, provenance_of(sampled_batch))
+    facts = table_facts(context, table, list(table.columns))
+    sources = tuple(f"sampled_batch.{column}" for column in BATCH_COLUMNS)
+    lineage = {column_of(model): sources for model in TRAINED}
+    return materialized(context, table, facts, column_lineage(**lineage))
+
+
+@daily_asset(
+    ins={"sampled_batch": dg.AssetIn(metadata={"columns": [*KEY_COLUMNS, *FEATURES]})},
     kinds={"pandas", "parquet"},
     code_version="1",
     metadata=column_schema(
@@ -273,16 +383,60 @@ def targets(
     ),
 )
 def predictions(
-    context: dg.AssetExecutionContext, config: PredictionsConfig, sampled_batch: pd.DataFrame
+    context: dg.AssetExecutionContext,
+    config: PredictionsConfig,
+    evaluation: Evaluation,
+    sampled_batch: pd.DataFrame,
+    **trained: Any,
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """The time to closing predicted from each sampled row's priority, in seconds."""
-    table = predict(sampled_batch, config.hours())
-    table = with_provenance(table, provenance_of(sampled_batch), hours=asdict(config.hours()))
+    """The time to closing that the model predicts for each sampled row, in seconds.
+
+    `trained` has the input `challenger` if TICKET_MODEL names a trained model.
+    """
+    name = config.model or evaluation.model
+    with refusals_are_final():
+        if name in TRAINED:
+            table, origin, columns = _trained_predictions(sampled_batch, name, trained)
+        else:
+            model = load_model(name, config.hours())
+            table, columns = predict(sampled_batch, model), tuple(model.columns)
+            identity = {"model": identity_of(model)}
+            if isinstance(model, PriorityHours):
+                identity = {"hours": asdict(model)}
+            origin = dict.fromkeys(provenance_of(sampled_batch), identity)
+    table = with_provenance(table, provenance_of(sampled_batch), origin)
     facts = table_facts(context, table, ["log_row", "priority", "predicted_s"])
     lineage = column_lineage(
-        predicted_s=("sampled_batch.priority",), priority=("sampled_batch.priority",)
+        predicted_s=tuple(f"sampled_batch.{column}" for column in columns),
+        priority=("sampled_batch.priority",),
     )
     return materialized(context, table, facts, lineage)
+
+
+def _trained_predictions(
+    batch: pd.DataFrame, name: str, inputs: Mapping[str, Any]
+) -> tuple[pd.DataFrame, dict[str, dict[str, Any]], tuple[str, ...]]:
+    """The predictions of a trained model, each day's provenance, and the columns that it reads."""
+    if "challenger" not in inputs:
+        raise SettingError(
+            f"predictions: the model {name} is trained by the asset challenger, on which they"
+            f" depend only if the setting names such a model. Set TICKET_MODEL={name}."
+        )
+    documents = inputs["challenger"]
+    table = predicted_table(batch, seconds_of(predict_trained(batch, documents), name))
+    origin = {
+        key: {"model": {"name": name, "version": version}}
+        for key, version in trained_version(documents, name).items()
+    }
+    return table, origin, BATCH_COLUMNS[2:]
+
+
+def predictions_for(settings: Settings) -> Declaration[dg.AssetsDefinition]:
+    """`predictions` for the settings' model: only a trained one makes it wait for `challenger`."""
+    if settings.model not in TRAINED:
+        return predictions
+    ins = predictions.options["ins"] | {"challenger": dg.AssetIn()}
+    return replace(predictions, options={**predictions.options, "ins": ins})
 
 
 @daily_asset(
@@ -317,21 +471,71 @@ def metrics(
 
 
 @daily_asset(
-    kinds={"json"},
+    ins={
+        "sampled_batch": dg.AssetIn(
+            metadata={"columns": [*KEY_COLUMNS, "number", "incident_state"]}
+        )
+    },
+    kinds={"pandas", "parquet"},
     code_version="1",
+    metadata={
+        "dagster/column_schema": dg.TableSchema(
+            [dg.TableColumn(*column) for column in SCORE_COLUMNS]
+        )
+    },
+)
+def model_scores(
+    context: dg.AssetExecutionContext,
+    sampled_batch: pd.DataFrame,
+    targets: pd.DataFrame,
+    predictions: pd.DataFrame,
+    challenger_predictions: pd.DataFrame,
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """The model and the baselines side by side: errors with intervals that respect incidents.
+
+    One row per day, population of rows (all, or open: without Closed rows) and model.
+    """
+    with refusals_are_final():
+        champion = _champion(provenance_of(predictions))
+        names = {column_of(model): model for model in TRAINED} | {"predicted_s": champion}
+        rows = joined_rows(sampled_batch, targets, predictions, challenger_predictions, names)
+    models = list(dict.fromkeys([champion, *TRAINED]))
+    table = score_models(rows, models, champion, days_of_run(context))
+    table = with_provenance(table, provenance_of(predictions))
+    return materialized(context, table, model_score_facts(table), {})
+
+
+def _champion(provenances: Mapping[str, Mapping[str, Any]]) -> str:
+    """The name of the model that made the predictions. Raises DataError if several did."""
+    days_of: dict[str, str] = {}
+    for day, origin in provenances.items():
+        days_of.setdefault(model_of(origin)["name"], day)
+    if len(days_of) > 1:
+        found = ", ".join(f"{name} ({day})" for name, day in days_of.items())
+        raise DataError(
+            f"predictions: found those of several models: {found}; expected one model for all days"
+            " of a run. Materialize predictions again for these days."
+        )
+    (name,) = days_of
+    return name
+
+
+@daily_asset(
+    kinds={"json"},
+    code_version="2",
 )
 def trial_summary(
-    context: dg.AssetExecutionContext, targets: pd.DataFrame, metrics: pd.DataFrame
+    context: dg.AssetExecutionContext,
+    targets: pd.DataFrame,
+    metrics: pd.DataFrame,
+    model_scores: pd.DataFrame,
 ) -> dg.MaterializeResult[Any]:
     """The day's trial as one JSON document: its figures and their provenance."""
     versions = {name: version(name) for name in ("ticket-assets", "pandas", "numpy")}
     origins = {
-        key: Provenance(
-            **{**origin, "day": key, "hours": PriorityHours(**origin["hours"])}, versions=versions
-        )
-        for key, origin in provenance_of(metrics).items()
+        key: Provenance.of(key, origin, versions) for key, origin in provenance_of(metrics).items()
     }
-    documents = summarise(targets, metrics, origins)
+    documents = summarise(targets, metrics, model_scores, origins)
     digests = content_digests(documents, list(documents))
     facts = {
         key: {
@@ -404,4 +608,14 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return records
 
 
-DAILY_ASSETS = [raw_log, sampled_batch, targets, predictions, metrics, trial_summary]
+DAILY_ASSETS = [
+    raw_log,
+    sampled_batch,
+    targets,
+    predictions,
+    metrics,
+    challenger,
+    challenger_predictions,
+    model_scores,
+    trial_summary,
+]

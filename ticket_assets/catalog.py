@@ -12,6 +12,7 @@ import pandas as pd
 from ticket_assets import previews
 from ticket_assets.days import days_of_run, to_keys
 from ticket_assets.evaluation.models import SECONDS_PER_HOUR
+from ticket_assets.evaluation.populations import OPEN
 from ticket_assets.store.digests import (
     DayDigests,
     Hashes,
@@ -24,6 +25,8 @@ from ticket_assets.store.split import Documents, rows_by_day
 from ticket_assets.store.tables import Table, map_parts
 
 PREVIEW_ROWS = 5
+HIDDEN = ["day", "is_champion", "better_low_h", "better_high_h", "bias_low_h", "bias_high_h"]
+PLOTTED = ("mae_h", "bias_h", "within_24h", "skill_constant", "skill_state_median")
 
 
 def column_schema(**columns: tuple[str, str]) -> dict[str, dg.TableSchema]:
@@ -159,6 +162,33 @@ def _summarize_part(
 def log_facts(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """The log that a day was made from."""
     return {"log_source": provenance["log_source"], "log_sha256": provenance["log_sha256"]}
+
+
+def model_score_facts(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Each day's scores as a table in hours, and the champion's figures that the UI plots."""
+    provenances = provenance_of(table)
+    keys = list(provenances)
+    digests = content_digests(table, keys)
+    hours = table.assign(
+        **{name: table[name] / SECONDS_PER_HOUR for name in table.columns if name.endswith("_s")}
+    ).rename(columns=lambda name: f"{name[:-2]}_h" if name.endswith("_s") else name)
+    shown = hours.drop(columns=HIDDEN)
+    lines = dict(zip(hours.index, previews.markdown_rows(shown), strict=True))
+    facts = {}
+    for key, rows in zip(keys, rows_by_day(table, keys), strict=True):
+        part = hours.iloc[rows]
+        (champion,) = part[part["is_champion"] & (part["population"] == OPEN)].to_dict("records")
+        figures = {f"{name}_open": champion[name] for name in PLOTTED}
+        facts[key] = {
+            "scores": previews.markdown_of(
+                list(shown.columns), [lines[row] for row in part.index], len(part)
+            ),
+            "incidents": int(champion["incidents"]),
+            **{name: value for name, value in figures.items() if np.isfinite(value)},
+            "content_sha256": digests[key],
+            **log_facts(provenances[key]),
+        }
+    return facts
 
 
 def metric_facts(table: pd.DataFrame) -> dict[str, dict[str, Any]]:

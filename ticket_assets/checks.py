@@ -6,6 +6,7 @@ run of several days also records it for each day, so that Dagster shows which da
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -16,6 +17,7 @@ from ticket_assets.assets import LogTable
 from ticket_assets.days import days_of_run, to_days, to_keys
 from ticket_assets.declarations import Declaration, declare
 from ticket_assets.evaluation.keys import KEY_COLUMNS
+from ticket_assets.evaluation.populations import OPEN
 from ticket_assets.evaluation.sample import count_rows_by_day
 from ticket_assets.event_log.schema import COLUMNS, NAMES, PRIORITIES
 from ticket_assets.store.provenance import provenance_of
@@ -185,23 +187,27 @@ def _unknown_priorities(part: pd.DataFrame) -> pd.DataFrame:
 
 @daily_check(
     asset="sampled_batch",
-    additional_ins={"raw_log": dg.AssetIn(metadata={"columns": KEY_COLUMNS})},
+    additional_ins={"raw_log": dg.AssetIn(metadata={"columns": [*KEY_COLUMNS, "incident_state"]})},
 )
 def sample_is_of_the_log(
     context: dg.AssetCheckExecutionContext, sampled_batch: pd.DataFrame, raw_log: LogTable
 ) -> dg.AssetCheckResult:
     """Each day's batch has distinct rows of that day's log, and the right number of them."""
     keys = KEY_COLUMNS
-    drawn, log = sampled_batch[keys], raw_log[keys]
-    counts = list(map_parts(count_rows_by_day, log))
+    provenances = provenance_of(sampled_batch)
+    open_days = to_days(
+        [key for key, origin in provenances.items() if origin.get("population") == OPEN]
+    )
+    drawn, log = sampled_batch[keys], raw_log[[*keys, "incident_state"]]
+    counts = list(map_parts(partial(_drawable_by_day, open_days=open_days), log))
     in_day = pd.Series(sum(map(Counter, counts), Counter()), dtype="int64").sort_index()
     in_day.index = pd.DatetimeIndex(in_day.index, name="day")
     of_parts = [drawn[drawn["day"].isin(list(days))] for days in counts]
-    in_log = pd.concat(map_parts(_common_rows, log, of_parts))
+    common_rows = partial(_common_rows, open_days=open_days)
+    in_log = pd.concat(map_parts(common_rows, log, of_parts))
     stray = drawn.merge(in_log, how="left", on=keys, indicator="origin")
     stray = stray[(stray["origin"] == "left_only") | stray.duplicated(keys, keep=False)]
     actual = sampled_batch.groupby("day").size()
-    provenances = provenance_of(sampled_batch)
     expected = pd.Series(
         [
             min(rows, provenances[key]["batch_size"])
@@ -221,9 +227,21 @@ def sample_is_of_the_log(
     )
 
 
-def _common_rows(log: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:
+def _drawable(log: pd.DataFrame, open_days: pd.DatetimeIndex) -> pd.DataFrame:
+    """The rows from which the batch was drawn: on these days not the Closed ones."""
+    return log[(log["incident_state"] != "Closed") | ~log["day"].isin(open_days)]
+
+
+def _drawable_by_day(log: pd.DataFrame, open_days: pd.DatetimeIndex) -> dict[pd.Timestamp, int]:
+    return count_rows_by_day(_drawable(log, open_days))
+
+
+def _common_rows(
+    log: pd.DataFrame, drawn: pd.DataFrame, open_days: pd.DatetimeIndex
+) -> pd.DataFrame:
     # Each row once: one that was drawn twice would be multiplied by the caller's merge.
-    return log.merge(drawn.drop_duplicates(), on=KEY_COLUMNS)
+    drawable = _drawable(log, open_days)[KEY_COLUMNS]
+    return drawable.merge(drawn.drop_duplicates(), on=KEY_COLUMNS)
 
 
 @daily_check(asset="targets", blocking=True)
@@ -240,12 +258,12 @@ def no_negative_target(
 def predictions_are_positive(
     context: dg.AssetCheckExecutionContext, predictions: pd.DataFrame
 ) -> dg.AssetCheckResult:
-    """Every sampled row has a prediction, finite and above zero."""
+    """Every sampled row has a prediction, finite and not negative."""
     seconds = predictions["predicted_s"]
     return _verdict(
         context,
-        predictions[~(np.isfinite(seconds) & (seconds > 0))],
-        "Predictions are finite and above zero.",
+        predictions[~(np.isfinite(seconds) & (seconds >= 0))],
+        "Predictions are finite and not negative.",
         rows=len(predictions),
     )
 

@@ -5,7 +5,17 @@ import warnings
 
 import dagster as dg
 
-from ticket_assets.assets import DAILY_ASSETS, EventLog, event_log, performance_report
+from ticket_assets.assets import (
+    DAILY_ASSETS,
+    Evaluation,
+    EventLog,
+    challenger,
+    challenger_of_the_past,
+    event_log,
+    performance_report,
+    predictions,
+    predictions_for,
+)
 from ticket_assets.automation import (
     notice_sensors,
     oldest_day_first,
@@ -24,6 +34,7 @@ EXPECTED_WARNINGS = (
     "Parameter `backfill_policy` of function `asset`",
     "Function `observable_source_asset`",
     "Specifying a partitions_def on an AssetCheckSpec",
+    "Parameter `allow_nonexistent_upstream_partitions`",
 )
 
 
@@ -36,7 +47,11 @@ def build_definitions(
     """
     _ignore_expected_warnings()
     days = daily_partitions(settings.first_day, settings.last_day)
-    daily = [asset.define(days) for asset in DAILY_ASSETS]
+    configured = {
+        predictions.name: predictions_for(settings),
+        challenger.name: challenger_of_the_past(),
+    }
+    daily = [configured.get(asset.name, asset).define(days) for asset in DAILY_ASSETS]
     return dg.Definitions(
         assets=[event_log.define(days), *daily, performance_report.define(days)],
         asset_checks=[check.define(days) for check in CHECKS],
@@ -47,6 +62,7 @@ def build_definitions(
         resources={
             "io_manager": DailyStore(root=str(settings.store), dask=settings.dask),
             "event_log": EventLog.of(settings),
+            "evaluation": Evaluation.of(settings),
         },
     )
 

@@ -2,13 +2,16 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from ticket_assets.addresses import holds_secret, printable
 from ticket_assets.errors import SettingError
+from ticket_assets.evaluation.models import PRIORITY_HOURS
+from ticket_assets.evaluation.named_models import ACCEPTED, is_model_name
+from ticket_assets.evaluation.populations import POPULATIONS
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Settings:
     download_timeout_s: float
     download_attempts: int
     download_limit_mb: int
+    model: str
+    population: str
     dagster_url: str
     webhook_url: str = field(repr=False)  # a secret: anyone who knows it can post to it
 
@@ -45,6 +50,8 @@ class Settings:
             download_timeout_s=_positive(env, "TICKET_DOWNLOAD_TIMEOUT_S", "30"),
             download_attempts=int(_positive(env, "TICKET_DOWNLOAD_ATTEMPTS", "4")),
             download_limit_mb=int(_positive(env, "TICKET_DOWNLOAD_LIMIT_MB", "4096")),
+            model=_model(env),
+            population=_choice(env, "TICKET_POPULATION", POPULATIONS),
             dagster_url=_shown_address(env, "TICKET_DAGSTER_URL", "http://127.0.0.1:3000"),
             webhook_url=_address(env, "TICKET_WEBHOOK_URL", ""),
         )
@@ -95,6 +102,26 @@ def _dask(env: Mapping[str, str]) -> str:
             f"TICKET_DASK is '{printable(text)}'; expected local, local:4 for four workers, or a"
             " scheduler's address such as tcp://10.0.0.1:8786 without user, password or query."
             " Correct it, or unset it to work without Dask."
+        )
+    return text
+
+
+def _model(env: Mapping[str, str]) -> str:
+    text = env.get("TICKET_MODEL", "").strip() or PRIORITY_HOURS
+    if not is_model_name(text):
+        raise SettingError(
+            f"TICKET_MODEL is '{printable(text)}'; expected {ACCEPTED}. Correct it, or unset it."
+        )
+    return text
+
+
+def _choice(env: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
+    """One of the choices; the first is the default."""
+    text = env.get(name, "").strip() or choices[0]
+    if text not in choices:
+        raise SettingError(
+            f"{name} is '{printable(text)}'; expected {' or '.join(choices)}. Correct it, or unset"
+            " it."
         )
     return text
 

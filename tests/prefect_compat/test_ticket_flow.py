@@ -26,8 +26,8 @@ def test_a_range_leaves_the_same_bytes_under_both(tmp_path: Path) -> None:
     flow = as_flow(project(tmp_path / "b"), job=JOB)
     assert flow.name == "ticket-model-evaluation"
     result = flow(partition=days, sampled_batch=config)
-    assert len(result.materializations) == 30
-    assert len(files(tmp_path / "a")) == 30
+    assert len(result.materializations) == 45
+    assert len(files(tmp_path / "a")) == 45
     assert files(tmp_path / "a") == files(tmp_path / "b")
 
 

@@ -10,10 +10,28 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.definitions.observe import observe
 
 from tests.logs import write_log
-from tests.projects import JOB, REPORT_JOB, failure, files, project, run_dagster, small_project
+from tests.projects import (
+    JOB,
+    REPORT_JOB,
+    failure,
+    files,
+    partition_tags,
+    project,
+    run_dagster,
+    small_project,
+)
 from ticket_assets.store.digests import content_digests
 
-DAILY = ["metrics", "predictions", "raw_log", "sampled_batch", "targets", "trial_summary"]
+TABLES = [
+    "challenger_predictions",
+    "metrics",
+    "model_scores",
+    "predictions",
+    "raw_log",
+    "sampled_batch",
+    "targets",
+]
+DAILY = sorted([*TABLES, "challenger", "trial_summary"])
 
 
 @pytest.fixture
@@ -45,13 +63,13 @@ def test_the_code_location_declares_these() -> None:
     assert len(partitions.get_partition_keys()) == 356
 
 
-def test_a_day_makes_six_files_and_all_checks_pass(
+def test_a_day_makes_a_file_of_each_product_and_all_checks_pass(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     result = run_dagster(project(tmp_path), "2016-03-08", instance)
     assert result.success
     assert list(files(tmp_path)) == [
-        f"{name}/2016-03-08.{'json' if name == 'trial_summary' else 'parquet'}" for name in DAILY
+        f"{name}/2016-03-08.{'parquet' if name in TABLES else 'json'}" for name in DAILY
     ]
     evaluations = result.get_asset_check_evaluations()
     assert len(evaluations) == 6
@@ -126,7 +144,7 @@ def test_a_day_without_tickets_gives_whole_files_and_no_errors(
     summary = json.loads((tmp_path / "store/trial_summary/2016-03-06.json").read_text())
     assert summary["data"]["num_obs"] == 0
     assert summary["data"]["metrics"]["MAE"] is None
-    assert len(files(tmp_path / "store")) == 18
+    assert len(files(tmp_path / "store")) == 3 * len(DAILY)
 
 
 class TestBadInput:
@@ -210,3 +228,107 @@ def test_the_event_log_s_data_version_is_its_sha256(
     assert record.asset_observation is not None
     expected = hashlib.sha256(Path(small_log).read_bytes()).hexdigest()
     assert record.asset_observation.tags[DATA_VERSION_TAG] == expected
+
+
+class TestTheModel:
+    """As TICKET_MODEL names it."""
+
+    @staticmethod
+    def run(
+        store: Path, instance: dg.DagsterInstance, setting: str, **configured: str
+    ) -> dg.ExecuteInProcessResult:
+        defs = project(store, model=setting)
+        return run_dagster(defs, "2016-05-10", instance, {"predictions": configured})
+
+    def test_that_is_trained_predicts_what_the_challenger_does(
+        self, tmp_path: Path, instance: dg.DagsterInstance
+    ) -> None:
+        assert self.run(tmp_path, instance, "gradient-boosting").success
+        predicted = pd.read_parquet(tmp_path / "predictions/2016-05-10.parquet")["predicted_s"]
+        trained = pd.read_parquet(tmp_path / "challenger_predictions/2016-05-10.parquet")
+        assert predicted.equals(trained["gradient_boosting_s"].rename("predicted_s"))
+        summary = json.loads((tmp_path / "trial_summary/2016-05-10.json").read_text())
+        document = json.loads((tmp_path / "challenger/2016-05-10.json").read_text())
+        assert summary["provenance"]["hours"] is None
+        assert summary["provenance"]["model"] == {
+            "name": "gradient-boosting",
+            "version": document["gradient_boosting"]["trained_on"]["sha256"],
+        }
+        assert list(summary["data"]["scores"]["all"]["models"]) == [
+            "constant",
+            "gradient-boosting",
+            "state-median",
+        ]
+
+    def test_may_be_a_function_named_in_a_run_s_configuration(
+        self, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "an_hour.py").write_text(
+            "def predict(features):\n    return features['sys_mod_count'] * 0 + 3600.0\n"
+        )
+        monkeypatch.syspath_prepend(str(tmp_path))
+        result = self.run(tmp_path / "store", instance, "priority-hours", model="an_hour:predict")
+        assert result.success, failure(result)
+        summary = json.loads((tmp_path / "store/trial_summary/2016-05-10.json").read_text())
+        assert summary["provenance"]["model"]["name"] == "an_hour:predict"
+        table = pd.read_parquet(tmp_path / "store/model_scores/2016-05-10.parquet")
+        assert set(table.loc[table["is_champion"], "model"]) == {"an_hour:predict"}
+
+    def test_that_reads_a_leak_is_refused_and_nothing_is_written(
+        self, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "leak.py").write_text(
+            "def predict(features):\n    return features['resolved_at']\n"
+            "predict.columns = ['resolved_at']\n"
+        )
+        monkeypatch.syspath_prepend(str(tmp_path))
+        result = self.run(tmp_path / "store", instance, "leak:predict")
+        assert "the feature 'resolved_at' is refused as a leak" in failure(result)
+        assert not (tmp_path / "store/predictions").exists()
+
+    def test_that_is_trained_cannot_be_chosen_for_a_graph_that_does_not_train_it_first(
+        self, tmp_path: Path, instance: dg.DagsterInstance
+    ) -> None:
+        result = self.run(tmp_path, instance, "priority-hours", model="constant")
+        assert "Set TICKET_MODEL=constant." in failure(result)
+
+    def test_that_has_no_past_is_refused(
+        self, tmp_path: Path, instance: dg.DagsterInstance
+    ) -> None:
+        result = run_dagster(project(tmp_path, model="constant"), "2016-02-29", instance)
+        assert "nothing to train it on for 1 days (first: 2016-02-29)" in failure(result)
+
+    def test_of_stored_days_is_one(self, tmp_path: Path, instance: dg.DagsterInstance) -> None:
+        for day, model in (("2016-05-10", "priority-hours"), ("2016-05-11", "state-median")):
+            assert run_dagster(project(tmp_path, model=model), day, instance).success
+        defs = project(tmp_path)
+        job = defs.resolve_implicit_global_asset_job_def()
+        result = job.execute_in_process(
+            asset_selection=[dg.AssetKey("model_scores")],
+            tags=partition_tags("2016-05-10...2016-05-11"),
+            instance=instance,
+            raise_on_error=False,
+        )
+        expected = "found those of several models: priority-hours (2016-05-10), state-median"
+        assert expected in failure(result)
+
+
+def test_the_population_decides_which_rows_are_drawn(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    result = run_dagster(project(tmp_path, population="open"), "2016-05-10", instance)
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+    batch = pd.read_parquet(tmp_path / "sampled_batch/2016-05-10.parquet")
+    log = pd.read_parquet(tmp_path / "raw_log/2016-05-10.parquet")
+    still_open = int((log["incident_state"] != "Closed").sum())
+    assert "Closed" in set(log["incident_state"])
+    assert "Closed" not in set(batch["incident_state"])
+    assert len(batch) == min(1000, still_open)
+    summary = json.loads((tmp_path / "trial_summary/2016-05-10.json").read_text())
+    assert summary["data"]["population"] == summary["provenance"]["population"] == "open"
+
+
+def test_an_unknown_population_is_refused(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    config = {"sampled_batch": {"population": "closed"}}
+    result = run_dagster(project(tmp_path), "2016-05-10", instance, config)
+    assert "population is 'closed'; expected all or open." in failure(result)

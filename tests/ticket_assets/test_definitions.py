@@ -12,6 +12,7 @@ import pytest
 
 from tests.projects import JOB
 from tests.ticket_settings import SETTINGS
+from ticket_assets.assets import DAILY_ASSETS
 from ticket_assets.definitions import build_definitions
 
 RANGES = [
@@ -47,9 +48,7 @@ def test_two_ranges_of_days_in_one_process(tmp_path: Path) -> None:
             for key in graph.get_all_asset_keys()
             if (node := graph.get(key)).partitions_def
         }
-        assert of_assets == dict.fromkeys(
-            ["raw_log", "sampled_batch", "targets", "predictions", "metrics", "trial_summary"], days
-        )
+        assert of_assets == dict.fromkeys([asset.name for asset in DAILY_ASSETS], days)
         of_checks = {
             spec.name: spec.partitions_def.get_partition_keys()
             for check in defs.asset_checks or ()

@@ -46,7 +46,9 @@ class TestOurOwnJob:
             "raw_log",
             "raw_log_known_priorities",
             "raw_log_raw_log_schema",
+            "challenger",
             "sampled_batch",
+            "challenger_predictions",
             "predictions",
             "predictions_predictions_are_positive",
             "sampled_batch_sample_is_of_the_log",
@@ -54,6 +56,7 @@ class TestOurOwnJob:
             "targets_no_negative_target",
             "metrics",
             "metrics_metrics_are_finite",
+            "model_scores",
             "trial_summary",
         ]
         values = {(e.upstream, e.downstream) for e in plan.edges if e.kind == "value"}
@@ -62,6 +65,7 @@ class TestOurOwnJob:
             ("predictions", "metrics"),
             ("targets", "trial_summary"),
             ("metrics", "trial_summary"),
+            ("model_scores", "trial_summary"),
         }
         assert plan.external_keys == (("event_log",),)
 

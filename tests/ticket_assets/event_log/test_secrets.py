@@ -303,7 +303,7 @@ def test_neither_a_flow_run_of_prefect_nor_the_lineage_page_keeps_the_secret(
         flow(partition=DAY)
     assert SECRET not in whole_text(refused.value)
     result = flow(partition=DAY)
-    assert len(result.materializations) == 6
+    assert len(result.materializations) == 9
     assert "Authorization" in server.requests[1]
     assert SECRET not in repr(result) + every_log.text
     assert SECRET not in lineage_page(read_lineage(defs.resolve_job_def(JOB)))

@@ -135,7 +135,7 @@ class TestTheJob:
         result = run_dagster(project(root), DAYS, instance)  # type: ignore[arg-type]
         assert result.success, failure(result)
         assert all(check.passed for check in result.get_asset_check_evaluations())
-        assert len(digests(result)) == 30
+        assert len(digests(result)) == 45
         assert digests(result) == local.digests
         assert objects(root) == files(local.store)
         shown = {
@@ -151,7 +151,7 @@ class TestTheJob:
         from prefect_compat import as_flow
 
         result = as_flow(project(root), job=JOB)(partition=DAYS)  # type: ignore[arg-type]
-        assert len(result.materializations) == 30
+        assert len(result.materializations) == 45
         assert all(check.passed for check in result.checks)
         assert objects(root) == files(local.store)
 

@@ -25,6 +25,11 @@ from ticket_assets.settings import Settings
 from ticket_assets.store.place import place_at
 
 
+def deployment_settings() -> dict[str, str]:
+    """The settings that `prefect.yaml` uses, as the outputs of a build step."""
+    return {"schedule": Settings.from_environment().schedule}
+
+
 def send_notice(flow: prefect.Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Posts a notice about the finished flow run to TICKET_WEBHOOK_URL, if it is set."""
     webhook_url = Settings.from_environment().webhook_url

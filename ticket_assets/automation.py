@@ -28,15 +28,16 @@ ticket_performance_report = dg.define_asset_job(
 )
 
 
-def oldest_day_first(days: dg.PartitionsDefinition[str]) -> dg.ScheduleDefinition:
-    """The schedule that evaluates the oldest of these days first."""
+def oldest_day_first(days: dg.PartitionsDefinition[str], cron: str) -> dg.ScheduleDefinition:
+    """The schedule that evaluates the oldest of these days first; `cron` is in UTC."""
 
     @dg.schedule(
         name="oldest_day_first",
         job=ticket_model_evaluation,
-        cron_schedule="0 6 * * *",
-        description="Every morning at 6:00 UTC: evaluates the oldest days that have no trial"
-        f" summary yet, at most {DAYS_PER_TICK}. So a scheduler that was stopped catches up.",
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        description="Evaluates the oldest days that have no trial summary yet, at most"
+        f" {DAYS_PER_TICK} at each tick. So a scheduler that was stopped catches up.",
     )
     def tick(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         waiting = _days_to_run(context.instance, days)

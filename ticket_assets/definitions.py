@@ -41,7 +41,7 @@ def build_definitions(
         assets=[event_log.define(days), *daily, performance_report.define(days)],
         asset_checks=[check.define(days) for check in CHECKS],
         jobs=[ticket_model_evaluation, ticket_performance_report],
-        schedules=[oldest_day_first(days)],
+        schedules=[oldest_day_first(days, settings.schedule)],
         sensors=notice_sensors(settings),
         executor=executor,
         resources={

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+import dagster as dg
+
 from ticket_assets.addresses import holds_secret, printable
 from ticket_assets.errors import SettingError
 
@@ -21,6 +23,7 @@ class Settings:
     dask: str
     first_day: date
     last_day: date
+    schedule: str  # a cron expression, in UTC
     download_timeout_s: float
     download_attempts: int
     download_limit_mb: int
@@ -42,6 +45,7 @@ class Settings:
             # The first and last day of closed_at in the UCI log, and in the sample log.
             first_day=_day(env, "TICKET_FIRST_DAY", "2016-02-29"),
             last_day=_day(env, "TICKET_LAST_DAY", "2017-02-18"),
+            schedule=_cron(env, "TICKET_SCHEDULE", "0 6 * * *"),
             download_timeout_s=_positive(env, "TICKET_DOWNLOAD_TIMEOUT_S", "30"),
             download_attempts=int(_positive(env, "TICKET_DOWNLOAD_ATTEMPTS", "4")),
             download_limit_mb=int(_positive(env, "TICKET_DOWNLOAD_LIMIT_MB", "4096")),
@@ -128,6 +132,24 @@ def _day(env: Mapping[str, str], name: str, default: str) -> date:
             f"{name} is '{printable(text)}'; expected a day such as {default}. Correct it, or unset"
             " it."
         ) from None
+
+
+def _cron(env: Mapping[str, str], name: str, default: str) -> str:
+    text = " ".join(env.get(name, "").split()) or default
+    # Dagster also takes names such as `@daily`, and Prefect a sixth field. Both take these.
+    is_cron = re.fullmatch(r"[\w*,/-]+( [\w*,/-]+){4}", text)
+    try:
+        if is_cron:
+            dg.ScheduleDefinition(job_name="any", cron_schedule=text)
+    except dg.DagsterInvalidDefinitionError:
+        is_cron = None
+    if not is_cron:
+        raise SettingError(
+            f"{name} is '{printable(text)}'; expected a cron expression of five fields (minute,"
+            f" hour, day of the month, month, day of the week) such as '{default}', or '* * * * *'"
+            " for every minute. Correct it, or unset it."
+        )
+    return text
 
 
 def _positive(env: Mapping[str, str], name: str, default: str) -> float:

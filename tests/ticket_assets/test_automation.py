@@ -85,7 +85,7 @@ class TestTheSchedule:
             scheduled_execution_time=now,
             repository_def=build_definitions(SETTINGS).get_repository_def(),
         )
-        evaluated = oldest_day_first(DAYS).evaluate_tick(context)
+        evaluated = oldest_day_first(DAYS, SETTINGS.schedule).evaluate_tick(context)
         self.skip_message = evaluated.skip_message
         return [str(request.partition_key) for request in evaluated.run_requests or ()]
 

@@ -39,7 +39,7 @@ from ticket_assets.evaluation.scores import (
     target_seconds,
 )
 from ticket_assets.evaluation.summary import Provenance, summarise
-from ticket_assets.event_log import DownloadLimits, ParsedLog, open_log
+from ticket_assets.event_log import DownloadLimits, Log, open_log
 from ticket_assets.event_log.schema import COLUMNS
 from ticket_assets.settings import Settings
 from ticket_assets.store.digests import content_digests, document_digest
@@ -69,7 +69,7 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
     attempts: int = 4
     limit_mb: int = 4096
 
-    _opened: ParsedLog | None = PrivateAttr(default=None)
+    _opened: Log | None = PrivateAttr(default=None)
 
     @classmethod
     def of(cls, settings: Settings) -> "EventLog":
@@ -97,7 +97,7 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
             )
         return self.source
 
-    def open(self, log: dg.DagsterLogManager) -> ParsedLog:
+    def open(self, log: dg.DagsterLogManager) -> Log:
         """The parsed log; the first call of a run fetches and parses it if needed."""
         if self._opened is None:
             limits = DownloadLimits(
@@ -207,19 +207,25 @@ def raw_log(
         log = event_log.open(context.log)
         _check_days(log, days)
         rows = event_log.read(context.log, days[0].date(), days[-1].date())
-    origin = {"log_source": Path(log.identity.source).name, "log_sha256": log.identity.sha256}
-    rows = with_provenance(rows, dict.fromkeys(to_keys(days), origin))
+    source = Path(log.identity.source).name
+    rows = with_provenance(
+        rows,
+        {
+            key: {"log_source": source, "log_sha256": log.sha256_of_day(key)}
+            for key in to_keys(days)
+        },
+    )
     facts = table_facts(context, rows, PREVIEW_COLUMNS, distinct={"incidents": "number"})
     return materialized(context, rows, facts, {})
 
 
-def _check_days(log: ParsedLog, days: pd.DatetimeIndex) -> None:
+def _check_days(log: Log, days: pd.DatetimeIndex) -> None:
     outside = [key for key in to_keys(days) if not str(log.first_day) <= key <= str(log.last_day)]
     if outside:
         raise PartitionError(
-            f"{log.identity.location}: closed_at runs from {log.first_day} to {log.last_day}, so"
-            f" {outside[0]} ({len(outside)} of the run's {len(days)} days) lies outside. Choose"
-            " days of the log; TICKET_FIRST_DAY and TICKET_LAST_DAY set the partitions."
+            f"{log.identity.location}: {log.span}, so {outside[0]} ({len(outside)} of the run's"
+            f" {len(days)} days) lies outside. Choose days of the log; TICKET_FIRST_DAY and"
+            " TICKET_LAST_DAY set the partitions."
         )
 
 

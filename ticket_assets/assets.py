@@ -4,6 +4,7 @@ Each daily asset takes and returns one table that covers all the days of the run
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -39,10 +40,13 @@ from ticket_assets.evaluation.scores import (
     target_seconds,
 )
 from ticket_assets.evaluation.summary import Provenance, summarise
-from ticket_assets.event_log import DownloadLimits, Log, open_log
+from ticket_assets.event_log import DownloadLimits, LiveLog, Log, open_log
+from ticket_assets.event_log.live import LiveFile, list_files
 from ticket_assets.event_log.schema import COLUMNS
+from ticket_assets.late_rows import late_rows
 from ticket_assets.settings import Settings
 from ticket_assets.store.digests import content_digests, document_digest
+from ticket_assets.store.io_manager import DailyStore
 from ticket_assets.store.provenance import provenance_of, with_provenance
 from ticket_assets.store.tables import LargeTable, Table, to_frame
 
@@ -61,7 +65,9 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
     # resource from it; private attributes do not reach the copy (1.13). So `source` is the address
     # without its secrets. `address` is the whole address, as a dependency: the copy gets the same
     # object, and Dagster writes it nowhere. A `source` in a run's configuration replaces both.
-    source: str = Field(description="sample, uci, an http(s):// or s3:// address, or a path")
+    source: str = Field(
+        description="sample, uci, an http(s):// or s3:// address, a path, or a live log's folder"
+    )
     address: dg.ResourceDependency[SecretStr]
     cache: str = Field(description="folder of the downloads and the parsed log")
     dask: str = Field(default="", description="cluster that parses a large log; see TICKET_DASK")
@@ -97,20 +103,27 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
             )
         return self.source
 
-    def open(self, log: dg.DagsterLogManager) -> Log:
+    def open(self, log: logging.Logger | logging.LoggerAdapter[Any]) -> Log:
         """The parsed log; the first call of a run fetches and parses it if needed."""
         if self._opened is None:
-            limits = DownloadLimits(
-                timeout_s=self.timeout_s, attempts=self.attempts, limit_mb=self.limit_mb
-            )
             self._opened = open_log(
                 self._real_address(),
                 cache=Path(self.cache),
-                limits=limits,
+                limits=self._limits,
                 log=log.info,
                 dask=self.dask,
             )
         return self._opened
+
+    def list_files(self) -> tuple[LiveFile, ...]:
+        """The files of a live log; none of them is read."""
+        return list_files(self._real_address(), self._limits)
+
+    @property
+    def _limits(self) -> DownloadLimits:
+        return DownloadLimits(
+            timeout_s=self.timeout_s, attempts=self.attempts, limit_mb=self.limit_mb
+        )
 
     def read(self, log: dg.DagsterLogManager, first_day: date, last_day: date) -> Table:
         """The rows of these days, both included, ordered by day and `log_row`."""
@@ -199,7 +212,7 @@ def daily_asset(
     retry_policy=dg.RetryPolicy(max_retries=1, delay=1),
 )
 def raw_log(
-    context: dg.AssetExecutionContext, event_log: EventLog
+    context: dg.AssetExecutionContext, event_log: EventLog, io_manager: dg.ResourceParam[DailyStore]
 ) -> dg.MaterializeResult[LogTable]:
     """All event rows of the incidents closed that day, typed, with every column."""
     with refusals_are_final():
@@ -216,6 +229,8 @@ def raw_log(
         },
     )
     facts = table_facts(context, rows, PREVIEW_COLUMNS, distinct={"incidents": "number"})
+    if isinstance(log, LiveLog):
+        facts = late_rows(io_manager, "raw_log", facts, context.log)
     return materialized(context, rows, facts, {})
 
 

@@ -1,6 +1,7 @@
 """Our own flows as they are deployed: what `prefect.yaml` names, the daily rule, the notices."""
 
 import json
+import logging
 import re
 from pathlib import Path
 
@@ -32,9 +33,9 @@ def test_every_deployment_names_a_flow_and_parameters_that_it_has(root: Path) ->
 
 
 def test_a_flow_run_takes_the_oldest_days_without_a_summary_and_the_next_one_goes_on() -> None:
-    waiting = ticket_flow._days_without_summary()
+    waiting = ticket_flow._days_to_evaluate(logging.getLogger())
     assert ticket_flow.oldest_days(days_per_run=2) == waiting[:2]
-    assert ticket_flow._days_without_summary() == waiting[2:]
+    assert ticket_flow._days_to_evaluate(logging.getLogger()) == waiting[2:]
 
 
 def test_the_form_says_what_each_parameter_takes() -> None:

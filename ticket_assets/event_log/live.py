@@ -8,7 +8,7 @@ Files are read in the order of their names. docs/live-log.md explains the rules.
 import hashlib
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -61,8 +61,7 @@ class LiveFile:
 def list_files(source: str, limits: DownloadLimits) -> tuple[LiveFile, ...]:
     """The log's files in the order of their names, without those that are still being written.
 
-    Raises SourceError for a folder that cannot be listed or has no file, and for names that
-    begin with no day.
+    Raises SourceError for a folder that cannot be listed, and for names that begin with no day.
     """
     found = list_s3(source, limits) if source.startswith("s3://") else _list_folder(source)
     shown, files, faults = printable(source), [], []
@@ -82,11 +81,6 @@ def list_files(source: str, limits: DownloadLimits) -> tuple[LiveFile, ...]:
             f"{shown}: found {', '.join(faults[:SHOWN_FAULTS])}{more}; expected names that begin"
             " with the day of the file and end in .csv or .zip, such as 2016-03-08.csv or"
             " 2016-03-08-late.csv. Rename or remove them."
-        )
-    if not files:
-        raise SourceError(
-            f"{shown}: has no file yet; expected one at least, such as 2016-03-08.csv. Wait for the"
-            " first, or correct TICKET_EVENT_LOG."
         )
     return tuple(files)
 
@@ -168,6 +162,11 @@ class LiveLog:
         Raises DataError unless they fit together.
         """
         shown = printable(source)
+        if not files:
+            raise SourceError(
+                f"{shown}: has no file yet; expected one at least, such as 2016-03-08.csv. Wait for"
+                " the first, or correct TICKET_EVENT_LOG."
+            )
         parsed = tuple(log for _, log in files if log)
         if not parsed:
             raise DataError(
@@ -211,10 +210,15 @@ class LiveLog:
 
         Re-running an old day gives the same bytes as long as it stays the same.
         """
-        return _digest(log.identity.sha256 for log in self._files_of(day))
+        return _digest(self._sha256s_by_day[day])
 
-    def _files_of(self, day: str) -> Iterator[ParsedLog]:
-        return (log for log in self.files if day in log.rows_by_day)
+    @cached_property
+    def _sha256s_by_day(self) -> defaultdict[str, list[str]]:
+        sha256s = defaultdict[str, list[str]](list)
+        for log in self.files:
+            for day in log.rows_by_day:
+                sha256s[day].append(log.identity.sha256)
+        return sha256s
 
     def read(
         self, first_day: date, last_day: date, columns: Sequence[str] | None = None

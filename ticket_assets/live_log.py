@@ -23,6 +23,7 @@ from ticket_assets.upstream_fixes.private_names import UnresolvedAssetJobDefinit
 VERSION_TAG = "dagster/data_version"
 LOOK_EVERY_S = 30
 EVENTS_PER_QUERY = 500
+SHOWN_DAYS = 10
 # A file comes each day: one that is half a day late is a warning, a day late a failure.
 FRESHNESS = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=36), fail_window=timedelta(hours=48)
@@ -101,14 +102,20 @@ def observed_event_log(days: dg.PartitionsDefinition[str]) -> dg.SourceAsset:
         log = event_log.open(context.log)
         known = _observed_versions(context.instance)
         changed = days_to_evaluate(log, days.get_partition_keys(), known)
+        new = [day for day in changed if day not in known]
         late = [day for day in changed if day in known]
         context.log.info(
-            f"{len(changed) - len(late)} new days, {len(late)} days with other rows than before"
-            f" {late[:10]}; {log.span}"
+            f"Days that are new: {_shown(new)}. Days with other rows than before:"
+            f" {_shown(late)}. In {log.identity.location}, {log.span}."
         )
         return dg.DataVersionsByPartition({day: log.sha256_of_day(day) for day in changed})
 
     return event_log
+
+
+def _shown(days: Sequence[str]) -> str:
+    more = f" and {len(days) - SHOWN_DAYS} more" if len(days) > SHOWN_DAYS else ""
+    return ", ".join(days[:SHOWN_DAYS]) + more if days else "none"
 
 
 def _observed_versions(instance: dg.DagsterInstance) -> dict[str, str]:

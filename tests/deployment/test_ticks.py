@@ -4,10 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import dagster as dg
 import pytest
@@ -17,6 +14,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.schedules import CronSchedule
 
+from tests.waits import waited_for
 from tools.second_checkout import ROOT, Servers
 from tools.ui import DagsterUI, chromium
 
@@ -24,15 +22,6 @@ pytestmark = pytest.mark.xdist_group("browser")  # they share the servers
 
 EVERY_MINUTE = "* * * * *"
 DAYS = [f"2016-03-{day:02}" for day in range(7, 13)]
-Found = TypeVar("Found")
-
-
-def waited_for(found: Callable[[], Found], seconds: float = 900) -> Found:
-    give_up = time.monotonic() + seconds
-    while not (result := found()):
-        assert time.monotonic() < give_up, f"nothing came within {seconds:g} s"
-        time.sleep(0.5)
-    return result
 
 
 def turn_on_schedule(dev: Servers, name: str) -> None:

@@ -72,9 +72,10 @@ def new_or_changed_day() -> dg.AutomationCondition[Any]:
     """
     condition = dg.AutomationCondition
     never_evaluated = condition.missing() & ~condition.execution_failed()
-    # Not `eager`: of daily partitions, that looks at the latest alone.
+    # Not `eager`: of daily partitions, that looks at the latest alone. And not since the latest
+    # update: late rows that come during a run of their day would be lost when the run updates it.
     changed = condition.any_deps_updated().since(
-        condition.newly_requested() | condition.newly_updated() | condition.initial_evaluation()
+        condition.newly_requested() | condition.initial_evaluation()
     )
     return (
         (never_evaluated | changed)

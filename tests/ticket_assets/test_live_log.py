@@ -17,8 +17,13 @@ DAILY = ["metrics", "predictions", "raw_log", "sampled_batch", "targets", "trial
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Iterator[Live]:
-    # On disk: a schedule's and a sensor's context opens its instance by reference.
+def live(tmp_path: Path, instance: dg.DagsterInstance) -> Live:
+    return Live(tmp_path, instance)
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path) -> Iterator[Live]:
+    """Its instance is on disk: a schedule's and a sensor's context opens it by reference."""
     with dg.instance_for_test() as instance:
         yield Live(tmp_path, instance)
 
@@ -72,6 +77,28 @@ def test_a_new_day_is_requested_once_and_late_rows_request_their_day_again(live:
     said = live.messages(again.run_id)
     assert "2016-03-01: 2 late rows: 5 rows, 3 at the last evaluation." in said
     assert [live.late_rows(f"2016-03-0{day}") for day in (1, 2, 3)] == [2, 0, 0]
+
+
+def test_rows_that_come_while_their_day_is_evaluated_are_late(live: Live) -> None:
+    live.add("2016-03-01.csv", rows_of(1))
+    live.observe()
+    assert live.tick() == {asset: ["2016-03-01"] for asset in DAILY}
+    run = live.instance.create_run_for_job(
+        live.defs.resolve_implicit_global_asset_job_def(),
+        tags={"dagster/partition": "2016-03-01"},
+        asset_selection=frozenset(map(dg.AssetKey, DAILY)),
+    )
+    started = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name)
+    live.instance.report_dagster_event(started, run.run_id)
+    assert live.tick() == {}
+    live.add("2016-03-02.csv", rows_of(1, first=5))
+    live.observe()
+    assert live.tick() == {asset: ["2016-03-02"] for asset in DAILY}
+    for asset in DAILY:  # from the rows that were there when the run began
+        made = dg.AssetMaterialization(asset, partition="2016-03-01")
+        live.instance.report_runless_asset_event(made)
+    live.instance.report_run_canceled(run)
+    assert "2016-03-01" in live.tick()["raw_log"]
 
 
 def test_the_log_is_observed_in_its_changes_alone(live: Live) -> None:
@@ -135,7 +162,8 @@ def test_a_replaced_file_says_how_many_rows_are_gone(live: Live) -> None:
     assert live.late_rows("2016-03-01") == -2
 
 
-def test_a_day_that_failed_waits_for_other_rows_or_for_the_schedule(live: Live) -> None:
+def test_a_day_that_failed_waits_for_other_rows_or_for_the_schedule(on_disk: Live) -> None:
+    live = on_disk
     live.add("2016-03-01.csv", [{**rows_of(1)[0], "sys_updated_at": "2/3/2016 12:00"}])
     live.observe()
     assert live.tick()
@@ -160,56 +188,56 @@ def scheduled(live: Live) -> list[str]:
     return [str(request.partition_key) for request in requests]
 
 
-def test_the_schedule_takes_complete_days_and_days_with_late_rows(live: Live) -> None:
-    live.add("2016-03-01.csv", rows_of(1))
-    live.add("2016-03-03.csv", rows_of(3))
-    assert scheduled(live) == ["2016-03-01", "2016-03-02", "2016-03-03"]
-    assert live.run("2016-03-01...2016-03-03").success
-    assert scheduled(live) == []
-    live.add("2016-03-04.csv", rows_of(2, first=5))
-    assert scheduled(live) == ["2016-03-02", "2016-03-04"]
+def test_the_schedule_takes_complete_days_and_days_with_late_rows(on_disk: Live) -> None:
+    on_disk.add("2016-03-01.csv", rows_of(1))
+    on_disk.add("2016-03-03.csv", rows_of(3))
+    assert scheduled(on_disk) == ["2016-03-01", "2016-03-02", "2016-03-03"]
+    assert on_disk.run("2016-03-01...2016-03-03").success
+    assert scheduled(on_disk) == []
+    on_disk.add("2016-03-04.csv", rows_of(2, first=5))
+    assert scheduled(on_disk) == ["2016-03-02", "2016-03-04"]
     # As the automation does, whose runs belong to no job of ours.
-    run = live.instance.create_run_for_job(
-        live.defs.resolve_implicit_global_asset_job_def(),
+    run = on_disk.instance.create_run_for_job(
+        on_disk.defs.resolve_implicit_global_asset_job_def(),
         tags={"dagster/partition": "2016-03-02"},
         asset_selection=frozenset({dg.AssetKey("trial_summary")}),
     )
     started = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name)
-    live.instance.report_dagster_event(started, run.run_id)
-    assert scheduled(live) == ["2016-03-04"]
+    on_disk.instance.report_dagster_event(started, run.run_id)
+    assert scheduled(on_disk) == ["2016-03-04"]
 
 
 class TestTheSensor:
-    def look(self, live: Live, cursor: str | None = None) -> tuple[int, str | None]:
+    def look(self, on_disk: Live, cursor: str | None = None) -> tuple[int, str | None]:
         """The number of runs that it requests, and its new cursor."""
-        sensor = next(each for each in live.defs.sensors or () if each.name == "new_files")
-        context = dg.build_sensor_context(instance=live.instance, cursor=cursor)
+        sensor = next(each for each in on_disk.defs.sensors or () if each.name == "new_files")
+        context = dg.build_sensor_context(instance=on_disk.instance, cursor=cursor)
         evaluated = sensor.evaluate_tick(context)
         return len(evaluated.run_requests or ()), evaluated.cursor
 
-    def test_it_requests_one_observation_when_files_have_changed(self, live: Live) -> None:
-        path = live.add("2016-03-01.csv", rows_of(1))
-        runs, first = self.look(live)
+    def test_it_requests_one_observation_when_files_have_changed(self, on_disk: Live) -> None:
+        path = on_disk.add("2016-03-01.csv", rows_of(1))
+        runs, first = self.look(on_disk)
         assert runs == 1
-        assert self.look(live, first) == (0, first)
-        (live.log / "2016-03-02.csv.part").write_text("half")
-        assert self.look(live, first) == (0, first)
-        live.add("2016-03-02.csv", rows_of(2))
-        runs, second = self.look(live, first)
+        assert self.look(on_disk, first) == (0, first)
+        (on_disk.log / "2016-03-02.csv.part").write_text("half")
+        assert self.look(on_disk, first) == (0, first)
+        on_disk.add("2016-03-02.csv", rows_of(2))
+        runs, second = self.look(on_disk, first)
         assert runs == 1
         path.write_bytes(path.read_bytes().replace(b"INC0000001", b"INC0000002"))
-        runs, third = self.look(live, second)
+        runs, third = self.look(on_disk, second)
         assert runs == 1
         path.unlink()
-        assert self.look(live, third)[0] == 1
+        assert self.look(on_disk, third)[0] == 1
 
-    def test_an_empty_folder_is_waited_for(self, live: Live) -> None:
-        assert self.look(live) == (0, None)
+    def test_an_empty_folder_is_waited_for(self, on_disk: Live) -> None:
+        assert self.look(on_disk) == (0, None)
 
     def test_a_damaged_file_fails_the_observation_with_one_error_that_names_it(
-        self, live: Live
+        self, on_disk: Live
     ) -> None:
-        live.add("2016-03-01.csv", rows_of(1))
-        (live.log / "2016-03-02.csv").write_text("half a hea")
-        assert self.look(live)[0] == 1
-        assert "2016-03-02.csv, header: 36 faults" in failure(live.observe())
+        on_disk.add("2016-03-01.csv", rows_of(1))
+        (on_disk.log / "2016-03-02.csv").write_text("half a hea")
+        assert self.look(on_disk)[0] == 1
+        assert "2016-03-02.csv, header: 36 faults" in failure(on_disk.observe())

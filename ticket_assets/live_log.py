@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from ticket_assets.assets import DAILY_ASSETS, EventLog, trial_summary
+from ticket_assets.assets import DAILY_ASSETS, EventLog, refusals_are_final, trial_summary
 from ticket_assets.event_log import Log
 from ticket_assets.event_log.live import LiveFile, last_complete_day
 from ticket_assets.settings import Settings
@@ -100,7 +100,8 @@ def observed_event_log(days: dg.PartitionsDefinition[str]) -> dg.SourceAsset:
         context: dg.OpExecutionContext, event_log: EventLog
     ) -> dg.DataVersionsByPartition:
         """The versions of the days that are new or have changed since the last observation."""
-        log = event_log.open(context.log)
+        with refusals_are_final():
+            log = event_log.open(context.log)
         known = _observed_versions(context.instance)
         changed = days_to_evaluate(log, days.get_partition_keys(), known)
         new = [day for day in changed if day not in known]

@@ -1,6 +1,7 @@
 """A live log under Dagster: new days and late rows are evaluated by themselves."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.live import Live, rows_of
 from tests.projects import failure, files
 from tests.ticket_settings import SETTINGS
+from tests.webhook import Webhook
 from ticket_assets.definitions import build_definitions
 from ticket_assets.settings import Settings
 
@@ -241,3 +243,51 @@ class TestTheSensor:
         (on_disk.log / "2016-03-02.csv").write_text("half a hea")
         assert self.look(on_disk)[0] == 1
         assert "2016-03-02.csv, header: 36 faults" in failure(on_disk.observe())
+
+
+def test_a_damaged_table_of_an_earlier_evaluation_is_replaced(live: Live) -> None:
+    live.add("2016-03-01.csv", rows_of(1))
+    assert live.run("2016-03-01").success
+    table = live.folder / "store" / "raw_log" / "2016-03-01.parquet"
+    whole = table.read_bytes()
+    table.write_bytes(b"no table")
+    assert live.run("2016-03-01").success
+    assert table.read_bytes() == whole
+    assert live.late_rows("2016-03-01") == 0
+
+
+def test_notices_tell_of_evaluations_and_of_failed_observations_alone(
+    live: Live, webhook: Webhook
+) -> None:
+    live.settings = replace(live.settings, webhook_url=webhook.url)
+    live.add("2016-03-01.csv", rows_of(1))
+    assert notified(live, live.observe()) == "evaluated nothing"
+    # As the automation does, whose runs belong to no job of ours.
+    job = live.defs.resolve_implicit_global_asset_job_def()
+    evaluation = job.execute_in_process(
+        instance=live.instance,
+        partition_key="2016-03-01",
+        asset_selection=[dg.AssetKey(asset) for asset in DAILY],
+    )
+    assert notified(live, evaluation) == "was delivered"
+    (live.log / "2016-03-02.csv").write_text("half a hea")
+    assert notified(live, live.observe()) == "was delivered"
+    first, second = (body["text"].split("\n")[0] for body in webhook.bodies)
+    assert first == "✅ *ticket_model_evaluation* 2016-03-01 succeeded (Dagster)"
+    assert second == "❌ *event_log_observation* failed (Dagster)"
+
+
+def notified(live: Live, result: dg.ExecuteInProcessResult) -> str:
+    """The end of what the sensor for the run's outcome says."""
+    name = "notice_of_success" if result.success else "notice_of_failure"
+    kind = dg.DagsterEventType.RUN_SUCCESS if result.success else dg.DagsterEventType.RUN_FAILURE
+    sensor = next(each for each in live.defs.sensors or () if each.name == name)
+    (entry,) = live.instance.all_logs(result.run_id, of_type=kind)
+    run = live.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    context = dg.build_run_status_sensor_context(
+        name, entry.get_dagster_event(), live.instance, run
+    )
+    skipped = sensor(context)
+    assert isinstance(skipped, dg.SkipReason)
+    return str(skipped.skip_message).partition(f"{run.run_id} ")[2].rstrip(".")

@@ -18,7 +18,7 @@ from tests.waits import waited_for
 from ticket_assets.event_log.simulate import main
 from tools.second_checkout import environment_of, free_port
 
-pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.nightly
 
 
 @dataclass(frozen=True)

@@ -126,8 +126,10 @@ def _has_only_a_header(path: Path, shown: str, limit_mb: int) -> bool:
     chunks = csv_chunks(path, limit_mb)
     try:
         start = next(chunks, b"")
-    except FileNotFoundError as error:
-        raise SourceError(f"{shown}: was removed while the log was read. Run again.") from error
+    except OSError as error:  # it may have been removed since it was listed
+        raise SourceError(
+            f"{shown}: cannot be read: {error.strerror}. Check the file, then run again."
+        ) from error
     lines = start.strip().count(b"\n") + 1
     return lines == 1 and bool(start.strip()) and bool(read_header(start, shown))
 

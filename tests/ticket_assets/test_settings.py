@@ -25,6 +25,7 @@ def test_the_defaults_need_no_environment() -> None:
         ("TICKET_SCHEDULE", "daily", r"TICKET_SCHEDULE is 'daily'; .* such as '0 6 \* \* \*'"),
         ("TICKET_SCHEDULE", "@daily", "expected a cron expression of five fields"),
         ("TICKET_SCHEDULE", "61 * * * *", "TICKET_SCHEDULE is '61 .*; expected a cron expression"),
+        ("TICKET_SCHEDULE", "0 0 31 2 *", "TICKET_SCHEDULE is .0 0 31 2"),
         ("TICKET_SCHEDULE", "* * * * * *", "expected a cron expression of five fields"),
         ("TICKET_DOWNLOAD_ATTEMPTS", "0", "expected a number above 0"),
         ("TICKET_DOWNLOAD_TIMEOUT_S", "soon", "expected a number above 0"),

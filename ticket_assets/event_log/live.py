@@ -2,7 +2,7 @@
 
 A file's name begins with its day: `2016-03-08.csv`, `2016-03-08-late.csv`, `2016-03-09.zip`. It
 holds rows of incidents closed on that day, and perhaps late rows: of incidents closed earlier.
-Files are read in the order of their names. docs/live-log.md explains the rules.
+Files are read in the order of their names without the ending. docs/live-log.md explains the rules.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from ticket_assets.event_log.download import DownloadLimits, fetch, list_s3
 from ticket_assets.event_log.parsed import KEYS, LogIdentity, ParsedLog
 from ticket_assets.event_log.parsing import read_header
 from ticket_assets.event_log.parts import IN_ORDER
-from ticket_assets.event_log.schema import NAMES
+from ticket_assets.event_log.schema import NAMES, one_line
 from ticket_assets.event_log.sources import LocalFile
 from ticket_assets.store.tables import ROWS_PER_PART, LargeTable, to_frame
 
@@ -65,7 +65,8 @@ def list_files(source: str, limits: DownloadLimits) -> tuple[LiveFile, ...]:
     """
     found = list_s3(source, limits) if source.startswith("s3://") else _list_folder(source)
     shown, files, faults = printable(source), [], []
-    for name, version in sorted(found.items()):
+    # By the name without its ending: `2016-03-08.csv` comes before `2016-03-08-late.csv`.
+    for name, version in sorted(found.items(), key=lambda item: (Path(item[0]).stem, item[0])):
         if name.startswith(".") or name.lower().endswith(UNFINISHED):
             continue
         day = _day_of(name)
@@ -74,7 +75,7 @@ def list_files(source: str, limits: DownloadLimits) -> tuple[LiveFile, ...]:
             files.append(LiveFile(address, name, day, version))
         # Others, such as a README, are no files of the log: but these look as if they were.
         elif re.match(r"\d{4}-\d{2}-\d{2}", name) or name.lower().endswith((".csv", ".zip")):
-            faults.append(name)
+            faults.append(one_line(name))
     if faults:
         more = f" and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
         raise SourceError(
@@ -161,7 +162,7 @@ class LiveLog:
     ) -> "LiveLog":
         """The log of these files, in the order of their names; None stands for one without rows.
 
-        Raises DataError unless they fit together.
+        Raises SourceError if there are none, DataError unless they fit together.
         """
         shown = printable(source)
         if not files:

@@ -96,6 +96,9 @@ def test_late_rows_come_after_the_day_s_others_which_keep_their_numbers(
 ) -> None:
     add(folder, "2016-03-01.csv", rows(1, 3))
     before = opened()
+    add(folder, "2016-03-01-late.csv", rows(1, 2, first=7))
+    assert numbers(opened(), 1) == [*numbers(before, 1), (4, "INC0000007"), (5, "INC0000008")]
+    (folder / "2016-03-01-late.csv").unlink()
     add(folder, "2016-03-02.csv", [*rows(2, 2), *rows(1, 1, first=9)])
     after = opened()
     # Numbered as if the day's two files were one: the late row is the third row of the second.

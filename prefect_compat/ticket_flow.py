@@ -3,6 +3,7 @@
 The one file of this package that knows the tickets.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,22 @@ from prefect.utilities.urls import url_for
 from prefect_compat.errors import StepError
 from prefect_compat.flow.build import as_flow
 from prefect_compat.flow.result import FlowResult
+from ticket_assets.assets import EventLog
 from ticket_assets.automation import DAYS_PER_TICK
 from ticket_assets.days import daily_partitions
 from ticket_assets.definitions import defs
+from ticket_assets.live_log import days_to_evaluate
 from ticket_assets.notices import Notice, deliver, summarize_metrics
 from ticket_assets.settings import Settings
 from ticket_assets.store.place import place_at
+from ticket_assets.store.read import read_documents
+
+Log = logging.Logger | logging.LoggerAdapter[Any]
+
+
+def deployment_settings() -> dict[str, str]:
+    """The settings that `prefect.yaml` uses, as the outputs of a build step."""
+    return {"schedule": Settings.from_environment().schedule}
 
 
 def send_notice(flow: prefect.Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -93,11 +104,12 @@ report_flow = _with_hooks(as_flow(defs, job="ticket_performance_report", makes_a
 @prefect.flow(
     name="oldest-days-first",
     description="Evaluates the oldest days that have no trial summary yet, so that a scheduler that"
-    " was stopped catches up. Each day is its own flow run.",
+    " was stopped catches up. Of a live log, also days that have other rows than they had. Each day"
+    " is its own flow run.",
 )
 def oldest_days(days_per_run: int = DAYS_PER_TICK) -> list[str]:
     """The evaluated days. Tries all of them, then raises StepError if one failed."""
-    waiting = _days_without_summary()[:days_per_run]
+    waiting = _days_to_evaluate(get_run_logger())[:days_per_run]
     if not waiting:
         get_run_logger().info("Every day of the log is evaluated.")
     states: list[Any] = [flow(partition=day, return_state=True) for day in waiting]
@@ -107,8 +119,20 @@ def oldest_days(days_per_run: int = DAYS_PER_TICK) -> list[str]:
     return waiting
 
 
-def _days_without_summary() -> list[str]:
+def _days_to_evaluate(log: Log) -> list[str]:
+    """The days without a trial summary; of a live log, also those whose rows have changed since."""
     settings = Settings.from_environment()
     days = daily_partitions(settings.first_day, settings.last_day).get_partition_keys()
-    evaluated = {Path(name).stem for name in place_at(settings.store).names("trial_summary")}
-    return [day for day in days if day not in evaluated]
+    place = place_at(settings.store)
+    summaries = {Path(name).stem: name for name in place.names("trial_summary")}
+    if not settings.is_live:
+        return [day for day in days if day not in summaries]
+    stored = {day: f"trial_summary/{summaries[day]}" for day in days if day in summaries}
+    evaluated = {
+        day: str(document["provenance"]["log_sha256"])
+        for day, document in read_documents(place, stored).items()
+    }
+    waiting = days_to_evaluate(EventLog.of(settings).open(log), days, evaluated)
+    if late := [day for day in waiting if day in evaluated]:
+        log.info(f"Other rows than when they were evaluated: {', '.join(late)}.")
+    return waiting

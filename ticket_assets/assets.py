@@ -4,6 +4,7 @@ Each daily asset takes and returns one table that covers all the days of the run
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -66,11 +67,14 @@ from ticket_assets.evaluation.training import (
     train,
     trained_version,
 )
-from ticket_assets.event_log import DownloadLimits, ParsedLog, open_log
+from ticket_assets.event_log import DownloadLimits, LiveLog, Log, open_log
+from ticket_assets.event_log.live import LiveFile, list_files
 from ticket_assets.event_log.schema import COLUMNS
 from ticket_assets.history import read_history
+from ticket_assets.late_rows import late_rows
 from ticket_assets.settings import Settings
 from ticket_assets.store.digests import content_digests, document_digest
+from ticket_assets.store.io_manager import DailyStore
 from ticket_assets.store.provenance import provenance_of, with_provenance
 from ticket_assets.store.tables import LargeTable, Table, to_frame
 
@@ -89,7 +93,9 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
     # resource from it; private attributes do not reach the copy (1.13). So `source` is the address
     # without its secrets. `address` is the whole address, as a dependency: the copy gets the same
     # object, and Dagster writes it nowhere. A `source` in a run's configuration replaces both.
-    source: str = Field(description="sample, uci, an http(s):// or s3:// address, or a path")
+    source: str = Field(
+        description="sample, uci, an http(s):// or s3:// address, a path, or a live log's folder"
+    )
     address: dg.ResourceDependency[SecretStr]
     cache: str = Field(description="folder of the downloads and the parsed log")
     dask: str = Field(default="", description="cluster that parses a large log; see TICKET_DASK")
@@ -97,7 +103,7 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
     attempts: int = 4
     limit_mb: int = 4096
 
-    _opened: ParsedLog | None = PrivateAttr(default=None)
+    _opened: Log | None = PrivateAttr(default=None)
 
     @classmethod
     def of(cls, settings: Settings) -> "EventLog":
@@ -125,20 +131,27 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
             )
         return self.source
 
-    def open(self, log: dg.DagsterLogManager) -> ParsedLog:
+    def open(self, log: logging.Logger | logging.LoggerAdapter[Any]) -> Log:
         """The parsed log; the first call of a run fetches and parses it if needed."""
         if self._opened is None:
-            limits = DownloadLimits(
-                timeout_s=self.timeout_s, attempts=self.attempts, limit_mb=self.limit_mb
-            )
             self._opened = open_log(
                 self._real_address(),
                 cache=Path(self.cache),
-                limits=limits,
+                limits=self._limits,
                 log=log.info,
                 dask=self.dask,
             )
         return self._opened
+
+    def list_files(self) -> tuple[LiveFile, ...]:
+        """The files of a live log; none of them is read."""
+        return list_files(self._real_address(), self._limits)
+
+    @property
+    def _limits(self) -> DownloadLimits:
+        return DownloadLimits(
+            timeout_s=self.timeout_s, attempts=self.attempts, limit_mb=self.limit_mb
+        )
 
     def read(self, log: dg.DagsterLogManager, first_day: date, last_day: date) -> Table:
         """The rows of these days, both included, ordered by day and `log_row`."""
@@ -243,7 +256,7 @@ def daily_asset(
     retry_policy=dg.RetryPolicy(max_retries=1, delay=1),
 )
 def raw_log(
-    context: dg.AssetExecutionContext, event_log: EventLog
+    context: dg.AssetExecutionContext, event_log: EventLog, io_manager: dg.ResourceParam[DailyStore]
 ) -> dg.MaterializeResult[LogTable]:
     """All event rows of the incidents closed that day, typed, with every column."""
     with refusals_are_final():
@@ -251,19 +264,27 @@ def raw_log(
         log = event_log.open(context.log)
         _check_days(log, days)
         rows = event_log.read(context.log, days[0].date(), days[-1].date())
-    origin = {"log_source": Path(log.identity.source).name, "log_sha256": log.identity.sha256}
-    rows = with_provenance(rows, dict.fromkeys(to_keys(days), origin))
+    source = Path(log.identity.source).name
+    rows = with_provenance(
+        rows,
+        {
+            key: {"log_source": source, "log_sha256": log.sha256_of_day(key)}
+            for key in to_keys(days)
+        },
+    )
     facts = table_facts(context, rows, PREVIEW_COLUMNS, distinct={"incidents": "number"})
+    if isinstance(log, LiveLog):
+        facts = late_rows(io_manager, "raw_log", facts, context.log)
     return materialized(context, rows, facts, {})
 
 
-def _check_days(log: ParsedLog, days: pd.DatetimeIndex) -> None:
+def _check_days(log: Log, days: pd.DatetimeIndex) -> None:
     outside = [key for key in to_keys(days) if not str(log.first_day) <= key <= str(log.last_day)]
     if outside:
         raise PartitionError(
-            f"{log.identity.location}: closed_at runs from {log.first_day} to {log.last_day}, so"
-            f" {outside[0]} ({len(outside)} of the run's {len(days)} days) lies outside. Choose"
-            " days of the log; TICKET_FIRST_DAY and TICKET_LAST_DAY set the partitions."
+            f"{log.identity.location}: {log.span}, so {outside[0]} ({len(outside)} of the run's"
+            f" {len(days)} days) lies outside. Choose days of the log; TICKET_FIRST_DAY and"
+            " TICKET_LAST_DAY set the partitions."
         )
 
 
@@ -331,7 +352,7 @@ def challenger(context: dg.AssetExecutionContext, event_log: EventLog) -> dg.Mat
             "trees_trained_on": dg.MetadataValue.json(document["gradient_boosting"]["trained_on"]),
             "content_sha256": digests[key],
             "log_source": Path(log.identity.source).name,
-            "log_sha256": log.identity.sha256,
+            "log_sha256": log.sha256_of_day(key),
         }
         for key, document in documents.items()
     }
@@ -344,7 +365,7 @@ def challenger_of_the_past() -> Declaration[dg.AssetsDefinition]:
     window = dg.TimeWindowPartitionMapping(
         start_offset=FIRST_OFFSET, end_offset=-1, allow_nonexistent_upstream_partitions=True
     )
-    deps = [dg.AssetDep("raw_log", partition_mapping=window)]
+    deps = [dg.AssetDep("event_log"), dg.AssetDep("raw_log", partition_mapping=window)]
     return replace(challenger, options={**challenger.options, "deps": deps})
 
 

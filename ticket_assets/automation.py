@@ -1,6 +1,6 @@
 """The jobs, the schedule, and the sensors that send notices about finished runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -12,6 +12,7 @@ from ticket_assets.upstream_fixes.private_names import UnresolvedAssetJobDefinit
 
 # After a long stop the scheduler catches up by a week at each tick.
 DAYS_PER_TICK = 7
+SUMMARY = dg.AssetKey(trial_summary.name)
 PARTITION_TAG = "dagster/partition"
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
@@ -28,18 +29,32 @@ ticket_performance_report = dg.define_asset_job(
 )
 
 
-def oldest_day_first(days: dg.PartitionsDefinition[str]) -> dg.ScheduleDefinition:
-    """The schedule that evaluates the oldest of these days first."""
+def oldest_day_first(
+    days: dg.PartitionsDefinition[str],
+    cron: str,
+    waiting_days: Callable[[dg.DagsterInstance], Sequence[str]] | None = None,
+) -> dg.ScheduleDefinition:
+    """The schedule that evaluates the oldest of these days first; `cron` is in UTC.
+
+    `waiting_days` gives those that are to be evaluated, oldest first. By default, they are those
+    without a trial summary.
+    """
 
     @dg.schedule(
         name="oldest_day_first",
         job=ticket_model_evaluation,
-        cron_schedule="0 6 * * *",
-        description="Every morning at 6:00 UTC: evaluates the oldest days that have no trial"
-        f" summary yet, at most {DAYS_PER_TICK}. So a scheduler that was stopped catches up.",
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        description="Evaluates the oldest days that have no trial summary yet, at most"
+        f" {DAYS_PER_TICK} at each tick. So a scheduler that was stopped catches up.",
     )
     def tick(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        waiting = _days_to_run(context.instance, days)
+        waiting = _not_running(
+            context.instance,
+            waiting_days(context.instance)
+            if waiting_days
+            else _days_without_summary(context.instance, days),
+        )
         if not waiting:
             return dg.SkipReason("Every day of the log is evaluated.")
         # The tick is part of the run key: otherwise Dagster would never run a failed day again.
@@ -52,12 +67,17 @@ def oldest_day_first(days: dg.PartitionsDefinition[str]) -> dg.ScheduleDefinitio
     return tick
 
 
-def _days_to_run(instance: dg.DagsterInstance, days: dg.PartitionsDefinition[str]) -> list[str]:
-    """The days without a trial summary, oldest first, but for those that are running."""
-    evaluated = instance.get_materialized_partitions(dg.AssetKey(trial_summary.name))
+def _days_without_summary(
+    instance: dg.DagsterInstance, days: dg.PartitionsDefinition[str]
+) -> list[str]:
+    evaluated = instance.get_materialized_partitions(SUMMARY)
+    return [day for day in days.get_partition_keys() if day not in evaluated]
+
+
+def _not_running(instance: dg.DagsterInstance, days: Sequence[str]) -> list[str]:
+    """The days but for those that a run evaluates or is about to."""
     runs = instance.get_runs(
         dg.RunsFilter(
-            job_name=ticket_model_evaluation.name,
             statuses=[
                 dg.DagsterRunStatus.QUEUED,
                 dg.DagsterRunStatus.STARTING,
@@ -65,12 +85,14 @@ def _days_to_run(instance: dg.DagsterInstance, days: dg.PartitionsDefinition[str
             ],
         )
     )
-    running = [_first_and_last_day(run.tags) for run in runs]
-    return [
-        day
-        for day in days.get_partition_keys()
-        if day not in evaluated and not any(first <= day <= last for first, last in running)
-    ]
+    running = [_first_and_last_day(run.tags) for run in runs if _is_evaluation(run)]
+    return [day for day in days if not any(first <= day <= last for first, last in running)]
+
+
+def _is_evaluation(run: dg.DagsterRun) -> bool:
+    """True for runs of the job, and for runs of its assets that Dagster's automation requests."""
+    is_of_job = run.job_name == ticket_model_evaluation.name
+    return is_of_job or SUMMARY in (run.asset_selection or ())
 
 
 def _first_and_last_day(tags: Mapping[str, str]) -> tuple[str, str]:
@@ -87,11 +109,20 @@ def notice_sensors(
         ticket_performance_report,
     ),
 ) -> list[dg.SensorDefinition]:
-    """Sensors that post to the settings' webhook when a run of the jobs succeeds or fails."""
+    """Sensors that post to the settings' webhook when a run of the jobs succeeds or fails.
+
+    For a live log they hear of every run: those that Dagster's automation requests belong to no
+    job of ours.
+    """
+
+    names = {job.name for job in jobs}
 
     def notify(context: dg.RunStatusSensorContext) -> dg.SkipReason:
         if not settings.webhook_url:
             return dg.SkipReason("TICKET_WEBHOOK_URL is not set.")
+        run = context.dagster_run
+        if run.is_success and not (_is_evaluation(run) or run.job_name in names):
+            return dg.SkipReason(f"Run {run.run_id} evaluated nothing.")
         notice = _notice_of(context, settings.dagster_url)
         accepted = deliver(notice, settings.webhook_url, context.log.warning)
         outcome = "was delivered" if accepted else "was not delivered"
@@ -101,7 +132,7 @@ def notice_sensors(
         return dg.run_status_sensor(
             name=name,
             run_status=status,
-            monitored_jobs=list(jobs),
+            monitored_jobs=None if settings.is_live else list(jobs),
             description=f"Posts a notice to TICKET_WEBHOOK_URL for each run that {outcome}: its"
             " job, days, figures, and a link. A webhook that is down fails no run.",
             default_status=dg.DefaultSensorStatus.RUNNING
@@ -121,7 +152,7 @@ def _notice_of(context: dg.RunStatusSensorContext, dagster_url: str) -> Notice:
         run.tags[tag] for tag in RANGE_TAGS if tag in run.tags
     )
     return Notice(
-        job=run.job_name,
+        job=ticket_model_evaluation.name if _is_evaluation(run) else run.job_name,
         days=days,
         orchestrator="Dagster",
         succeeded=run.is_success,

@@ -9,12 +9,14 @@ import pandas as pd
 from ticket_assets.errors import PartitionError
 
 
-def daily_partitions(first_day: date, last_day: date) -> dg.DailyPartitionsDefinition:
-    """One partition per calendar day of `closed_at`, both ends included."""
+def daily_partitions(first_day: date, last_day: date | None) -> dg.DailyPartitionsDefinition:
+    """One partition per calendar day of `closed_at`, both ends included.
+
+    Without a last day they run up to yesterday, in UTC, and a new one is there each midnight.
+    """
     # Dagster's `end_date` is the first day that is left out.
-    return dg.DailyPartitionsDefinition(
-        start_date=first_day.isoformat(), end_date=(last_day + timedelta(days=1)).isoformat()
-    )
+    end = (last_day + timedelta(days=1)).isoformat() if last_day else None
+    return dg.DailyPartitionsDefinition(start_date=first_day.isoformat(), end_date=end)
 
 
 def days_of_run(

@@ -25,9 +25,10 @@ class Declaration(Generic[Definition]):
     options: Mapping[str, Any]
     is_daily: bool
 
-    def define(self, days: dg.PartitionsDefinition[str]) -> Definition:
+    def define(self, days: dg.PartitionsDefinition[str], **more: Any) -> Definition:
+        """The definition for these days; `more` are further options of the decorator."""
         partitions = {"partitions_def": days} if self.is_daily else {}
-        return self.decorator(**self.options, **partitions)(self.function)
+        return self.decorator(**self.options, **partitions, **more)(self.function)
 
     @property
     def name(self) -> str:

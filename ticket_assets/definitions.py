@@ -5,6 +5,7 @@ import warnings
 
 import dagster as dg
 
+from ticket_assets import live_log
 from ticket_assets.assets import (
     DAILY_ASSETS,
     Evaluation,
@@ -25,6 +26,7 @@ from ticket_assets.automation import (
 from ticket_assets.checks import CHECKS
 from ticket_assets.days import daily_partitions
 from ticket_assets.executors import in_process_or_dask
+from ticket_assets.live_log import LogParts
 from ticket_assets.settings import Settings
 from ticket_assets.store.io_manager import DailyStore
 
@@ -51,13 +53,17 @@ def build_definitions(
         predictions.name: predictions_for(settings),
         challenger.name: challenger_of_the_past(),
     }
-    daily = [configured.get(asset.name, asset).define(days) for asset in DAILY_ASSETS]
+    live = live_log.parts(settings, days) if settings.is_live else LogParts(event_log.define(days))
+    daily = [
+        configured.get(asset.name, asset).define(days, **live.options.get(asset.name, {}))
+        for asset in DAILY_ASSETS
+    ]
     return dg.Definitions(
-        assets=[event_log.define(days), *daily, performance_report.define(days)],
+        assets=[live.source, *daily, performance_report.define(days)],
         asset_checks=[check.define(days) for check in CHECKS],
-        jobs=[ticket_model_evaluation, ticket_performance_report],
-        schedules=[oldest_day_first(days)],
-        sensors=notice_sensors(settings),
+        jobs=[ticket_model_evaluation, ticket_performance_report, *live.jobs],
+        schedules=[oldest_day_first(days, settings.schedule, live.waiting_days)],
+        sensors=[*notice_sensors(settings), *live.sensors],
         executor=executor,
         resources={
             "io_manager": DailyStore(root=str(settings.store), dask=settings.dask),

@@ -6,14 +6,14 @@ import pandas as pd
 
 from ticket_assets.evaluation.sample import draw_sample
 from ticket_assets.evaluation.training import FIRST_OFFSET, HISTORY_COLUMNS, ROWS_PER_DAY
-from ticket_assets.event_log import ParsedLog
+from ticket_assets.event_log import Log
 from ticket_assets.store.tables import to_frame
 
 # Of a larger log a part of its days is read at a time.
 ROWS_AT_A_TIME = 500_000
 
 
-def read_history(log: ParsedLog, days: pd.DatetimeIndex) -> pd.DataFrame:
+def read_history(log: Log, days: pd.DatetimeIndex) -> pd.DataFrame:
     """The rows on which `train` trains the models of these days, in bounded memory.
 
     At most ROWS_PER_DAY of each day, drawn by the day alone. Columns: `day`, `log_row` and

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+import dagster as dg
+
 from ticket_assets.addresses import holds_secret, printable
 from ticket_assets.errors import SettingError
 from ticket_assets.evaluation.models import PRIORITY_HOURS
 from ticket_assets.evaluation.named_models import ACCEPTED, is_model_name
 from ticket_assets.evaluation.populations import POPULATIONS
+from ticket_assets.event_log.live import is_live
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Settings:
     cache: Path
     dask: str
     first_day: date
-    last_day: date
+    last_day: date | None  # None: up to yesterday
+    schedule: str  # a cron expression, in UTC
     download_timeout_s: float
     download_attempts: int
     download_limit_mb: int
@@ -39,14 +43,16 @@ class Settings:
         Raises SettingError naming the variable, its value and what was expected.
         """
         env = os.environ if environment is None else environment
+        event_log = env.get("TICKET_EVENT_LOG", "").strip() or "sample"
         settings = cls(
-            event_log=env.get("TICKET_EVENT_LOG", "").strip() or "sample",
+            event_log=event_log,
             store=_store(env),
             cache=_local_path(env, "TICKET_CACHE", "var/cache"),
             dask=_dask(env),
             # The first and last day of closed_at in the UCI log, and in the sample log.
             first_day=_day(env, "TICKET_FIRST_DAY", "2016-02-29"),
-            last_day=_day(env, "TICKET_LAST_DAY", "2017-02-18"),
+            last_day=_last_day(env, is_live(event_log)),
+            schedule=_cron(env, "TICKET_SCHEDULE", "0 6 * * *"),
             download_timeout_s=_positive(env, "TICKET_DOWNLOAD_TIMEOUT_S", "30"),
             download_attempts=int(_positive(env, "TICKET_DOWNLOAD_ATTEMPTS", "4")),
             download_limit_mb=int(_positive(env, "TICKET_DOWNLOAD_LIMIT_MB", "4096")),
@@ -55,7 +61,7 @@ class Settings:
             dagster_url=_shown_address(env, "TICKET_DAGSTER_URL", "http://127.0.0.1:3000"),
             webhook_url=_address(env, "TICKET_WEBHOOK_URL", ""),
         )
-        if settings.first_day > settings.last_day:
+        if settings.last_day and settings.first_day > settings.last_day:
             raise SettingError(
                 f"TICKET_FIRST_DAY {settings.first_day} is later than TICKET_LAST_DAY"
                 f" {settings.last_day}; expected the earlier day first. Swap them."
@@ -67,6 +73,11 @@ class Settings:
                 " a folder."
             )
         return settings
+
+    @property
+    def is_live(self) -> bool:
+        """True if files are added to the log; its days then have no fixed end."""
+        return is_live(self.event_log)
 
 
 def _local_path(env: Mapping[str, str], name: str, default: str) -> Path:
@@ -155,6 +166,30 @@ def _day(env: Mapping[str, str], name: str, default: str) -> date:
             f"{name} is '{printable(text)}'; expected a day such as {default}. Correct it, or unset"
             " it."
         ) from None
+
+
+def _last_day(env: Mapping[str, str], is_live: bool) -> date | None:
+    if is_live and not env.get("TICKET_LAST_DAY", "").strip():
+        return None
+    return _day(env, "TICKET_LAST_DAY", "2017-02-18")
+
+
+def _cron(env: Mapping[str, str], name: str, default: str) -> str:
+    text = " ".join(env.get(name, "").split()) or default
+    # Dagster also takes names such as `@daily`, and Prefect a sixth field. Both take these.
+    is_cron = re.fullmatch(r"[\w*,/-]+( [\w*,/-]+){4}", text)
+    try:
+        if is_cron:
+            dg.ScheduleDefinition(job_name="any", cron_schedule=text)
+    except dg.DagsterInvalidDefinitionError:
+        is_cron = None
+    if not is_cron:
+        raise SettingError(
+            f"{name} is '{printable(text)}'; expected a cron expression of five fields (minute,"
+            f" hour, day of the month, month, day of the week) such as '{default}', or '* * * * *'"
+            " for every minute. Correct it, or unset it."
+        )
+    return text
 
 
 def _positive(env: Mapping[str, str], name: str, default: str) -> float:

@@ -19,9 +19,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def dev(folder: Path) -> Iterator[Servers]:
-    # Few days, so that a tick is over soon.
-    days = {"TICKET_FIRST_DAY": "2016-03-07", "TICKET_LAST_DAY": "2016-03-12"}
-    with servers(folder, days) as found:
+    # Few days, so that a tick is over soon, and a tick every minute, so that one comes soon.
+    settings = {
+        "TICKET_FIRST_DAY": "2016-03-07",
+        "TICKET_LAST_DAY": "2016-03-12",
+        "TICKET_SCHEDULE": "* * * * *",
+    }
+    with servers(folder, settings) as found:
         yield found
         started = found.descendants()
         found.process.send_signal(signal.SIGINT)  # Ctrl-C

@@ -1,6 +1,7 @@
 """Our own flows as they are deployed: what `prefect.yaml` names, the daily rule, the notices."""
 
 import json
+import logging
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
+from prefect.utilities.importtools import import_object
+from prefect.utilities.templating import apply_values
 
 from prefect_compat.errors import StepError
 from tests import needs
@@ -31,10 +34,23 @@ def test_every_deployment_names_a_flow_and_parameters_that_it_has(root: Path) ->
         assert flow.description
 
 
+def test_the_daily_deployment_has_the_times_of_the_setting(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployments = yaml.safe_load((root / "prefect.yaml").read_text())["deployments"]
+    (daily,) = (each for each in deployments if each["name"] == "daily")
+    (step,) = daily["build"]
+    ((name, options),) = step.items()
+    monkeypatch.setenv("TICKET_SCHEDULE", "* * * * *")
+    outputs = {options["id"]: import_object(name)()}
+    (schedule,) = apply_values(daily["schedules"], outputs)
+    assert schedule == {"cron": "* * * * *", "timezone": "UTC", "active": False}
+
+
 def test_a_flow_run_takes_the_oldest_days_without_a_summary_and_the_next_one_goes_on() -> None:
-    waiting = ticket_flow._days_without_summary()
+    waiting = ticket_flow._days_to_evaluate(logging.getLogger())
     assert ticket_flow.oldest_days(days_per_run=2) == waiting[:2]
-    assert ticket_flow._days_without_summary() == waiting[2:]
+    assert ticket_flow._days_to_evaluate(logging.getLogger()) == waiting[2:]
 
 
 def test_the_form_says_what_each_parameter_takes() -> None:

@@ -78,6 +78,11 @@ def test_the_settings_never_show_the_webhook(tmp_path: Path) -> None:
 
 
 class TestTheSchedule:
+    def test_it_ticks_at_the_times_of_the_setting_in_utc(self) -> None:
+        (schedule,) = build_definitions(replace(SETTINGS, schedule="* * * * *")).schedules or ()
+        assert isinstance(schedule, dg.ScheduleDefinition)
+        assert (schedule.cron_schedule, schedule.execution_timezone) == ("* * * * *", "UTC")
+
     def tick(self, instance: dg.DagsterInstance) -> list[str]:
         now = datetime(2026, 3, 9, 6, tzinfo=UTC)
         context = dg.build_schedule_context(
@@ -85,7 +90,7 @@ class TestTheSchedule:
             scheduled_execution_time=now,
             repository_def=build_definitions(SETTINGS).get_repository_def(),
         )
-        evaluated = oldest_day_first(DAYS).evaluate_tick(context)
+        evaluated = oldest_day_first(DAYS, SETTINGS.schedule).evaluate_tick(context)
         self.skip_message = evaluated.skip_message
         return [str(request.partition_key) for request in evaluated.run_requests or ()]
 

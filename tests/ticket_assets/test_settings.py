@@ -22,6 +22,11 @@ def test_the_defaults_need_no_environment() -> None:
             "2020-01-01",
             "is later than TICKET_LAST_DAY .*; expected the earlier day first",
         ),
+        ("TICKET_SCHEDULE", "daily", r"TICKET_SCHEDULE is 'daily'; .* such as '0 6 \* \* \*'"),
+        ("TICKET_SCHEDULE", "@daily", "expected a cron expression of five fields"),
+        ("TICKET_SCHEDULE", "61 * * * *", "TICKET_SCHEDULE is '61 .*; expected a cron expression"),
+        ("TICKET_SCHEDULE", "0 0 31 2 *", "TICKET_SCHEDULE is .0 0 31 2"),
+        ("TICKET_SCHEDULE", "* * * * * *", "expected a cron expression of five fields"),
         ("TICKET_DOWNLOAD_ATTEMPTS", "0", "expected a number above 0"),
         ("TICKET_DOWNLOAD_TIMEOUT_S", "soon", "expected a number above 0"),
         (
@@ -87,7 +92,7 @@ def test_the_settings_never_show_the_secret_of_the_log_s_address() -> None:
 
 def test_every_setting_stands_in_the_documentation_and_in_the_example(root: Path) -> None:
     read = set(re.findall(r'"(TICKET_\w+)"', (root / "ticket_assets/settings.py").read_text()))
-    assert len(read) == 13
+    assert len(read) == 14
     for name in ("docs/settings.md", ".env.example"):
         text = (root / name).read_text()
         assert {setting for setting in read if setting not in text} == set(), name

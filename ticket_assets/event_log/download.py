@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ticket_assets.addresses import printable, requests_not_logged
 from ticket_assets.errors import SourceError
 from ticket_assets.store.staging import stage, sweep
+
+Result = TypeVar("Result")
 
 MIB = 1 << 20
 # A broken connection loses at most this many bytes.
@@ -44,15 +46,18 @@ class _PassingFault(Exception):
         self.wait_s = wait_s
 
 
-def fetch(url: str, folder: Path, limits: DownloadLimits, log: Callable[[str], None]) -> Path:
+def fetch(
+    url: str, folder: Path, limits: DownloadLimits, log: Callable[[str], None], version: str = ""
+) -> Path:
     """The address's file in `folder`, fetched unless it is already there and whole.
 
-    A JSON file beside it records its address, sha256, size, ETag and time of fetching. Raises
-    SourceError naming the attempts; a partial download stays for the next call.
+    With another `version` (an ETag, say) it is another file, and is fetched again. A JSON file
+    beside it records its address, sha256, size, ETag and time of fetching. Raises SourceError
+    naming the attempts; a partial download stays for the next call.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
-    name = hashlib.sha256(url.encode()).hexdigest()
+    name = hashlib.sha256(f"{url} {version}".strip().encode()).hexdigest()
     path = folder / f"{name}.download"
     if _is_whole(path):
         return path
@@ -67,15 +72,24 @@ def _fetched(
 ) -> Path:
     """Fetches the file into a part beside it, which stays after a failure or a kill."""
     shown, part = printable(url), path.with_suffix(".part")
-    for attempt in range(1, limits.attempts + 1):
+
+    def attempt(number: int) -> Path:
+        log(f"fetching {shown} (attempt {number} of {limits.attempts})")
+        etag = (_fetch_s3 if url.startswith("s3://") else _fetch_http)(url, part, limits)
+        return _keep(part, path, work, {"url": shown, "etag": etag})
+
+    return _attempted(attempt, shown, limits)
+
+
+def _attempted(attempt: Callable[[int], Result], shown: str, limits: DownloadLimits) -> Result:
+    """The result of the first attempt that meets no passing fault."""
+    for number in range(1, limits.attempts + 1):
         try:
-            log(f"fetching {shown} (attempt {attempt} of {limits.attempts})")
-            etag = (_fetch_s3 if url.startswith("s3://") else _fetch_http)(url, part, limits)
-            return _keep(part, path, work, {"url": shown, "etag": etag})
+            return attempt(number)
         except _PassingFault as fault:
             reason = str(fault)
-            if attempt < limits.attempts:
-                time.sleep(_pause(fault, attempt, limits))
+            if number < limits.attempts:
+                time.sleep(_pause(fault, number, limits))
     raise SourceError(
         f"{shown}: could not be fetched in {limits.attempts} attempts; last: {reason}. Try again"
         " later, or set TICKET_EVENT_LOG to a local file."
@@ -88,7 +102,7 @@ def sha256_of(path: Path) -> str:
     return _sha256(path, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=1 << 14)  # a live log has a file a day
 def _sha256(path: Path, *_facts: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -273,8 +287,34 @@ def _append(
         file.truncate()
 
 
+def list_s3(prefix: str, limits: DownloadLimits) -> dict[str, str]:
+    """The names of the objects directly below the prefix, which ends in `/`, and their ETags."""
+
+    def names(files: Any) -> dict[str, str]:
+        below = prefix.removeprefix("s3://")
+        return {
+            str(entry["name"]).removeprefix(below): str(entry.get("ETag", ""))
+            for entry in files.ls(prefix, detail=True)
+            if entry["type"] == "file"
+        }
+
+    return _attempted(lambda number: _on_s3(prefix, limits, names), printable(prefix), limits)
+
+
 def _fetch_s3(url: str, part: Path, limits: DownloadLimits) -> str | None:
-    """Fetches the object with AWS's usual credentials (environment, profile, role)."""
+    def fetch_object(files: Any) -> str:
+        facts = files.info(url)
+        _check_size(url, int(facts["size"]), limits)
+        with files.open(url, "rb") as source:
+            _append(part, 0, iter(lambda: source.read(CHUNK), b""), url, limits)
+        return str(facts.get("ETag", ""))
+
+    return _on_s3(url, limits, fetch_object)
+
+
+def _on_s3(url: str, limits: DownloadLimits, use: Callable[[Any], Result]) -> Result:
+    """What `use` makes of the object store, with AWS's usual credentials (environment, profile,
+    role)."""
     shown = printable(url)
     if "@" in url.removeprefix("s3://").partition("/")[0]:
         raise SourceError(
@@ -294,11 +334,7 @@ def _fetch_s3(url: str, part: Path, limits: DownloadLimits) -> str | None:
         raise SourceError(f"{shown}: needs the extra: pip install 'ticket-assets[s3]'.") from error
     fault: Exception
     try:
-        facts = files.info(url)
-        _check_size(url, int(facts["size"]), limits)
-        with files.open(url, "rb") as source:
-            _append(part, 0, iter(lambda: source.read(CHUNK), b""), url, limits)
-        return str(facts.get("ETag", ""))
+        return use(files)
     except (FileNotFoundError, PermissionError, NoCredentialsError, ValueError) as error:
         fault = SourceError(
             f"{shown}: cannot be fetched: {_s3_reason(error)}. Check the address in"

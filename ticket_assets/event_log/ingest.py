@@ -32,7 +32,7 @@ from ticket_assets.store.tables import ROWS_PER_PART
 from ticket_assets.store.workers import run_all
 
 # Raise it when the parsed columns, their types or the files change.
-FORMAT = 3
+FORMAT = 4
 FACTS = "log.json"
 
 
@@ -168,6 +168,9 @@ def _write_parts(blocks: Sequence[ParsedBlock], folder: Path, dask: str) -> dict
         "rows": sum(block.parsed.rows for block in blocks),
         "first_day": days[0],
         "last_day": days[-1],
+        "rows_by_day": {
+            day: sum(block.days.get(day, NOTHING).rows for block in blocks) for day in days
+        },
         "rows_without_day": sum(block.days.get(None, NOTHING).rows for block in blocks),
         "parts": [
             asdict(LogPart(file, plan.first_day, plan.last_day, size))

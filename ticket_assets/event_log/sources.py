@@ -15,7 +15,10 @@ UCI_URL = (
 )
 # The sha256 of the CSV and not of the archive, which UCI packs anew now and then.
 UCI_CSV_SHA256 = "fd184bbfd62329cfe093e99da2ea7071905f2ead91900b448eb2635870821bef"
-ACCEPTED = "sample, uci, an http(s):// or s3:// address, or the path of a .zip or .csv file"
+ACCEPTED = (
+    "sample, uci, an http(s):// or s3:// address, the path of a .zip or .csv file, or a folder"
+    " (with a / at its end, if it does not exist yet)"
+)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Dagster's view of the store: one file per asset and day, each whole."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -9,14 +11,30 @@ from pydantic import PrivateAttr
 
 from ticket_assets.errors import StoreError
 from ticket_assets.store.day_locks import DayLocks
-from ticket_assets.store.encode import DOCUMENT, encode
+from ticket_assets.store.encode import DOCUMENT, TABLE, encode
 from ticket_assets.store.kept import KeptTables, state_of
 from ticket_assets.store.large import read_large, write_large
 from ticket_assets.store.local import LocalFolder
 from ticket_assets.store.place import Place, place_at
-from ticket_assets.store.read import find_files, read_document, read_documents, read_tables
+from ticket_assets.store.provenance import from_schema_metadata
+from ticket_assets.store.read import (
+    find_files,
+    read_document,
+    read_documents,
+    read_footer,
+    read_tables,
+)
 from ticket_assets.store.split import Documents, split
 from ticket_assets.store.tables import LargeTable, Table
+
+
+@dataclass(frozen=True)
+class StoredDay:
+    """The file of a day's table: its name, its rows, and what they were made from."""
+
+    name: str
+    rows: int
+    provenance: Mapping[str, Any]
 
 
 class DailyStore(dg.ConfigurableIOManager):
@@ -106,6 +124,23 @@ class DailyStore(dg.ConfigurableIOManager):
         if self.dask and _is_large(context.upstream_output):
             return read_large(self._local_folder, files, columns, self.dask)
         return self._read(name, files, columns)
+
+    def stored_days(self, asset: str, keys: Sequence[str]) -> dict[str, StoredDay]:
+        """The size and provenance of each of the days that has a table of the asset.
+
+        A damaged file counts as none.
+        """
+        names = {f"{asset}/{key}{TABLE}": key for key in keys}
+        stored = self._place.names(asset, os.path.commonprefix(list(keys)))  # noqa: RUF071
+        found = self._place.each(self._stored_day, [n for n in names if n.split("/")[1] in stored])
+        return {names[day.name]: day for day in found if day}
+
+    def _stored_day(self, name: str) -> StoredDay | None:
+        try:
+            footer = read_footer(self._place, name)
+        except StoreError:
+            return None
+        return StoredDay(name, footer.num_rows, from_schema_metadata(footer.metadata))
 
     def _read(
         self, name: str, files: Mapping[str, str], columns: Sequence[str] | None

@@ -83,7 +83,8 @@ class TestOurOwnJob:
             "sampled_batch": "SampledBatchConfig",
             "predictions": "PredictionsConfig",
         }
-        assert plan.step("raw_log").resource_keys == ("event_log",)
+        # The store's IO manager tells `raw_log` how many rows a day had at its last evaluation.
+        assert plan.step("raw_log").resource_keys == ("event_log", "io_manager")
         assert plan.step("raw_log").retry.delays_s == (1.0,)
 
     def test_its_digest_is_the_same_each_time_it_is_read(self, plan: Plan) -> None:

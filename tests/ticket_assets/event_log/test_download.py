@@ -2,7 +2,6 @@ import hashlib
 import json
 import multiprocessing
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -297,26 +296,12 @@ def test_a_part_of_an_older_file_is_gone_before_the_new_file_s_etag_is_kept(
 
 class TestS3:
     @pytest.fixture
-    def bucket(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-        """A bucket of a real S3 protocol server on loopback."""
+    def bucket(self, bucket: str) -> str:
+        """The bucket with a log."""
         import boto3
-        from moto.server import ThreadedMotoServer
 
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }.items():
-            monkeypatch.setenv(name, value)
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="logs")
-        client.put_object(Bucket="logs", Key="log.csv", Body=csv_bytes(ROWS))
-        yield "s3://logs"
-        server.stop()
+        boto3.client("s3").put_object(Bucket="logs", Key="log.csv", Body=csv_bytes(ROWS))
+        return bucket
 
     def test_a_log_is_read_from_a_bucket(
         self, bucket: str, limits: DownloadLimits, tmp_path: Path

@@ -23,7 +23,7 @@ from ticket_assets.automation import DAYS_PER_TICK
 from ticket_assets.days import daily_partitions
 from ticket_assets.definitions import defs
 from ticket_assets.live_log import days_to_evaluate
-from ticket_assets.notices import Notice, deliver, summarize_metrics
+from ticket_assets.notices import Notice, deliver, new_alerts, summarize_metrics
 from ticket_assets.settings import Settings
 from ticket_assets.store.place import place_at
 from ticket_assets.store.read import read_documents
@@ -50,6 +50,7 @@ def send_notice(flow: prefect.Flow[..., Any], flow_run: FlowRun, state: State[An
         succeeded=not failed,
         link=url_for(flow_run) or "",
         figures=summarize_metrics(_metrics_of(outcome)),
+        alerts=_new_alerts(outcome),
         reason=str(outcome if isinstance(outcome, StepError) else state.message) if failed else "",
     )
     deliver(notice, webhook_url, flow_run_logger(flow_run, flow).warning)
@@ -64,6 +65,20 @@ def _metrics_of(result: Any) -> dict[str, dict[str, Any]]:
         for made in result.materializations
         if made.output.asset_key == ("metrics",)
     }
+
+
+def _new_alerts(outcome: Any) -> tuple[str, ...]:
+    """The alerts that the flow run's report calls new."""
+    if not isinstance(outcome, FlowResult):
+        return ()
+    reports = (
+        made for made in outcome.materializations if made.output.asset_key == ("evaluation_report",)
+    )
+    return tuple(
+        alert
+        for made in reports
+        for alert in new_alerts({name: value.value for name, value in made.metadata.items()})
+    )
 
 
 def link_to_dagster(flow: prefect.Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

@@ -63,11 +63,11 @@ def run_dagster(
 
 
 def run_and_notify(
-    settings: "Settings", partition: str, instance: dg.DagsterInstance
+    settings: "Settings", partition: str | None, instance: dg.DagsterInstance, job: str = JOB
 ) -> dg.SkipReason:
     """Runs the job, then the sensor for its outcome; returns the sensor's result."""
     defs = needs.tickets().build_definitions(settings)
-    result = run_dagster(defs, partition, instance)
+    result = run_dagster(defs, partition, instance, job=job)
     name = "notice_of_success" if result.success else "notice_of_failure"
     sensor = next(sensor for sensor in defs.sensors or () if sensor.name == name)
     kind = dg.DagsterEventType.RUN_SUCCESS if result.success else dg.DagsterEventType.RUN_FAILURE

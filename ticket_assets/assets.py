@@ -37,7 +37,6 @@ from ticket_assets.errors import (
     SourceError,
     TicketAssetsError,
 )
-from ticket_assets.evaluation.drift import measure_drift
 from ticket_assets.evaluation.features import FEATURES
 from ticket_assets.evaluation.keys import KEY_COLUMNS
 from ticket_assets.evaluation.model_scores import SCORE_COLUMNS, joined_rows, score_models
@@ -52,8 +51,6 @@ from ticket_assets.evaluation.named_models import load_model
 from ticket_assets.evaluation.populations import ALL
 from ticket_assets.evaluation.sample import draw_sample
 from ticket_assets.evaluation.scores import (
-    errors_by_month,
-    errors_by_priority,
     score,
     target_seconds,
 )
@@ -73,7 +70,7 @@ from ticket_assets.event_log.schema import COLUMNS
 from ticket_assets.history import read_history
 from ticket_assets.late_rows import late_rows
 from ticket_assets.settings import Settings
-from ticket_assets.store.digests import content_digests, document_digest
+from ticket_assets.store.digests import content_digests
 from ticket_assets.store.io_manager import DailyStore
 from ticket_assets.store.provenance import provenance_of, with_provenance
 from ticket_assets.store.tables import LargeTable, Table, to_frame
@@ -165,10 +162,17 @@ class Evaluation(dg.ConfigurableResource["Evaluation"]):
 
     model: str = Field(description="the model; see TICKET_MODEL")
     population: str = Field(description="the rows that are sampled; see TICKET_POPULATION")
+    mae_limit_h: float | None = Field(
+        default=None, description="the error that is too large; see TICKET_MAE_LIMIT_H"
+    )
 
     @classmethod
     def of(cls, settings: Settings) -> "Evaluation":
-        return cls(model=settings.model, population=settings.population)
+        return cls(
+            model=settings.model,
+            population=settings.population,
+            mae_limit_h=settings.mae_limit_h,
+        )
 
 
 class SampledBatchConfig(dg.Config):
@@ -569,64 +573,6 @@ def trial_summary(
     }
     context.log.info("\n".join(json.dumps(document) for document in documents.values()))
     return materialized(context, documents, facts, {})
-
-
-# For the store's IO manager: the report covers the days evaluated so far, not all partitions.
-ALL_DAYS = {"allow_missing_partitions": True}
-
-
-@declare(
-    dg.asset,
-    is_daily=False,
-    ins={
-        "metrics": dg.AssetIn(metadata=ALL_DAYS),
-        "targets": dg.AssetIn(metadata=ALL_DAYS),
-        "predictions": dg.AssetIn(metadata=ALL_DAYS),
-    },
-    group_name="ticket_report",
-    kinds={"pandas", "json"},
-    owners=OWNERS,
-    code_version="1",
-)
-def performance_report(
-    context: dg.AssetExecutionContext,
-    metrics: pd.DataFrame,
-    targets: pd.DataFrame,
-    predictions: pd.DataFrame,
-) -> dg.MaterializeResult[Any]:
-    """The trend over all evaluated days: error by month and by priority, drift."""
-    by_priority = errors_by_priority(targets, predictions)
-    by_month = errors_by_month(metrics)
-    drift = measure_drift(metrics)
-    document = {
-        "first_day": str(metrics["day"].min().date()),
-        "last_day": str(metrics["day"].max().date()),
-        "days": len(metrics),
-        "empty_days": int((metrics["num_obs"] == 0).sum()),
-        "num_obs": int(metrics["num_obs"].sum()),
-        "drift": asdict(drift) | {"ratio": drift.ratio},
-        "by_priority": _records(by_priority),
-        "by_month": _records(by_month),
-    }
-    facts: dict[str, Any] = {
-        "days": document["days"],
-        "num_obs": document["num_obs"],
-        "trend": previews.error_trend(metrics),
-        "error_by_priority": previews.error_by_priority(by_priority),
-        "by_priority": previews.markdown_table(by_priority, rows=10),
-        "by_month": previews.markdown_table(by_month, rows=24),
-    }
-    version = dg.DataVersion(document_digest(document))
-    return dg.MaterializeResult(value=document, metadata=facts, data_version=version)
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as JSON objects, with null for a missing value."""
-    records: list[dict[str, Any]] = (
-        # As objects first: a column of floats would turn None into NaN again.
-        table.astype(object).where(table.notna(), None).to_dict("records")
-    )
-    return records
 
 
 DAILY_ASSETS = [

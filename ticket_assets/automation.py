@@ -5,8 +5,9 @@ from typing import Any
 
 import dagster as dg
 
-from ticket_assets.assets import DAILY_ASSETS, metrics, performance_report, trial_summary
-from ticket_assets.notices import Notice, deliver, summarize_metrics
+from ticket_assets.assets import DAILY_ASSETS, metrics, trial_summary
+from ticket_assets.notices import Notice, deliver, new_alerts, summarize_metrics
+from ticket_assets.report_assets import evaluation_report, performance_report
 from ticket_assets.settings import Settings
 from ticket_assets.upstream_fixes.private_names import UnresolvedAssetJobDefinition
 
@@ -24,8 +25,8 @@ ticket_model_evaluation = dg.define_asset_job(
 
 ticket_performance_report = dg.define_asset_job(
     "ticket_performance_report",
-    selection=dg.AssetSelection.assets(performance_report.name),
-    description="Draws the trend over all days evaluated so far.",
+    selection=dg.AssetSelection.assets(performance_report.name, evaluation_report.name),
+    description="Reports on all days evaluated so far: the trend, the models side by side, alerts.",
 )
 
 
@@ -158,6 +159,7 @@ def _notice_of(context: dg.RunStatusSensorContext, dagster_url: str) -> Notice:
         succeeded=run.is_success,
         link=f"{dagster_url}/runs/{run.run_id}",
         figures=summarize_metrics(_metrics_of(context.instance, run.run_id)),
+        alerts=_new_alerts(context.instance, run.run_id),
         reason="" if run.is_success else _reason(context),
     )
 
@@ -170,6 +172,15 @@ def _metrics_of(instance: dg.DagsterInstance, run_id: str) -> dict[str, dict[str
         if made and made.asset_key == dg.AssetKey(metrics.name) and made.partition:
             by_day[made.partition] = {name: value.value for name, value in made.metadata.items()}
     return by_day
+
+
+def _new_alerts(instance: dg.DagsterInstance, run_id: str) -> tuple[str, ...]:
+    """The alerts that the run's report calls new."""
+    for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
+        made = event.asset_materialization
+        if made and made.asset_key == dg.AssetKey(evaluation_report.name):
+            return new_alerts({name: value.value for name, value in made.metadata.items()})
+    return ()
 
 
 def _reason(context: dg.RunStatusSensorContext) -> str:

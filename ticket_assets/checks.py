@@ -16,10 +16,12 @@ import pandas as pd
 from ticket_assets.assets import LogTable
 from ticket_assets.days import days_of_run, to_days, to_keys
 from ticket_assets.declarations import Declaration, declare
+from ticket_assets.evaluation.alerts import ALERTS
 from ticket_assets.evaluation.keys import KEY_COLUMNS
 from ticket_assets.evaluation.populations import OPEN
 from ticket_assets.evaluation.sample import count_rows_by_day
 from ticket_assets.event_log.schema import COLUMNS, NAMES, PRIORITIES
+from ticket_assets.report_page import QUESTIONS
 from ticket_assets.store.provenance import provenance_of
 from ticket_assets.store.tables import map_parts, no_rows_of
 from ticket_assets.upstream_fixes.private_names import (
@@ -299,6 +301,28 @@ def no_drift(performance_report: dict[str, Any]) -> dg.AssetCheckResult:
     )
 
 
+def _check_of(name: str) -> Declaration[dg.AssetChecksDefinition]:
+    """The check that fails while this alert of the report fires."""
+
+    def check(evaluation_report: dict[str, Any]) -> dg.AssetCheckResult:
+        (alert,) = (each for each in evaluation_report["alerts"] if each["name"] == name)
+        facts = {key: alert[key] for key in ("number", "limit") if alert[key] is not None}
+        return dg.AssetCheckResult(
+            passed=not alert["fires"],
+            severity=ERROR if alert["is_severe"] else WARN,
+            description=alert["description"],
+            metadata={**facts, "is_new": alert["is_new"]},
+        )
+
+    check.__name__ = f"no_{name}"
+    return declare(
+        dg.asset_check,
+        is_daily=False,
+        asset="evaluation_report",
+        description=f"{QUESTIONS[name]} Fails if somebody should act.",
+    )(check)
+
+
 CHECKS = [
     raw_log_schema,
     known_priorities,
@@ -307,4 +331,5 @@ CHECKS = [
     predictions_are_positive,
     metrics_are_finite,
     no_drift,
+    *map(_check_of, ALERTS),
 ]

@@ -13,7 +13,6 @@ from ticket_assets.assets import (
     challenger,
     challenger_of_the_past,
     event_log,
-    performance_report,
     predictions,
     predictions_for,
 )
@@ -27,6 +26,7 @@ from ticket_assets.checks import CHECKS
 from ticket_assets.days import daily_partitions
 from ticket_assets.executors import in_process_or_dask
 from ticket_assets.live_log import LogParts
+from ticket_assets.report_assets import evaluation_report, performance_report
 from ticket_assets.settings import Settings
 from ticket_assets.store.io_manager import DailyStore
 
@@ -59,7 +59,12 @@ def build_definitions(
         for asset in DAILY_ASSETS
     ]
     return dg.Definitions(
-        assets=[live.source, *daily, performance_report.define(days)],
+        assets=[
+            live.source,
+            *daily,
+            performance_report.define(days),
+            evaluation_report.define(days),
+        ],
         asset_checks=[check.define(days) for check in CHECKS],
         jobs=[ticket_model_evaluation, ticket_performance_report, *live.jobs],
         schedules=[oldest_day_first(days, settings.schedule, live.waiting_days)],

@@ -18,7 +18,8 @@ LONGEST_REASON = 300
 class Notice:
     """A finished run: its job, orchestrator and days, and a link to it.
 
-    `figures` describe a run that succeeded, `reason` one that failed.
+    `figures` describe a run that succeeded, `reason` one that failed. `alerts` are those that were
+    not known before.
     """
 
     job: str
@@ -28,6 +29,7 @@ class Notice:
     link: str
     figures: str = ""
     reason: str = ""
+    alerts: tuple[str, ...] = ()
 
     def as_message(self) -> dict[str, str]:
         """The body for a Slack-compatible incoming webhook: `text` in Slack's mrkdwn."""
@@ -35,6 +37,7 @@ class Notice:
         details = self.figures if self.succeeded else self.reason[:LONGEST_REASON]
         lines = [f"{mark} *{self.job}* {self.days} {verb} ({self.orchestrator})".replace("  ", " ")]
         lines += [_escaped(details)] if details else []
+        lines += [f"⚠️ {_escaped(alert)}" for alert in self.alerts]
         lines += [f"<{self.link}|Open the run>"] if self.link else []
         return {"text": "\n".join(lines)}
 
@@ -52,6 +55,11 @@ def summarize_metrics(metrics_by_day: Mapping[str, Mapping[str, Any]]) -> str:
         return "no tickets were closed"
     days = "" if len(metrics_by_day) == 1 else f" on {len(metrics_by_day)} days, median"
     return f"{rows:,} rows scored{days or ','} MAE {median(errors):.1f} h"
+
+
+def new_alerts(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """The alerts that did not fire before, from the metadata of `evaluation_report`."""
+    return tuple(metadata.get("new_alerts") or ())
 
 
 def deliver(notice: Notice, url: str, warn: Callable[[str], None]) -> bool:

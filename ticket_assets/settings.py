@@ -33,6 +33,7 @@ class Settings:
     download_limit_mb: int
     model: str
     population: str
+    mae_limit_h: float | None
     dagster_url: str
     webhook_url: str = field(repr=False)  # a secret: anyone who knows it can post to it
 
@@ -58,6 +59,9 @@ class Settings:
             download_limit_mb=int(_positive(env, "TICKET_DOWNLOAD_LIMIT_MB", "4096")),
             model=_model(env),
             population=_choice(env, "TICKET_POPULATION", POPULATIONS),
+            mae_limit_h=_positive(env, "TICKET_MAE_LIMIT_H", "120")
+            if env.get("TICKET_MAE_LIMIT_H", "").strip()
+            else None,
             dagster_url=_shown_address(env, "TICKET_DAGSTER_URL", "http://127.0.0.1:3000"),
             webhook_url=_address(env, "TICKET_WEBHOOK_URL", ""),
         )

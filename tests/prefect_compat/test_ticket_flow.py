@@ -53,9 +53,22 @@ def test_data_versions_and_checks_are_the_same_under_both(tmp_path: Path) -> Non
 
 def test_the_report_runs_over_what_is_there(tmp_path: Path) -> None:
     as_flow(project(tmp_path), job=JOB)(partition="2016-03-08")
-    (made,) = as_flow(project(tmp_path), job=REPORT_JOB)().materializations
-    assert made.output.label == "performance_report"
+    made = as_flow(project(tmp_path), job=REPORT_JOB)().materializations
+    assert sorted(each.output.label for each in made) == ["evaluation_report", "performance_report"]
     assert (tmp_path / "performance_report.json").exists()
+
+
+def test_the_report_has_the_same_bytes_under_both(tmp_path: Path) -> None:
+    defs = project(tmp_path)
+    as_flow(defs, job=JOB)(partition="2016-03-08...2016-03-12")
+    names = [f"evaluation_report{suffix}" for suffix in (".json", ".html", ".md")]
+    as_flow(defs, job=REPORT_JOB)()
+    of_prefect = [(tmp_path / name).read_bytes() for name in names]
+    for name in names:
+        (tmp_path / name).unlink()
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run_dagster(defs, None, instance, job=REPORT_JOB).success
+    assert [(tmp_path / name).read_bytes() for name in names] == of_prefect
 
 
 def test_a_batch_of_none_is_refused_before_any_task_runs(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tests.projects import (
     run_dagster,
     small_project,
 )
+from ticket_assets.evaluation.alerts import ALERTS
 from ticket_assets.store.digests import content_digests
 
 TABLES = [
@@ -46,9 +47,10 @@ def test_the_code_location_declares_these() -> None:
 
     graph = defs.resolve_asset_graph()
     assert sorted(key.to_user_string() for key in graph.get_all_asset_keys()) == sorted(
-        [*DAILY, "event_log", "performance_report"]
+        [*DAILY, "event_log", "evaluation_report", "performance_report"]
     )
     assert sorted(f"{k.asset_key.to_user_string()}:{k.name}" for k in graph.asset_check_keys) == [
+        *sorted(f"evaluation_report:no_{name}" for name in ALERTS),
         "metrics:metrics_are_finite",
         "performance_report:no_drift",
         "predictions:predictions_are_positive",
@@ -211,7 +213,11 @@ def test_the_report_covers_the_days_that_are_evaluated(
     assert {entry["priority"] for entry in report["by_priority"]} <= {
         "1 - Critical", "2 - High", "3 - Moderate", "4 - Low",
     }  # fmt: skip
-    (event,) = result.get_asset_materialization_events()
+    (event,) = (
+        each
+        for each in result.get_asset_materialization_events()
+        if each.asset_key == dg.AssetKey("performance_report")
+    )
     images = event.step_materialization_data.materialization.metadata
     assert "data:image/png;base64," in str(images["trend"].value)
 

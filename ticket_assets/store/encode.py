@@ -1,6 +1,8 @@
 """The second step of a write: one day's piece, encoded as a file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -11,8 +13,30 @@ from ticket_assets.store.durable import Write
 from ticket_assets.store.split import Piece
 from ticket_assets.store.tables import ROWS_PER_PART
 
-TABLE, DOCUMENT = ".parquet", ".json"
+TABLE, DOCUMENT, PAGE = ".parquet", ".json", ".html"
 PARQUET: dict[str, Any] = {"compression": "zstd", "store_schema": True}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A document, and pages for people that are made from it; `pages` are texts by suffix.
+
+    Only the document is read back.
+    """
+
+    document: Mapping[str, Any]
+    pages: Mapping[str, str]
+
+    def files(self) -> "dict[str, EncodedFile]":
+        """The files by suffix."""
+        return {DOCUMENT: encode(self.document)} | {
+            suffix: EncodedFile(suffix, partial(_write_text, text=text))
+            for suffix, text in self.pages.items()
+        }
+
+
+def _write_text(file: Any, text: str) -> None:
+    file.write(text.encode())
 
 
 @dataclass(frozen=True)

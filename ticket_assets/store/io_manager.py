@@ -11,7 +11,7 @@ from pydantic import PrivateAttr
 
 from ticket_assets.errors import StoreError
 from ticket_assets.store.day_locks import DayLocks
-from ticket_assets.store.encode import DOCUMENT, TABLE, encode
+from ticket_assets.store.encode import DOCUMENT, PAGE, TABLE, Report, encode
 from ticket_assets.store.kept import KeptTables, state_of
 from ticket_assets.store.large import read_large, write_large
 from ticket_assets.store.local import LocalFolder
@@ -41,7 +41,8 @@ class DailyStore(dg.ConfigurableIOManager):
     """Keeps each asset's days as `<root>/<asset>/<day>.parquet`, documents as `.json`.
 
     A table covers the days of a run and is split by its `day` column; a day without rows is a
-    file without rows. An asset without partitions is one document, `<root>/<asset>.json`.
+    file without rows. An asset without partitions is one document, `<root>/<asset>.json`; if it
+    is a Report, it has pages beside it, such as `<root>/<asset>.html`.
 
     Each file is whole, always. All files of an output are written to a stage and flushed before
     the first takes its name; then they take their names one by one. A failure in between raises
@@ -77,13 +78,15 @@ class DailyStore(dg.ConfigurableIOManager):
         if self._locks:
             self._locks.release()
 
-    def handle_output(self, context: dg.OutputContext, obj: Table | Documents) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: Table | Documents | Report) -> None:
         """Splits the output by day, encodes each day, publishes the files."""
         name = _name(context.asset_key)
         if not context.has_asset_partitions:
-            document = encode(obj)
-            name += document.suffix
-            self._place.publish({name: document.write})
+            document: Any = obj
+            report = obj if isinstance(obj, Report) else Report(document, {})
+            files = report.files()
+            self._place.publish({f"{name}{suffix}": file.write for suffix, file in files.items()})
+            name += PAGE if PAGE in files else DOCUMENT
         else:
             self._write_days(name, obj, context.asset_partition_keys)
         context.add_output_metadata({"path": dg.MetadataValue.path(self._place.address(name))})

@@ -1,0 +1,107 @@
+"""The report under both orchestrators, with its checks and its notice."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from tests.projects import REPORT_JOB, failure, project, run_and_notify, run_dagster
+from tests.ticket_settings import SETTINGS
+from tests.webhook import Webhook
+from ticket_assets.evaluation.alerts import ALERTS
+
+MONTH = "2016-03-08...2016-04-08"
+
+pytestmark = pytest.mark.xdist_group("report")  # they share what took long to make
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a month of the sample log."""
+    folder = tmp_path_factory.mktemp("report")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run_dagster(project(folder), MONTH, instance).success
+    return folder
+
+
+def test_it_is_a_document_a_page_and_markdown_with_one_check_an_alert(
+    store: Path, instance: dg.DagsterInstance
+) -> None:
+    result = run_dagster(project(store), None, instance, job=REPORT_JOB)
+    assert result.success, failure(result)
+    document = json.loads((store / "evaluation_report.json").read_text())
+    assert document["days"] == 32
+    assert (store / "evaluation_report.html").read_text().startswith("<!doctype html>")
+    assert (store / "evaluation_report.md").read_text().startswith("**On the last 28 days")
+    checks = {
+        check.check_name: check
+        for check in result.get_asset_check_evaluations()
+        if check.asset_key.path == ["evaluation_report"]
+    }
+    assert sorted(checks) == sorted(f"no_{name}" for name in ALERTS)
+    for alert in document["alerts"]:
+        check = checks[f"no_{alert['name']}"]
+        assert check.passed is not alert["fires"]
+        assert check.description == alert["description"]
+        assert check.severity == dg.AssetCheckSeverity.WARN
+    challenger = checks["no_better_challenger"]
+    assert not challenger.passed
+    assert challenger.metadata["limit"].value == 0.0
+    assert float(str(challenger.metadata["number"].value)) > 0
+
+
+def test_a_limit_that_is_set_and_broken_is_an_error(
+    store: Path, instance: dg.DagsterInstance
+) -> None:
+    result = run_dagster(project(store, mae_limit_h=1.0), None, instance, job=REPORT_JOB)
+    (check,) = (
+        check
+        for check in result.get_asset_check_evaluations()
+        if check.check_name == "no_error_limit"
+    )
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+
+
+def test_it_covers_the_days_of_the_present_model(
+    store: Path, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    defs = project(tmp_path)
+    run_dagster(defs, "2016-03-08...2016-03-09", instance)
+    run_dagster(project(tmp_path, model="state-median"), "2016-03-10", instance)
+    result = run_dagster(defs, None, instance, job=REPORT_JOB)
+    assert result.success, failure(result)
+    document = json.loads((tmp_path / "evaluation_report.json").read_text())
+    assert document["champion"] == "state-median"
+    assert (document["first_day"], document["days"]) == ("2016-03-10", 1)
+
+
+def test_tables_of_other_rows_are_refused(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    defs = project(tmp_path)
+    run_dagster(defs, "2016-03-08", instance)
+    path = tmp_path / "targets/2016-03-08.parquet"
+    pd.read_parquet(path).head(7).to_parquet(path)
+    result = run_dagster(defs, None, instance, job=REPORT_JOB)
+    assert "targets (7 rows) and sampled_batch (" in failure(result)
+    assert not (tmp_path / "evaluation_report.html").exists()
+
+
+def test_the_notice_has_the_alerts_that_are_new_and_no_others(
+    store: Path, instance: dg.DagsterInstance, webhook: Webhook
+) -> None:
+    settings = replace(SETTINGS, store=store, webhook_url=webhook.url, mae_limit_h=None)
+    outcome = run_and_notify(settings, None, instance, job=REPORT_JOB)
+    assert "was delivered" in str(outcome.skip_message)
+    document = json.loads((store / "evaluation_report.json").read_text())
+    new = [each["description"] for each in document["alerts"] if each["is_new"]]
+    known = [
+        each["description"] for each in document["alerts"] if each["fires"] and not each["is_new"]
+    ]
+    assert known
+    (body,) = webhook.bodies
+    assert [line for line in body["text"].splitlines() if line.startswith("⚠️")] == [
+        f"⚠️ {description}" for description in new
+    ]
+    assert not any(description in body["text"] for description in known)

@@ -1,0 +1,122 @@
+"""The report as a page that stands alone, and as Markdown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ticket_assets.report_charts import all_charts
+
+MISSING = "-"
+QUESTIONS = {
+    "error_limit": "Is the error within its limit?",
+    "worse_than_constant": "Does it beat a constant?",
+    "worse_than_state_median": "Does it beat the median per state?",
+    "better_challenger": "Is there a better model?",
+    "error_change": "Has the error changed?",
+    "input_drift": "Have the inputs changed?",
+    "worse_slices": "Is it worse for some tickets?",
+}
+
+
+def conclusion(document: Mapping[str, Any]) -> str:
+    """What to conclude, in a sentence or two."""
+    champion = document["champion"]
+    recent = {
+        record["model"]: record
+        for record in document["models"]
+        if record["period"] == "recent" and record["population"] == "open"
+    }
+    if champion not in recent:
+        return f"Too few days are evaluated to judge the model {champion}."
+    own = recent[champion]
+    sentence = (
+        f"On the last {document['recent_days']} days with tickets, {champion} was wrong by"
+        f" {own['mae_h']:,.0f} h on average{_interval(own, 'mae')}."
+    )
+    better = [
+        record
+        for record in recent.values()
+        if record["better_low_h"] is not None and record["better_low_h"] > 0
+    ]
+    if not better:
+        return f"{sentence} No other model was better beyond chance."
+    best = max(better, key=lambda record: record["better_h"])
+    others = [record["model"] for record in better if record is not best]
+    more = f" Also better: {', '.join(others)}." if others else ""
+    return (
+        f"{sentence} The model {best['model']} was better by {best['better_h']:,.0f} h"
+        f"{_interval(best, 'better')}.{more}"
+    )
+
+
+def _interval(record: Mapping[str, Any], name: str) -> str:
+    low, high = record[f"{name}_low_h"], record[f"{name}_high_h"]
+    if low is None:
+        return f" (too few incidents for an interval: {record['incidents']})"
+    return f" (95% interval {low:,.0f} to {high:,.0f} h)"
+
+
+def as_html(document: Mapping[str, Any]) -> str:
+    """The page: one file, nothing loaded, nothing run."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ticket_assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"hours": _hours, "share": _share, "number": _number}
+    return environment.get_template("evaluation_report.html.j2").render(
+        document=document,
+        conclusion=conclusion(document),
+        questions=QUESTIONS,
+        charts=all_charts(document),
+    )
+
+
+def as_markdown(document: Mapping[str, Any]) -> str:
+    """The conclusion, the alerts and the models' errors as tables."""
+    lines = [
+        f"**{conclusion(document)}**",
+        "",
+        f"{document['first_day']} to {document['last_day']}: {document['num_obs']:,} rows of"
+        f" {document['incidents']:,} incidents.",
+        "",
+        "| question | answer |",
+        "| --- | --- |",
+    ]
+    for alert in document["alerts"]:
+        mark = "⚠️ " if alert["fires"] else ""
+        new = " **New.**" if alert["is_new"] else ""
+        lines.append(f"| {QUESTIONS[alert['name']]} | {mark}{_cell(alert['description'])}{new} |")
+    lines += [
+        "",
+        "| model | rows | MAE h | 95% interval | bias h | within 24 h | skill |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for record in document["models"]:
+        if record["period"] == "recent":
+            interval = f"{_hours(record['mae_low_h'])} to {_hours(record['mae_high_h'])}"
+            lines.append(
+                f"| {_cell(record['model'])} | {record['population']} | {_hours(record['mae_h'])} |"
+                f" {interval} | {_hours(record['bias_h'])} | {_share(record['within_24h'])} |"
+                f" {_share(record['skill_constant'])} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _hours(value: float | None) -> str:
+    return MISSING if value is None else f"{value:,.1f}"
+
+
+def _share(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.0%}"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return MISSING if value is None else f"{value:,.{digits}f}"

@@ -49,7 +49,14 @@ demo: install
 	  --partition $(DEMO_DAYS) --keep var/demo --html var/demo.html > var/demo.txt; status=$$?; \
 	  test $$status -le 1 || exit $$status; \
 	  $(BIN)/python -m ticket_assets.figures --store var/demo/dagster/store --days $(DEMO_DAYS) \
-	  && echo && cat var/demo.txt && echo "The same as a page: var/demo.html" && exit $$status
+	  && TICKET_STORE=var/demo/dagster/store $(BIN)/dagster job execute -m ticket_assets.definitions \
+	    -j ticket_performance_report > var/demo-report.txt 2>&1 \
+	  && TICKET_STORE=var/demo/prefect/store $(BIN)/prefect-compat run -q \
+	    -m ticket_assets.definitions -j ticket_performance_report >> var/demo-report.txt 2>&1 \
+	  && cmp var/demo/dagster/store/evaluation_report.html var/demo/prefect/store/evaluation_report.html \
+	  && echo && cat var/demo.txt && echo "The same as a page: var/demo.html" \
+	  && echo "The evaluation, the same under both: var/demo/dagster/store/evaluation_report.html" \
+	  && exit $$status
 
 IRIS := -m examples.iris_assets.definitions -j flowers
 

@@ -16,11 +16,14 @@ from pathlib import Path
 import pandas as pd
 
 from ticket_assets.days import to_keys
-from ticket_assets.evaluation.models import PriorityHours, predict
+from ticket_assets.evaluation.model_scores import joined_rows, score_models
+from ticket_assets.evaluation.models import TRAINED, PriorityHours, predict
 from ticket_assets.evaluation.sample import draw_sample
 from ticket_assets.evaluation.scores import score, target_seconds
 from ticket_assets.evaluation.summary import Provenance, summarise
+from ticket_assets.evaluation.training import column_of, predict_trained, train
 from ticket_assets.event_log.cache import open_log
+from ticket_assets.history import read_history
 from ticket_assets.settings import Settings
 from ticket_assets.store.encode import encode
 from ticket_assets.store.provenance import provenance_of, with_provenance
@@ -28,7 +31,8 @@ from ticket_assets.store.split import Piece, split
 from ticket_assets.store.tables import to_frame
 
 BATCH_SIZE, SEED = 1000, 498
-TABLES = ("raw_log", "sampled_batch", "targets", "predictions", "metrics")
+CHAMPION = PriorityHours.name
+NAMES = {"predicted_s": CHAMPION} | {column_of(model): model for model in TRAINED}
 
 
 def run(store: Path, first_day: date, last_day: date, settings: Settings) -> None:
@@ -50,15 +54,27 @@ def run(store: Path, first_day: date, last_day: date, settings: Settings) -> Non
     metrics = with_provenance(
         score(targets, predictions, days), provenance_of(targets), provenance_of(predictions)
     )
-    tables = dict(zip(TABLES, (raw_log, batch, targets, predictions, metrics), strict=True))
+    challengers = train(read_history(log, days), days)
+    trained = with_provenance(predict_trained(batch, challengers), provenance_of(batch))
+    rows = joined_rows(batch, targets, predictions, trained, NAMES)
+    scores = score_models(rows, list(NAMES.values()), CHAMPION, days)
+    tables = {
+        "raw_log": raw_log,
+        "sampled_batch": batch,
+        "targets": targets,
+        "predictions": predictions,
+        "metrics": metrics,
+        "challenger_predictions": trained,
+        "model_scores": with_provenance(scores, provenance_of(predictions)),
+    }
     for name, table in tables.items():
         _write(store / name, split(table, keys))
+    _write(store / "challenger", challengers)
     versions = {name: version(name) for name in ("ticket-assets", "pandas", "numpy")}
     origins = {
-        key: Provenance(day=key, versions=versions, **{**facts, "hours": hours})
-        for key, facts in provenance_of(metrics).items()
+        key: Provenance.of(key, facts, versions) for key, facts in provenance_of(metrics).items()
     }
-    _write(store / "trial_summary", dict(summarise(targets, metrics, origins)))
+    _write(store / "trial_summary", dict(summarise(targets, metrics, scores, origins)))
 
 
 def _write(folder: Path, pieces: Mapping[str, Piece]) -> None:
@@ -85,17 +101,30 @@ def run_by_pandas(store: Path, first_day: date, last_day: date, settings: Settin
         )
         for day in days.strftime("%Y-%m-%d")
     }
-    documents = summarise(targets, metrics, provenance)
-    tables = dict(zip(TABLES, (raw_log, batch, targets, predictions, metrics), strict=True))
+    challengers = train(read_history(log, days), days)
+    trained = predict_trained(batch, challengers)
+    rows = joined_rows(batch, targets, predictions, trained, NAMES)
+    scores = score_models(rows, list(NAMES.values()), CHAMPION, days)
+    tables = {
+        "raw_log": raw_log,
+        "sampled_batch": batch,
+        "targets": targets,
+        "predictions": predictions,
+        "metrics": metrics,
+        "challenger_predictions": trained,
+        "model_scores": scores,
+    }
     for name, table in tables.items():
         folder = store / name
         folder.mkdir(parents=True)
         parts = dict(iter(table.groupby("day")))
         for day, key in zip(days, provenance, strict=True):
             parts.get(day, table.head(0)).to_parquet(folder / f"{key}.parquet", index=False)
-    (store / "trial_summary").mkdir()
-    for key, document in documents.items():
-        (store / "trial_summary" / f"{key}.json").write_text(json.dumps(document, indent=2))
+    summaries = summarise(targets, metrics, scores, provenance)
+    for name, documents in (("challenger", challengers), ("trial_summary", summaries)):
+        (store / name).mkdir()
+        for key, document in documents.items():
+            (store / name / f"{key}.json").write_text(json.dumps(document, indent=2))
 
 
 WAYS = {"plain": run, "pandas": run_by_pandas}

@@ -33,7 +33,7 @@ def test_the_floor_of_the_year_leaves_the_bytes_of_the_store(
         for folder in (tmp_path / "plain", tmp_path / "store")
     )
     assert plain == stored
-    assert len(plain) == 6 * 2
+    assert len(plain) == 9 * 2
 
 
 def test_goals_are_met_by_ratios() -> None:

@@ -12,6 +12,7 @@ from prefect_compat.comparison.report.history_page import (
     describe_history,
     history_page,
     seconds_chart,
+    verdict_words,
 )
 from prefect_compat.errors import ConfigError
 from tests.prefect_compat.comparison.records import PREFECT, SECOND, output
@@ -130,6 +131,7 @@ def test_the_chart_has_a_line_for_each_side_and_a_hint_for_each_point() -> None:
     chart = chart_of(GOOD, BAD, SEVERAL)
     assert chart.attrib["aria-label"] == "Total seconds of 2 comparisons, from 0 to 36.0."
     assert chart.attrib["viewBox"] == "0 0 960 260"
+    assert (chart.text, {part.tail for part in chart}) == (None, {None})
     # From 216 at 0 s up to 16 at 36 s; from 64 to 936 across.
     assert [(line.attrib["class"], line.attrib["points"]) for line in chart.iter("polyline")] == [
         ("left", "64.0,182.7 936.0,149.3"),
@@ -152,6 +154,15 @@ def test_the_chart_has_a_line_for_each_side_and_a_hint_for_each_point() -> None:
         ("05-10", "64.0", "236.0"),
         ("05-11", "936.0", "236.0"),
     ]
+
+
+def test_the_points_of_a_chart_are_equally_far_from_each_other() -> None:
+    points = chart_of(GOOD, GOOD, GOOD).iter("circle")
+    assert [point.attrib["cx"] for point in points] == ["64.0", "500.0", "936.0"] * 2
+
+
+def test_one_place_is_one_place() -> None:
+    assert verdict_words(BAD) == "different in 1 place"
 
 
 def test_the_chart_has_five_lines_of_seconds() -> None:

@@ -227,6 +227,8 @@ def test_the_whole_markdown_of_sides_that_differ() -> None:
 
 def test_twenty_differences_are_all_in_the_markdown() -> None:
     finding = Finding(Difference.CONTENT, "a", "1", "2")
+    one_more = replace(DIFFERENT.verdict, findings=(finding,) * 21)
+    assert "\nAnd 1 more.\n" in as_markdown(replace(DIFFERENT, verdict=one_more))
     verdict = replace(DIFFERENT.verdict, findings=(finding,) * 20)
     lines = as_markdown(replace(DIFFERENT, verdict=verdict)).splitlines()
     assert lines.count("| different content | a | 1 | 2 |") == 20

@@ -326,10 +326,12 @@ def test_the_table_of_outputs_has_a_line_an_asset_and_a_cell_a_partition() -> No
         ["c", "✗ only in dagster", "", ""],
     ]
     cells = [a for tag, a in reader.elements if tag == "td" and "title" in a]
-    assert [(cell["class"], cell["title"]) for cell in cells[:3]] == [
+    assert [(cell["class"], cell["title"]) for cell in cells] == [
         ("none", "b[2016-03-08]: not made"),
         ("bare", "b[2016-03-09]: no content to compare"),
         ("good", "a[2016-03-08]: identical"),
+        ("none", "a[2016-03-09]: not made"),
+        ("bad", "c: only in dagster"),
     ]
     legend = next(words for words in reader.paragraphs if "✓" in words and "∅" in words)
     assert legend.split(" · ") == [
@@ -526,6 +528,9 @@ def test_the_page_concludes_and_says_what_was_not_compared() -> None:
 
 
 def test_each_timeline_has_the_colour_of_its_side() -> None:
-    reader = page_of(GOOD)
-    bars = [a["class"] for tag, a in reader.elements if tag == "rect" and a.get("class")]
-    assert {"left", "right"} <= {name for text in bars for name in str(text).split()}
+    page = comparison_page(GOOD, None)
+    for side, colour in (("dagster", "left"), ("prefect", "right")):
+        (chart,) = re.findall(rf'<svg[^>]*aria-label="Timeline of {side}: .*?</svg>', page, re.S)
+        colours = re.findall(r'<rect class="(\w+)', chart)
+        assert colours
+        assert set(colours) == {colour}

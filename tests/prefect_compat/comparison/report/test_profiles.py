@@ -53,7 +53,7 @@ def test_a_bar_for_each_bin_that_has_values() -> None:
         ("0.0", "42.0"),
         ("14.0", "42.0"),
     ]
-    assert svg.text is None
+    assert (svg.text, [bar.tail for bar in svg]) == (None, [None, None])
 
 
 def test_the_page_shows_them() -> None:

@@ -297,6 +297,18 @@ def test_rows_that_moved_beside_a_changed_one(tmp_path: Path) -> None:
     assert compared(tmp_path, rows, inserted).cells == (Cell("8 and 9", "name", "n8", "x"),)
 
 
+@pytest.mark.parametrize(("end", "moved"), [((6, 7, 8, 9), 0), ((8, 6, 7, 9), 1)])
+def test_a_row_lost_in_one_place_and_one_new_in_another_are_no_change(
+    tmp_path: Path, end: tuple[int, ...], moved: int
+) -> None:
+    rows = ROWS[:10]
+    new = {"id": 5000, "name": "new", "price": 0.5}
+    right = [rows[0], new, *rows[1:3], *rows[4:6], *(rows[number] for number in end)]
+    found = compared(tmp_path, rows, right)
+    assert (found.missing, found.extra) == (Sample(1, ("row 3",)), Sample(1, ("row 1",)))
+    assert (found.moved, found.changed_rows) == (moved, 0)
+
+
 def test_the_cells_of_a_row_come_in_the_order_of_its_columns(tmp_path: Path) -> None:
     left = [{"id": n, "a": 1, "b": 1, "c": 1, "d": 1} for n in range(7)]
     right = [{**row, "a": 2, "b": 1 if row["id"] else 2, "c": 3, "d": 4} for row in left]

@@ -99,7 +99,8 @@ class TestWrite:
     ) -> None:
         pq.write_table(pa.table({"x": [1]}), tmp_path / "a.parquet")
         monkeypatch.chdir(tmp_path)
-        folder = written(tmp_path, RowsInFiles([Path("a.parquet")]))
+        folder = written(tmp_path, RowsInFiles([Path("a.parquet")]), "another")
+        assert text_file(folder, 1).exists()
         assert rows_file(folder, 0).readlink() == tmp_path / "a.parquet"
         assert not text_file(folder, 0).exists()
         assert rows_of(folder) == [{"x": 1}]
@@ -212,11 +213,13 @@ class TestAsArrow:
         assert as_arrow(value).to_pydict() == columns
         assert list(value.columns) == list(frame().columns)
 
-    def test_tables_of_arrow_and_polars(self) -> None:
-        polars = pytest.importorskip("polars")
+    def test_tables_of_arrow(self) -> None:
         table = pa.table({"x": [1]})
         assert as_arrow(table) is table
         assert as_arrow(table.to_batches()[0]) == table
+
+    def test_tables_of_polars(self) -> None:
+        polars = pytest.importorskip("polars")
         assert as_arrow(polars.DataFrame({"x": [1]})).to_pydict() == {"x": [1]}
 
     @pytest.mark.parametrize("value", [None, 1, [1], {"x": [1]}, pd.Series([1])])

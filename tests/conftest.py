@@ -52,6 +52,10 @@ for _name in ("DAGSTER_HOME", "PREFECT_API_URL", "PREFECT_PROFILE", HANDED_OVER)
 # No example of a property has a deadline: a busy machine would break it.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
+# Thousands of mutants run a property each: fewer examples, and none made smaller after a failure.
+hypothesis.settings.register_profile(
+    "mutants", deadline=None, max_examples=20, derandomize=True, phases=[hypothesis.Phase.generate]
+)
 
 ROOT = Path(__file__).parent.parent
 UCI_ARCHIVE = ROOT.parent / "shared" / "data" / "incident_event_log.zip"

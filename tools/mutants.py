@@ -58,7 +58,7 @@ GROUPS: Mapping[str, Group] = {
         ("comparison/noise.py", "comparison/waivers.py"),
         ("comparison/test_noise.py", "comparison/test_waivers.py"),
     ),
-    "report": Group(("comparison/report/*",), ("comparison/report",)),
+    "report": Group(("comparison/report/*",), ("comparison/report", "comparison/test_history.py")),
     "lineage": Group(("lineage/*", "pages.py"), ("lineage",)),
 }
 
@@ -113,7 +113,10 @@ def _settings(group: Group) -> str:
 
     mutated = (f"prefect_compat/{path}" for path in group.mutated)
     tests = (f"tests/prefect_compat/{path}" for path in group.tests)
-    options = ("-p", "no:cacheprovider", "-k", " and ".join(f"not {word}" for word in SLOW))
+    options = (
+        *("-p", "no:cacheprovider", "--hypothesis-profile", "mutants"),
+        *("-k", " and ".join(f"not {word}" for word in SLOW)),
+    )
     return (
         "[mutmut]\nsource_paths = prefect_compat\nalso_copy = ticket_assets\n"
         "use_git_change_detection = false\nuse_setproctitle = false\n"

@@ -30,7 +30,7 @@ def measure(first: Record, again: Iterable[Record]) -> Noise:
     places: set[tuple[Difference, str]] = set()
     known = _by_output(first)
     for record in again:
-        found = judge(first, replace(record, side=first.side))
+        found = judge(first, record)
         places |= {(f.kind, f.place) for f in found.findings if f.kind not in CONTENT}
         for output, entry in _by_output(record).items():
             if output not in known or known[output].fingerprint == entry.fingerprint:

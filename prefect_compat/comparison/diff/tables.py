@@ -269,7 +269,7 @@ class _Tables:
         tolerant = self._tolerant
         if not tolerant:
             return ()
-        # Equal as declared, so these rows are in no table: all matched rows are read for them.
+        # Rows that are equal as declared are in no table of pairs, so all matched rows are read.
         on = [
             f"l.{quoted(name)} IS NOT DISTINCT FROM r.{quoted(self._on_right(name))}"
             for name in self._declared.key
@@ -286,7 +286,7 @@ class _Tables:
         source = (
             f"{tables[0]} l JOIN {tables[1]} r ON {' AND '.join(on)}"
             if on
-            else f"matched {ROWS_OF_PAIRS}"
+            else f"(SELECT * FROM matched UNION SELECT * FROM changed_rows) {ROWS_OF_PAIRS}"
         )
         parts = [
             f"count_if({column.value('l')} IS DISTINCT FROM {column.value('r')}"

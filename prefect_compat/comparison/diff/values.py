@@ -46,11 +46,11 @@ class RowsInFiles:
 
     def write(self, path: Path) -> None:
         """Puts all rows into one Parquet file, or a link to the only one there is."""
-        if len(self.files) == 1 and self.files[0].suffix in PARQUET:
+        is_parquet = self.files[0].suffix.lower() in PARQUET
+        if len(self.files) == 1 and is_parquet:
             path.symlink_to(self.files[0].absolute())
             return
         names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in self.files)
-        is_parquet = self.files[0].suffix in PARQUET
         function = "read_parquet" if is_parquet else "read_csv"
         sampled = "" if is_parquet else ", sample_size = -1, union_by_name = true"
         with connected() as connection:

@@ -185,12 +185,10 @@ def _work(work: Work | None) -> dict[str, Any] | None:
     values = asdict(work)
     del values["run_config"]
     name, selection = values.pop("choice").values()
-    # A selection of Dagster's own is an object, which JSON does not have.
-    is_plain = selection is None or isinstance(selection, str)
     return {
         **values,
         "job": name,
-        "selection": selection if is_plain else str(selection),
+        "selection": selection,
         "tags": dict(work.tags),
         "rules": {name: asdict(declared) for name, declared in work.rules.by_asset.items()},
     }

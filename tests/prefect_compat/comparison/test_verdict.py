@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from prefect_compat.comparison.fingerprint.fingerprint import UNKNOWN, Fingerprint
 from prefect_compat.comparison.judging.findings import Difference
+from prefect_compat.comparison.judging.outputs import OutputOutcome
 from prefect_compat.comparison.record.record import (
     NO_CONTENT,
+    Aspect,
     Record,
     RecordedOutput,
     RecordedStep,
@@ -382,3 +384,62 @@ def test_all_kinds_of_finding_come_in_one_order() -> None:
         Difference.CATALOGUE,
         Difference.FILES,
     ]
+
+
+BY_ASPECT = {
+    Aspect.RUN: replace(PREFECT, error="the server went away"),
+    Aspect.STEPS: replace(PREFECT, steps=(A, replace(B, state="skipped"))),
+    Aspect.DEPENDENCIES: replace(PREFECT, steps=(A, replace(B, upstream=()))),
+    Aspect.ATTEMPTS: replace(PREFECT, steps=(A, replace(B, attempts=3, waits_s=(1.0, 1.0)))),
+    Aspect.EXCEPTIONS: replace(PREFECT, steps=(A, replace(B, errors=()))),
+    Aspect.DATA_VERSIONS: replace(PREFECT, outputs=(FIRST, replace(SECOND, data_version="v2"))),
+    Aspect.DESCRIPTIONS: replace(PREFECT, outputs=(FIRST, replace(SECOND, description="done"))),
+    Aspect.CHECKS: replace(PREFECT, checks=()),
+    Aspect.OBSERVATIONS: replace(PREFECT, observations=()),
+    Aspect.DYNAMIC_PARTITIONS: replace(PREFECT, dynamic_partitions=()),
+    Aspect.CATALOGUE: replace(PREFECT, materialized=()),
+    Aspect.FILES: replace(PREFECT, files=()),
+    Aspect.TIMES: replace(PREFECT, outputs=(FIRST, SECOND, SECOND)),
+}
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("aspect", BY_ASPECT)
+def test_what_one_side_cannot_know_is_not_compared(aspect: Aspect, side: int) -> None:
+    """The same difference is a finding if both sides know of it."""
+    records = [DAGSTER, BY_ASPECT[aspect]]
+    assert not judge(*records).holds
+    records[side] = replace(records[side], unknown=((str(aspect), "the reason"),))
+    verdict = judge(*records)
+    assert verdict.findings == ()
+    assert verdict.not_compared == ((str(aspect), "the reason"),)
+
+
+def test_the_left_side_gives_its_reason_first_and_both_sides_have_their_names() -> None:
+    verdict = judge(
+        replace(DAGSTER, unknown=(("costs", "left"),)),
+        replace(PREFECT, unknown=(("files", "right"), ("costs", "right"))),
+    )
+    assert dict(verdict.not_compared) == {"costs": "left", "files": "right"}
+    assert verdict.sides == ("dagster", "prefect")
+
+
+@pytest.mark.parametrize(
+    ("words", "outcome", "declared"),
+    [
+        ("within 1", OutputOutcome.EQUAL, ((SECOND.output, "within 1"),)),
+        ("", OutputOutcome.SAME_ROWS, ()),
+    ],
+)
+def test_an_accepted_output_is_equal_and_its_data_version_does_not_count(
+    words: str, outcome: OutputOutcome, declared: tuple[tuple[OutputId, str], ...]
+) -> None:
+    other = replace(output("b", None, "bx"), data_version="of its content")
+    accepted = {FIRST.output: "never needed", SECOND.output: words}
+    verdict = judge(DAGSTER, replace(PREFECT, outputs=(FIRST, other)), {SECOND.output: words})
+    assert verdict.holds
+    assert [entry.outcome for entry in verdict.outputs] == [OutputOutcome.IDENTICAL, outcome]
+    assert verdict.declared == declared
+    assert (verdict.equal_as_declared, verdict.same_rows) == (bool(words), not words)
+    # Contents that are identical anyway stay so, whatever was accepted.
+    assert judge(DAGSTER, PREFECT, accepted).identical == 2

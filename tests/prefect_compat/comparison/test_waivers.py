@@ -47,7 +47,9 @@ def test_what_a_pattern_does_not_mean(pattern: str) -> None:
 def test_a_waiver_that_has_ended_accepts_nothing_and_fails() -> None:
     found = with_waivers(DIFFERENT, [waiver("*", DAY - dt.timedelta(1))], DAY)
     assert places(found) == [CONTENT.place, CHECK.place, "*"]
-    assert str(found.findings[-1]).startswith("a waiver that does not hold: *: it has ended on")
+    assert str(found.findings[-1]) == (
+        "a waiver that does not hold: *: it has ended on 2024-05-09, it has by Ann"
+    )
 
 
 def test_a_waiver_that_nothing_needs_fails() -> None:
@@ -77,6 +79,11 @@ def test_the_file(tmp_path: Path) -> None:
             "waiver 1: `reason`: field required",
         ),
         (
+            '[[waiver]]\nfinding = ""\nby = "Ann"\nuntil = 2024-05-10\n',
+            "waiver 1: `finding`: string should have at least 1 character; `reason`: field required"
+            ". A waiver has `finding`, `reason`, `by` and `until`, a day",
+        ),
+        (
             '[[waiver]]\nfinding = "*"\nby = "Ann"\nreason = "x"\nuntil = "soon"\n',
             "waiver 1: `until`: input should be a valid date",
         ),
@@ -93,5 +100,6 @@ def test_a_file_that_is_refused(tmp_path: Path, text: str, words: str) -> None:
         read_waivers(file)
     assert str(caught.value).startswith(f"{file}")
     assert words in str(caught.value)
+    assert str(caught.value).endswith((". Correct the file.", " a day such as 2026-12-31."))
     with pytest.raises(ConfigError, match="cannot be read as waivers"):
         read_waivers(tmp_path / "none.toml")

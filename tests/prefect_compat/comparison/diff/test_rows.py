@@ -7,8 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from prefect_compat.comparison.diff.declared import Declared, Tolerance
-from prefect_compat.comparison.diff.differences import Cell, ColumnDifference, TableDifference
+from prefect_compat.comparison.diff.declared import Declared, Tolerance, parse_rules
+from prefect_compat.comparison.diff.differences import (
+    Cell,
+    ColumnDifference,
+    Sample,
+    TableDifference,
+)
 from prefect_compat.comparison.diff.rows import (
     RowsTask,
     differing_rows,
@@ -16,6 +21,8 @@ from prefect_compat.comparison.diff.rows import (
     write_stored_values,
 )
 from prefect_compat.comparison.diff.text_rows import TextTable, text_rows
+from prefect_compat.comparison.diff.values import write_values
+from prefect_compat.errors import ComparisonError, ConfigError
 from prefect_compat.graph.ids import OutputId
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
@@ -150,6 +157,126 @@ def test_numbers_of_a_document_within_a_tolerance() -> None:
         found = differing_rows(left, right, Declared(tolerances=((name, Tolerance(1e-9)),)))
         assert (found.is_equal, found.tolerated) == (True, (("value", 1),))
     assert not differing_rows(left, right, Declared(tolerances=(("R2", Tolerance(1e-9)),))).is_equal
+
+
+@pytest.mark.parametrize(
+    ("place", "is_within"),
+    [("['a']['MAX']", True), ("MAX['a']", False), ("['MAX'][0]", False)],
+)
+def test_a_tolerance_is_for_the_last_name_of_a_place(place: str, is_within: bool) -> None:
+    left, right = (
+        TextTable(("place", "value"), ((place,), (text,)), is_document=True)
+        for text in ("1.0", "1.5")
+    )
+    declared = Declared(tolerances=(("MAX", Tolerance(0.5)),))
+    assert differing_rows(left, right, declared).is_equal is is_within
+
+
+def test_a_tolerance_of_text_is_by_column_and_for_numbers_alone() -> None:
+    left, right = table("1a", "2b", names=("x", "y")), table("2a", "ab", names=("x", "y"))
+    found = differing_rows(left, right, Declared(tolerances=(("x", Tolerance(1.0)),)))
+    assert (found.counts, found.tolerated) == ((("x", 1),), (("x", 1),))
+    assert found.cells == (Cell("1", "x", "2", "a"),)
+    share = Declared(key=("x",), tolerances=(("*", Tolerance(relative=0.5)),))
+    found = differing_rows(left, right, share)
+    assert (found.counts, found.tolerated) == ((("x", 1),), (("x", 1),))
+    # Text has no key: it is left out of the words.
+    assert found.declared == "within 50% in all numbers"
+
+
+def test_what_can_be_read_on_one_side_equals_nothing() -> None:
+    found = differing_rows(TextTable(("cannot be read",), (("gone",),)), table("ab", "cd"))
+    assert found == TableDifference(
+        (1, 2),
+        changed_rows=1,
+        columns=(ColumnDifference("the value", 1),),
+        cells=(Cell("all", "the value", "cannot be read: gone", "can be read"),),
+    )
+
+
+class TestReadDifferences:
+    """What both sides wrote to their folders, read by the one of two ways that shows more."""
+
+    OUTPUTS = (OutputId(("first",)), OutputId(("shop", "orders"), "1"))
+
+    def read(
+        self, folder: Path, left: object, right: object, **rules: list[str]
+    ) -> TableDifference:
+        pytest.importorskip("duckdb")
+        sides = [folder / "left", folder / "right"]
+        for side, value in zip(sides, (left, right), strict=True):
+            write_values(lambda each: each, ["the same", value], side)
+        first, second = read_differences(self.OUTPUTS, *sides, parse_rules(**rules))
+        assert (first.output, first.table.is_equal) == (self.OUTPUTS[0], True)
+        assert second.output == self.OUTPUTS[1]
+        return second.table
+
+    FRAME = pd.DataFrame({"id": [1, 2, 3], "x": [1.0, 2.0, 3.0]})
+
+    def test_tables_are_compared_as_declared_for_their_asset(self, tmp_path: Path) -> None:
+        right = self.FRAME.iloc[::-1].reset_index(drop=True)
+        assert self.read(tmp_path, self.FRAME, right).moved == 2
+        assert self.read(tmp_path, self.FRAME, right, any_order=["shop/orders"]).is_equal
+        assert not self.read(tmp_path, self.FRAME, right, any_order=["first"]).is_equal
+
+    def test_each_side_is_read_from_its_own_folder(self, tmp_path: Path) -> None:
+        found = self.read(tmp_path, self.FRAME, self.FRAME[:2], keys=["shop/orders=id"])
+        assert (found.rows, found.missing) == ((3, 2), Sample(1, ("id=3",)))
+
+    def test_a_declaration_that_does_not_fit_is_named_with_its_output(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError) as caught:
+            self.read(tmp_path, self.FRAME, self.FRAME, keys=["*=no"])
+        assert str(caught.value).startswith("shop/orders[1]: The key 'no' is no column")
+
+    def test_what_only_the_text_shows_is_shown_unless_something_was_declared(
+        self, tmp_path: Path
+    ) -> None:
+        right = self.FRAME.copy()
+        right.attrs["seed"] = 1
+        found = self.read(tmp_path, self.FRAME, right)
+        assert found.cells == (Cell("0", ".attrs['seed']", "nothing", "1"),)
+        assert self.read(tmp_path, self.FRAME, right, keys=["*=id"]).counts == found.counts
+        assert self.read(tmp_path, self.FRAME, right, ignored=["*:x"]).is_equal
+
+    def test_tables_without_text_are_compared_by_their_rows(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("prefect_compat.comparison.diff.values.MOST_CELLS", 1)
+        assert self.read(tmp_path, self.FRAME, self.FRAME).is_equal
+        found = self.read(tmp_path / "other", self.FRAME, self.FRAME[:2])
+        assert found.missing == Sample(1, ("row 2",))
+
+    def test_a_large_table_against_something_else_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("prefect_compat.comparison.diff.values.MOST_CELLS", 1)
+        with pytest.raises(ComparisonError) as caught:
+            self.read(tmp_path, self.FRAME, 1)
+        assert str(caught.value) == (
+            "shop/orders[1] is a table on one side only, and too large to be compared as text."
+        )
+
+    def test_a_table_against_something_else_is_compared_as_text(self, tmp_path: Path) -> None:
+        assert not self.read(tmp_path, self.FRAME, 1).is_equal
+
+    def test_without_duckdb_text_is_compared(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        right = self.FRAME.iloc[::-1].reset_index(drop=True)
+        monkeypatch.setattr(
+            "prefect_compat.comparison.diff.rows.find_spec", lambda name: name != "duckdb"
+        )
+        found = self.read(tmp_path, self.FRAME, right)
+        assert (found.moved, found.counts) == (0, (("id", 2), ("x", 2)))
+        # Rules need the rows, and tables without text have nothing else.
+        assert self.read(tmp_path, self.FRAME, right, any_order=["*"]).is_equal
+        monkeypatch.setattr("prefect_compat.comparison.diff.values.MOST_CELLS", 1)
+        assert self.read(tmp_path / "other", self.FRAME, right).moved == 2
+
+    def test_a_tolerance_holds_in_a_document(self, tmp_path: Path) -> None:
+        values = ({"MAE": 1.0}, {"MAE": 1.25})
+        assert not self.read(tmp_path, *values).is_equal
+        assert self.read(tmp_path, *values, tolerances=["shop/orders:MAE=0.5"]).is_equal
 
 
 PROJECT = """

@@ -1,5 +1,6 @@
 """Two tables by key and by position: what is missing, extra, changed, moved, doubled, tolerated."""
 
+import datetime as dt
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,16 @@ class TestTolerance:
         found = compared(tmp_path, ROWS, right, declared)
         assert found.counts == (("name", 1),)
 
+    @pytest.mark.parametrize("key", [(), ("id",)])
+    def test_tolerated_cells_of_a_row_that_differs_in_others_count(
+        self, tmp_path: Path, key: tuple[str, ...]
+    ) -> None:
+        right = changed(ROWS, 800, price=100.0 + 1e-10, name="x")
+        right = changed(right, 801, price=ROWS[801]["price"] + 1e-10)
+        declared = Declared(key=key, tolerances=(("price", Tolerance(1e-9)),))
+        found = compared(tmp_path, ROWS, right, declared)
+        assert (found.counts, found.tolerated) == ((("name", 1),), (("price", 2),))
+
     def test_all_numbers(self, tmp_path: Path) -> None:
         right = changed(ROWS, 800, price=100.0 + 1e-10)
         assert compared(
@@ -203,8 +214,6 @@ class TestTolerance:
         ).is_equal
 
     def test_times(self, tmp_path: Path) -> None:
-        import datetime as dt
-
         left = [{"at": dt.datetime(2024, 1, 1, 0, 0, 0)}]
         right = [{"at": dt.datetime(2024, 1, 1, 0, 0, 2)}]
         for tolerance, is_equal in (("2s", True), ("1900ms", False)):
@@ -230,7 +239,13 @@ class TestTolerance:
             Declared(tolerances=(("name", Tolerance(1.0)),)),
             "'name' is declared equal within 1, and it is a column of VARCHAR: only numbers",
         ),
-        (Declared(renamed=(("a", "b"),)), "'a' is declared to be 'b' on the right side"),
+        (
+            Declared(renamed=(("a", "b"),)),
+            "'a' is declared to be 'b' on the right side; the left side has id, name, price, the"
+            " right side id, name, price.",
+        ),
+        (Declared(renamed=(("name", "b"),)), "'name' is declared to be 'b' on the right side"),
+        (Declared(renamed=(("a", "name"),)), "'a' is declared to be 'name' on the right side"),
     ],
 )
 def test_what_does_not_fit_the_columns_is_refused(
@@ -239,6 +254,180 @@ def test_what_does_not_fit_the_columns_is_refused(
     with pytest.raises(ConfigError) as caught:
         compared(tmp_path, ROWS, ROWS, declared)
     assert str(caught.value).startswith(words)
+
+
+def test_a_key_that_only_one_side_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^The key 'id' is no column of the right side; it has x"
+    ):
+        compared(tmp_path, [{"id": 1, "x": 1}], [{"x": 1}], BY_ID)
+
+
+def test_a_share_of_a_time_is_refused(tmp_path: Path) -> None:
+    times = [{"at": dt.datetime(2024, 1, 1), "x": 1.0}]
+    declared = Declared(tolerances=(("at", Tolerance(relative=0.1)),))
+    with pytest.raises(ConfigError) as caught:
+        compared(tmp_path, times, times, declared)
+    assert str(caught.value) == (
+        "'at' is a column of times, which have no share: give its tolerance as a duration such as"
+        " 2s."
+    )
+    # A share for all numbers is none for times.
+    later = [{"at": dt.datetime(2024, 1, 2), "x": 1.05}]
+    found = compared(tmp_path, times, later, Declared(tolerances=(("*", Tolerance(0, 0.1)),)))
+    assert found.counts == (("at", 1),)
+
+
+def test_names_may_hold_quotes(tmp_path: Path) -> None:
+    folder = tmp_path / "it's"
+    folder.mkdir()
+    left = [{'a "b"': 1, "c d": 1}]
+    found = compared(folder, left, changed(left, 0, **{"c d": 2}), Declared(key=('a "b"',)))
+    assert found.cells == (Cell('a "b"=1', "c d", "1", "2"),)
+
+
+def test_rows_that_moved_beside_a_changed_one(tmp_path: Path) -> None:
+    """The first row stays the first, and the changed one stands between the same two."""
+    rows = ROWS[:10]
+    right = changed([rows[0], rows[5], *rows[1:5], *rows[6:]], 8, name="x")
+    found = compared(tmp_path, rows, right)
+    assert (found.moved, found.changed_rows) == (1, 1)
+    assert found.cells == (Cell("8", "name", "n8", "x"),)
+    inserted = [{"id": 5000, "name": "new", "price": 0.5}, *right]
+    assert compared(tmp_path, rows, inserted).cells == (Cell("8 and 9", "name", "n8", "x"),)
+
+
+@pytest.mark.parametrize(("end", "moved"), [((6, 7, 8, 9), 0), ((8, 6, 7, 9), 1)])
+def test_a_row_lost_in_one_place_and_one_new_in_another_are_no_change(
+    tmp_path: Path, end: tuple[int, ...], moved: int
+) -> None:
+    rows = ROWS[:10]
+    new = {"id": 5000, "name": "new", "price": 0.5}
+    right = [rows[0], new, *rows[1:3], *rows[4:6], *(rows[number] for number in end)]
+    found = compared(tmp_path, rows, right)
+    assert (found.missing, found.extra) == (Sample(1, ("row 3",)), Sample(1, ("row 1",)))
+    assert (found.moved, found.changed_rows) == (moved, 0)
+
+
+def test_the_cells_of_a_row_come_in_the_order_of_its_columns(tmp_path: Path) -> None:
+    left = [{"id": n, "a": 1, "b": 1, "c": 1, "d": 1} for n in range(7)]
+    right = [{**row, "a": 2, "b": 1 if row["id"] else 2, "c": 3, "d": 4} for row in left]
+    found = compared(tmp_path, left, right, BY_ID)
+    assert found.counts == (("a", 7), ("b", 1), ("c", 7), ("d", 7))
+    # Of the first five rows.
+    assert len(found.cells) == 5 * 3 + 1
+    assert [(cell.column, cell.right) for cell in found.cells if cell.row == "id=3"] == [
+        *(("a", "2"), ("c", "3"), ("d", "4"))
+    ]
+    distances = [(column.largest, column.typical) for column in found.columns]
+    assert distances == [(1.0, 1.0), (1.0, 1.0), (2.0, 2.0), (3.0, 3.0)]
+
+
+def test_the_first_twelve_changed_columns_have_profiles(tmp_path: Path) -> None:
+    left, right = ([{f"c{n}": value for n in range(14)}] for value in (1, 2))
+    found = compared(tmp_path, left, right).columns
+    assert [column.left is not None for column in found] == [True] * 12 + [False] * 2
+    assert [column.changed for column in found] == [1] * 14
+    assert found[11].right == Profile(1, 0, 1, 2.0, (2.0,) * 5, (*[0] * 11, 1))
+
+
+def test_what_was_declared_is_told_with_the_difference(tmp_path: Path) -> None:
+    declared = replace(BY_ID, any_order=True)
+    found = compared(tmp_path, ROWS, ROWS, declared)
+    assert (found.key, found.declared) == (("id",), "in any order; by id")
+
+
+class TestRepeatedKeys:
+    """The first row of a key is matched with the other side's first, and so on."""
+
+    def test_the_keys_of_both_sides_are_named(self, tmp_path: Path) -> None:
+        left = [{"a": 1, "b": "x", "v": 1}] * 2 + [{"a": 2, "b": "x", "v": 1}]
+        right = [{"a": 1, "b": "x", "v": 1}, *[{"a": 2, "b": "x", "v": 1}] * 3]
+        found = compared(tmp_path, left, right, Declared(key=("a", "b")))
+        assert found.duplicates == Sample(
+            2, ("a=1, b=x 2 times on the left", "a=2, b=x 3 times on the right")
+        )
+        assert (found.missing, found.extra) == (
+            Sample(1, ("a=1, b=x",)),
+            Sample(2, ("a=2, b=x",) * 2),
+        )
+
+    @pytest.mark.parametrize("name", ["id", "key"])
+    def test_one_that_repeats_on_one_side_is_counted_once(self, tmp_path: Path, name: str) -> None:
+        left = [{"id": 1, "price": 1.0}, {"id": 1, "price": 1.0}]
+        right = [{name: 1, "price": 1.0 + 1e-10}]
+        declared = replace(
+            BY_ID,
+            tolerances=(("price", Tolerance(1e-9)),),
+            renamed=(("id", "key"),) if name == "key" else (),
+        )
+        found = compared(tmp_path, left, right, declared)
+        assert (found.missing.count, found.changed_rows) == (1, 0)
+        assert found.tolerated == (("price", 1),)
+
+
+class TestRenamed:
+    DECLARED = Declared(
+        key=("a", "b"),
+        renamed=(("a", "A2"), ("b", "B2"), ("x", "y")),
+        tolerances=(("x", Tolerance(0.5)),),
+    )
+
+    def test_rows_of_the_right_side_alone_are_named_by_the_left_side_s_key(
+        self, tmp_path: Path
+    ) -> None:
+        left = [{"a": 1, "b": "p", "x": 1.0}]
+        right = [{"A2": 1, "B2": "p", "y": 1.25}, {"A2": 2, "B2": "q", "y": 1.0}]
+        found = compared(tmp_path, left, right, self.DECLARED)
+        assert found.extra == Sample(1, ("a=2, b=q",))
+        assert found.tolerated == (("x as y", 1),)
+        assert found.schema == ()
+
+    def test_a_cell_beyond_its_tolerance(self, tmp_path: Path) -> None:
+        left = [{"a": 1, "b": "p", "x": 1.0}, {"a": 2, "b": "p", "x": 1.0}]
+        right = [{"A2": 1, "B2": "p", "y": 1.25}, {"A2": 2, "B2": "p", "y": 2.0}]
+        found = compared(tmp_path, left, right, self.DECLARED)
+        assert found.cells == (Cell("a=2, b=p", "x as y", "1.0", "2.0"),)
+        assert (found.columns[0].largest, found.tolerated) == (1.0, (("x as y", 1),))
+
+
+def test_the_profiles_of_text_times_and_odd_numbers(tmp_path: Path) -> None:
+    day = dt.datetime(1970, 1, 2)
+    left = [
+        {"id": 1, "text": "a", "at": day, "x": -6.0, "same": 3},
+        {"id": 2, "text": None, "at": None, "x": 6.0, "same": 3},
+        {"id": 3, "text": "a", "at": day, "x": float("inf"), "same": 3},
+    ]
+    right = [
+        {**row, "text": "b", "at": dt.datetime(1970, 1, 1), "x": -6.0, "same": 4} for row in left
+    ]
+    columns = {entry.column: entry for entry in compared(tmp_path, left, right, BY_ID).columns}
+    assert columns["text"].left == Profile(3, 1, 1)
+    assert columns["text"].right == Profile(3, 0, 1)
+    assert columns["at"].left == Profile(
+        3, 1, 1, 86400.0, (86400.0,) * 5, (*[0] * 11, 2), is_time=True
+    )
+    assert columns["at"].right == Profile(3, 0, 1, 0.0, (0.0,) * 5, (3, *[0] * 11), is_time=True)
+    assert columns["x"].left == Profile(
+        3, 0, 3, 0.0, (-6.0, -3.0, 0.0, 3.0, 6.0), (1, *[0] * 10, 1)
+    )
+    # All values of both sides in the range from 3 to 4: twelve bins of a twelfth.
+    assert columns["same"].left == Profile(3, 0, 1, 3.0, (3.0,) * 5, (3, *[0] * 11))
+
+
+def test_a_column_without_a_single_finite_number_has_no_figures(tmp_path: Path) -> None:
+    schema = pa.schema([("x", pa.float64())])
+    left, right = (pa.Table.from_pylist([{"x": x}], schema) for x in (None, float("nan")))
+    (column,) = compared(tmp_path, left, right).columns
+    assert (column.left, column.right) == (Profile(1, 1, 0), Profile(1, 0, 1))
+
+
+def test_a_column_with_one_value_on_both_sides_has_one_bin(tmp_path: Path) -> None:
+    """Missing on one side is the only difference, and the range has no width."""
+    left, right = [{"id": 1, "x": 7.0}, {"id": 2, "x": None}], [{"id": n, "x": 7.0} for n in (1, 2)]
+    (column,) = compared(tmp_path, left, right, BY_ID).columns
+    assert column.left is not None
+    assert column.left.bins == (1, *[0] * 11)
 
 
 def test_the_profiles_of_a_changed_column(tmp_path: Path) -> None:

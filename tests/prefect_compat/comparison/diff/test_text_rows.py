@@ -378,3 +378,7 @@ def test_an_attribute_of_an_array_stands_beside_its_cells() -> None:
 def test_a_time_of_day_in_arrow_keeps_its_nanoseconds() -> None:
     times = pd.Series([1], dtype=pd.ArrowDtype(pa.time64("ns")))
     assert shown(pd.DataFrame({"c": times}))["c"] == ("00:00:00.000000001",)
+
+
+def test_a_table_without_columns_has_no_rows() -> None:
+    assert text_rows(pa.table({})) == TextTable((), ())

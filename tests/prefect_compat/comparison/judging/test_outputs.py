@@ -66,6 +66,21 @@ def test_an_output_without_a_finding_is_identical_or_has_no_content(
     assert (findings == ()) == (outcomes[0] in (O.IDENTICAL, O.NO_CONTENT))
 
 
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (O.ONLY_LEFT, "only in dagster"),
+        (O.ONLY_RIGHT, "only in prefect"),
+        (O.DIFFERENT, "different"),
+        (O.IDENTICAL, "identical"),
+    ],
+)
+def test_an_outcome_names_the_side_that_alone_has_the_output(
+    outcome: OutputOutcome, words: str
+) -> None:
+    assert outcome.words(("dagster", "prefect")) == words
+
+
 def verdicts(*outcomes: OutputOutcome) -> AssetVerdict:
     entries = (
         OutputVerdict(OutputId(("a",), str(number)), (outcome,))

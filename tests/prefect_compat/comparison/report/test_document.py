@@ -12,6 +12,7 @@ from prefect_compat.comparison.diff.differences import RowDifference, TableDiffe
 from prefect_compat.comparison.failure_matrix import Case, Outcome
 from prefect_compat.comparison.report.document import as_document, json_schema
 from prefect_compat.graph.ids import OutputId
+from prefect_compat.graph.job import JobChoice
 from tests.prefect_compat.comparison.records import DAGSTER, PREFECT, SECOND, output
 from tests.prefect_compat.comparison.report.compared import WORK, compared, costs
 
@@ -85,6 +86,39 @@ def test_each_case_of_the_failure_matrix_has_its_verdict() -> None:
         "case": {"name": "a retry", "work": None, "reason": "none"},
         "comparison": None,
     }
+
+
+def test_what_does_not_count_is_in_the_verdict() -> None:
+    plain = compared(replace(DAGSTER, unknown=(("files", "why"),)))
+    (finding,) = DIFFERENT.verdict.findings
+    verdict = replace(
+        plain.verdict,
+        noise=(finding,),
+        waived=((finding, "known"),),
+        declared=((OutputId(("b",)), "within 1"),),
+    )
+    found = read(replace(plain, verdict=verdict))["verdict"]
+    assert found["not_compared"] == [{"aspect": "files", "reason": "why"}]
+    assert found["noise"] == VERDICT["findings"]
+    assert found["waived"] == [{"finding": found["noise"][0], "reason": "known"}]
+    assert found["declared"] == [
+        {"output": {"asset_key": ["b"], "partition_key": None}, "declared": "within 1"}
+    ]
+
+
+def test_the_work_of_a_case_is_written_in_full() -> None:
+    work = replace(WORK, choice=JobChoice(None, "a*"), tags=(("team", "us"),))
+    found = read(compared(work=work), (Outcome(Case("an error", work), None),))
+    (case,) = found["failures"]
+    assert case["case"]["work"] == found["work"]
+    assert (found["work"]["job"], found["work"]["selection"]) == (None, "a*")
+    assert found["work"]["tags"] == {"team": "us"}
+
+
+def test_the_schema_names_its_own_and_the_version() -> None:
+    schema = json_schema()
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["properties"]["version"] == {"const": 3}
 
 
 def test_costs_rows_and_rules_fit_the_schema() -> None:

@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from prefect_compat.comparison.comparison import Comparison
+from prefect_compat.comparison.diff.declared import NO_RULES, Declared, Rules
 from prefect_compat.comparison.failure_matrix import Case, Outcome
 from prefect_compat.comparison.faults import Fault
+from prefect_compat.comparison.judging.outputs import OutputOutcome
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.report.headline import headline, words
+from prefect_compat.graph.ids import OutputId
 from prefect_compat.lineage.svg import Status
 from tests.prefect_compat.comparison.records import DAGSTER, PREFECT, B
 from tests.prefect_compat.comparison.report.compared import WORK, compared
@@ -74,3 +77,18 @@ def test_the_words_count_the_places() -> None:
         "Different in 1 place",
         "Different in 2 places",
     ]
+
+
+def test_the_words_say_how_both_are_equal() -> None:
+    def title(rules: Rules = NO_RULES, **parts: Any) -> str:
+        work = replace(WORK, rules=rules)
+        return words(replace(SAME, work=work, verdict=replace(SAME.verdict, **parts)))
+
+    declared = ((OutputId(("a",)), "within 1 in x"), (OutputId(("b",)), "in any order"))
+    assert title(declared=declared) == "Equal as declared (within 1 in x)"
+    rules = Rules({"*": Declared(any_order=True)})
+    assert title(rules, declared=declared) == "Equal as declared (all assets: in any order)"
+    bare = replace(SAME.verdict.outputs[0], outcomes=(OutputOutcome.SAME_ROWS,))
+    assets = (replace(SAME.verdict.assets[0], outputs=(bare,)),)
+    assert title(assets=assets) == "The same on both sides"
+    assert title(sides=("base", "head")) == "Identical"

@@ -27,11 +27,13 @@ from prefect_compat.comparison.fingerprint.fingerprint import UNKNOWN, Fingerpri
 from prefect_compat.comparison.judging.outputs import NOT_APART_REMEDY
 from prefect_compat.comparison.record.record import (
     NO_CONTENT,
+    Aspect,
     Cost,
     Record,
     RecordedOutput,
     RecordedStep,
 )
+from prefect_compat.comparison.report.conclusion import conclusion
 from prefect_compat.comparison.report.html import comparison_page
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.comparison.verdict import judge
@@ -324,10 +326,12 @@ def test_the_table_of_outputs_has_a_line_an_asset_and_a_cell_a_partition() -> No
         ["c", "✗ only in dagster", "", ""],
     ]
     cells = [a for tag, a in reader.elements if tag == "td" and "title" in a]
-    assert [(cell["class"], cell["title"]) for cell in cells[:3]] == [
+    assert [(cell["class"], cell["title"]) for cell in cells] == [
         ("none", "b[2016-03-08]: not made"),
         ("bare", "b[2016-03-09]: no content to compare"),
         ("good", "a[2016-03-08]: identical"),
+        ("none", "a[2016-03-09]: not made"),
+        ("bad", "c: only in dagster"),
     ]
     legend = next(words for words in reader.paragraphs if "✓" in words and "∅" in words)
     assert legend.split(" · ") == [
@@ -494,3 +498,39 @@ def test_the_time_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
     made = datetime.strptime(shown, "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)
     assert abs(datetime.now(UTC) - made) < timedelta(hours=1)
+
+
+def test_the_page_says_how_each_side_was_run() -> None:
+    plain = compared()
+    for name, words in {
+        "dagster": "in one process, one step at a time; events in SQLite, in a home of its own",
+        "prefect": "one task at a time; a temporary server with SQLite",
+        "candidate": "as the flow declares; a temporary server with SQLite",
+        "base": "Dagster in one process, one step at a time",
+        "head": "Dagster in one process, one step at a time",
+    }.items():
+        text = page_of(replace(plain, left=replace(DAGSTER, side=name))).text
+        assert f"{name} was run {words}" in text
+    other = replace(DAGSTER, side="a folder")
+    assert "a folder was run" not in page_of(replace(plain, left=other)).text
+    read = replace(DAGSTER, unknown=((str(Aspect.COSTS), "only read"),))
+    assert "dagster was run" not in page_of(replace(plain, left=read)).text
+
+
+def test_the_page_concludes_and_says_what_was_not_compared() -> None:
+    left = replace(DAGSTER, unknown=(("files", "only read"),))
+    found = compared(left)
+    failures = (Outcome(Case("an error", found.work), found),)
+    reader = page_of(found, outcomes=failures)
+    assert " ".join(conclusion(found, failures)) in reader.paragraphs
+    assert "files: only read" in reader.text
+    assert "the_job" in reader.headings[0]
+
+
+def test_each_timeline_has_the_colour_of_its_side() -> None:
+    page = comparison_page(GOOD, None)
+    for side, colour in (("dagster", "left"), ("prefect", "right")):
+        (chart,) = re.findall(rf'<svg[^>]*aria-label="Timeline of {side}: .*?</svg>', page, re.S)
+        colours = re.findall(r'<rect class="(\w+)', chart)
+        assert colours
+        assert set(colours) == {colour}

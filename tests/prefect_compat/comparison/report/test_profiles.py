@@ -40,6 +40,8 @@ def test_each_side_of_each_profiled_column_has_a_row() -> None:
     assert rows[0].quantiles == ("0", "1", "2.5", "4", "1e+09")
     assert (rows[0].mean, rows[2].mean, rows[4].mean) == ("1,234.5", "1970-01-02 00:00:00", "")
     assert rows[4].histogram == ""
+    for row in rows[:2]:
+        assert {bar.attrib["class"] for bar in ET.fromstring(row.histogram)} == {row.colour}
 
 
 def test_a_bar_for_each_bin_that_has_values() -> None:
@@ -47,6 +49,11 @@ def test_a_bar_for_each_bin_that_has_values() -> None:
     assert svg.attrib["aria-label"] == "Values in equal parts: 4, 0, 2"
     bars = [(bar.attrib["x"], bar.attrib["height"]) for bar in svg]
     assert bars == [("0.0", "28.0"), ("88.0", "14.0")]
+    assert [(bar.attrib["y"], bar.attrib["width"]) for bar in svg] == [
+        ("0.0", "42.0"),
+        ("14.0", "42.0"),
+    ]
+    assert (svg.text, [bar.tail for bar in svg]) == (None, [None, None])
 
 
 def test_the_page_shows_them() -> None:

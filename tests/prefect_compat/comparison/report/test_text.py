@@ -13,12 +13,14 @@ from prefect_compat.comparison.diff.differences import (
 )
 from prefect_compat.comparison.failure_matrix import Case, Outcome
 from prefect_compat.comparison.faults import Fault
-from prefect_compat.comparison.judging.outputs import NOT_APART_REMEDY
+from prefect_compat.comparison.judging.outputs import NOT_APART_REMEDY, OutputOutcome
 from prefect_compat.comparison.record.record import NO_CONTENT
 from prefect_compat.comparison.report.text import describe, describe_matrix
 from prefect_compat.graph.ids import OutputId, StepId, StepOutputId
 from tests.prefect_compat.comparison.records import DAGSTER, FIRST, PREFECT, SECOND, B, output
 from tests.prefect_compat.comparison.report.compared import WORK, compared, costs
+
+O = OutputOutcome  # noqa: E741
 
 
 def test_the_whole_text() -> None:
@@ -176,3 +178,29 @@ def test_the_failure_matrix() -> None:
 
 def test_the_remedy_is_for_outputs_that_are_not_kept_apart() -> None:
     assert NOT_APART_REMEDY not in describe(compared(prefect=replace(PREFECT, checks=())))
+
+
+def test_equal_as_declared_and_the_same_in_another_form_are_counted_apart() -> None:
+    outputs = tuple(output("a", str(number), "aa") for number in range(4))
+    sides = [replace(side, outputs=outputs) for side in (DAGSTER, PREFECT)]
+    found = compared(*sides, declared_s=12.34)
+    (asset,) = found.verdict.assets
+    outcomes = (O.EQUAL, O.SAME_ROWS, O.IDENTICAL, O.NO_CONTENT)
+    judged = tuple(
+        replace(entry, outcomes=(outcome,))
+        for entry, outcome in zip(asset.outputs, outcomes, strict=True)
+    )
+    verdict = replace(found.verdict, assets=(replace(asset, outputs=judged),), findings=())
+    assert describe(replace(found, verdict=verdict)).splitlines() == [
+        "asset  dagster  prefect  identical",
+        "a        4        4          1  1 equal as declared  1 the same in another form"
+        "  1 without content to compare",
+        "  dagster job execute, executor as declared: 12.3 s",
+        "The same on both sides: the stores have the same content for 1 of 3 asset partitions, 1"
+        " are equal as declared, 1 are the same in another form, and 1 have no content to compare.",
+    ]
+
+
+def test_short_names_of_sides_keep_the_width_of_a_number() -> None:
+    sides = [replace(side, side=name) for side, name in ((DAGSTER, "l"), (PREFECT, "r"))]
+    assert describe(compared(*sides)).splitlines()[0] == "asset  l      r      identical"

@@ -79,6 +79,8 @@ ROOMS = {
         "catalog",
         "declarations",
         "late_rows",
+        "resources",
+        "model_assets",
         "assets",
         "live_log",
         "report_charts",

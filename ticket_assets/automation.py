@@ -103,6 +103,28 @@ def _first_and_last_day(tags: Mapping[str, str]) -> tuple[str, str]:
     return first, last
 
 
+def report_condition() -> dg.AutomationCondition[Any]:
+    """True once days were evaluated since the last report, and none is being evaluated."""
+    condition = dg.AutomationCondition
+    return (
+        condition.any_deps_updated().since_last_handled()
+        & ~condition.any_deps_in_progress()
+        & ~condition.in_progress()
+    ).with_label("days_since_the_last_report")
+
+
+def report_after_days(settings: Settings) -> dg.AutomationConditionSensorDefinition:
+    """The sensor that requests a report when days were evaluated."""
+    is_on = settings.is_live
+    return dg.AutomationConditionSensorDefinition(
+        "report_after_days",
+        target=dg.AssetSelection.assets(evaluation_report.name),
+        default_status=dg.DefaultSensorStatus.RUNNING if is_on else dg.DefaultSensorStatus.STOPPED,
+        description="Requests evaluation_report after runs of days, so that its alerts are those of"
+        " the last day. On from the start for a live log.",
+    )
+
+
 def notice_sensors(
     settings: Settings,
     jobs: Sequence[UnresolvedAssetJobDefinition] = (

@@ -13,9 +13,8 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from ticket_assets.assets import LogTable
 from ticket_assets.days import days_of_run, to_days, to_keys
-from ticket_assets.declarations import Declaration, declare
+from ticket_assets.declarations import Declaration, LogTable, declare
 from ticket_assets.evaluation.alerts import ALERTS
 from ticket_assets.evaluation.keys import KEY_COLUMNS
 from ticket_assets.evaluation.populations import OPEN

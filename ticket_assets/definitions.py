@@ -6,19 +6,12 @@ import warnings
 import dagster as dg
 
 from ticket_assets import live_log
-from ticket_assets.assets import (
-    DAILY_ASSETS,
-    Evaluation,
-    EventLog,
-    challenger,
-    challenger_of_the_past,
-    event_log,
-    predictions,
-    predictions_for,
-)
+from ticket_assets.assets import DAILY_ASSETS, event_log
 from ticket_assets.automation import (
     notice_sensors,
     oldest_day_first,
+    report_after_days,
+    report_condition,
     ticket_model_evaluation,
     ticket_performance_report,
 )
@@ -26,7 +19,14 @@ from ticket_assets.checks import CHECKS
 from ticket_assets.days import daily_partitions
 from ticket_assets.executors import in_process_or_dask
 from ticket_assets.live_log import LogParts
+from ticket_assets.model_assets import (
+    challenger,
+    challenger_of_the_past,
+    predictions,
+    predictions_for,
+)
 from ticket_assets.report_assets import evaluation_report, performance_report
+from ticket_assets.resources import Evaluation, EventLog
 from ticket_assets.settings import Settings
 from ticket_assets.store.io_manager import DailyStore
 
@@ -63,12 +63,12 @@ def build_definitions(
             live.source,
             *daily,
             performance_report.define(days),
-            evaluation_report.define(days),
+            evaluation_report.define(days, automation_condition=report_condition()),
         ],
         asset_checks=[check.define(days) for check in CHECKS],
         jobs=[ticket_model_evaluation, ticket_performance_report, *live.jobs],
         schedules=[oldest_day_first(days, settings.schedule, live.waiting_days)],
-        sensors=[*notice_sensors(settings), *live.sensors],
+        sensors=[*notice_sensors(settings), report_after_days(settings), *live.sensors],
         executor=executor,
         resources={
             "io_manager": DailyStore(root=str(settings.store), dask=settings.dask),

@@ -14,16 +14,12 @@ from typing import Any
 
 import dagster as dg
 
-from ticket_assets.assets import (
-    DAILY_ASSETS,
-    EventLog,
-    challenger,
-    raw_log,
-    refusals_are_final,
-    trial_summary,
-)
+from ticket_assets.assets import DAILY_ASSETS, raw_log, trial_summary
+from ticket_assets.declarations import refusals_are_final
 from ticket_assets.event_log import Log
 from ticket_assets.event_log.live import LiveFile, last_complete_day
+from ticket_assets.model_assets import challenger
+from ticket_assets.resources import EventLog
 from ticket_assets.settings import Settings
 from ticket_assets.upstream_fixes.private_names import UnresolvedAssetJobDefinition
 

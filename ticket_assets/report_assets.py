@@ -7,8 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from ticket_assets import previews
-from ticket_assets.assets import OWNERS, Evaluation, refusals_are_final
-from ticket_assets.declarations import declare
+from ticket_assets.declarations import OWNERS, declare, refusals_are_final
 from ticket_assets.errors import DataError
 from ticket_assets.evaluation.alerts import Limits
 from ticket_assets.evaluation.drift import measure_drift
@@ -20,6 +19,7 @@ from ticket_assets.evaluation.scores import errors_by_month, errors_by_priority
 from ticket_assets.evaluation.summary import model_of
 from ticket_assets.evaluation.training import column_of
 from ticket_assets.report_page import as_html, as_markdown
+from ticket_assets.resources import Evaluation
 from ticket_assets.store.digests import document_digest
 from ticket_assets.store.encode import Report
 from ticket_assets.store.provenance import provenance_of

@@ -50,6 +50,8 @@ def test_the_daily_deployment_has_the_times_of_the_setting(
 def test_a_flow_run_takes_the_oldest_days_without_a_summary_and_the_next_one_goes_on() -> None:
     waiting = ticket_flow._days_to_evaluate(logging.getLogger())
     assert ticket_flow.oldest_days(days_per_run=2) == waiting[:2]
+    store = Path(ticket_flow.Settings.from_environment().store)
+    assert json.loads((store / "evaluation_report.json").read_text())["days"] >= 2
     assert ticket_flow._days_to_evaluate(logging.getLogger()) == waiting[2:]
 
 

@@ -105,3 +105,29 @@ def test_the_notice_has_the_alerts_that_are_new_and_no_others(
         f"⚠️ {description}" for description in new
     ]
     assert not any(description in body["text"] for description in known)
+
+
+def test_a_report_is_requested_after_days_were_evaluated_and_once(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    defs = project(tmp_path)
+
+    def requested(cursor: object = None) -> tuple[int, object]:
+        result = dg.evaluate_automation_conditions(
+            defs,
+            instance,
+            asset_selection=dg.AssetSelection.assets("evaluation_report"),
+            cursor=cursor,  # type: ignore[arg-type]
+        )
+        return result.total_requested, result.cursor
+
+    count, cursor = requested()
+    assert count == 0
+    assert run_dagster(defs, "2016-03-08", instance).success
+    count, cursor = requested(cursor)
+    assert count == 1
+    assert run_dagster(defs, None, instance, job=REPORT_JOB).success
+    count, cursor = requested(cursor)
+    assert count == 0
+    assert run_dagster(defs, "2016-03-09", instance).success
+    assert requested(cursor)[0] == 1

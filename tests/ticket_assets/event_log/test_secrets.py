@@ -28,10 +28,10 @@ from tests.ticket_assets.event_log.conftest import (
 )
 from tests.ticket_settings import SETTINGS
 from tests.webhook import Webhook
-from ticket_assets.assets import EventLog
 from ticket_assets.definitions import build_definitions
 from ticket_assets.errors import SourceError
 from ticket_assets.event_log import DownloadLimits, open_log
+from ticket_assets.resources import EventLog
 from ticket_assets.settings import Settings
 
 # One word in user, password, token and in the server's answers: no output may contain it.

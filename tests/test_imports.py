@@ -93,6 +93,7 @@ ROOMS = {
         "executors",
         "definitions",
         "figures",
+        "mlflow_export",
     ),
     "prefect_compat": (
         "errors",

@@ -211,14 +211,14 @@ def test_dagster_keeps_a_run_its_materializations_and_checks_in_postgresql_alone
         made = instance.all_logs(run.run_id, of_type=kinds.ASSET_MATERIALIZATION)
         judged = instance.all_logs(run.run_id, of_type=kinds.ASSET_CHECK_EVALUATION)
         days = [event.asset_materialization.partition for event in made]
-        assert days == ["2016-03-08"] * 6
+        assert days == ["2016-03-08"] * 9
         checks = [event.get_dagster_event().asset_check_evaluation_data for event in judged]
         assert [check.passed for check in checks] == [True] * 6
         keys = {event.get_dagster_event().asset_key for event in made}
         assert keys <= set(instance.all_asset_keys())
     query = "SELECT count(*) FROM event_logs WHERE run_id = %s AND dagster_event_type = %s"
-    for kind in ("ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION"):
-        assert server.rows("dagster", query, run.run_id, kind) == [(6,)]
+    for kind, count in (("ASSET_MATERIALIZATION", 9), ("ASSET_CHECK_EVALUATION", 6)):
+        assert server.rows("dagster", query, run.run_id, kind) == [(count,)]
     assert databases_in(tmp_path) == []
 
 
@@ -236,7 +236,7 @@ def test_two_days_run_by_dagster_at_the_same_time_both_succeed(
         assert {run.tags["dagster/partition"] for run in runs} == set(days)
         for run in runs:
             made = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
-            assert len(made) == 6
+            assert len(made) == 9
 
 
 def test_prefects_server_keeps_a_derived_flows_runs_in_postgresql_alone(

@@ -59,9 +59,9 @@ def test_one_run_config_file_serves_both(tmp_path: Path) -> None:
     options = ("--partition", "2016-03-08", "-c", str(config))
     run = shell(tmp_path, "prefect-compat", "run", *PROJECT, *options)
     assert run.returncode == 0, run.stderr
-    assert f"{JOB}: 12 steps, 6 materializations, 6 checks, 0 of them failed." in run.stdout
+    assert f"{JOB}: 15 steps, 9 materializations, 6 checks, 0 of them failed." in run.stdout
     made = files(tmp_path / "store")
-    assert len(made) == 6
+    assert len(made) == 9
     (tmp_path / "store").rename(tmp_path / "under-prefect")
 
     tags = json.dumps({"dagster/partition": "2016-03-08"})
@@ -107,9 +107,9 @@ def test_a_run_that_fails_says_why_and_is_exit_code_2(
 
 def test_the_plan_is_printed_for_people_and_for_machines(tmp_path: Path) -> None:
     found = shell(tmp_path, "prefect-compat", "plan", *PROJECT)
-    assert f"{JOB}: 12 steps, digest " in found.stdout
+    assert f"{JOB}: 15 steps, digest " in found.stdout
     assert (
-        "trial_summary  <- metrics (value), targets (value), targets_no_negative_target (order)"
+        "trial_summary  <- metrics (value), model_scores (value), targets (value)"
         in found.stdout
     )
     steps = json.loads(here("plan", "--json").stdout)["steps"]

@@ -77,7 +77,7 @@ def test_a_running_dask_scheduler_is_used_again_and_again(tmp_path: Path) -> Non
         flow = as_flow(tickets, job=JOB, task_runner=runner)
         first, second = (flow(partition="2016-05-06") for _ in range(2))
     in_threads = as_flow(tickets, job=JOB)(partition="2016-05-06")
-    assert len(first.materializations) == 6
+    assert len(first.materializations) == 9
     versions = [
         {made.output: made.data_version for made in result.materializations}
         for result in (first, second, in_threads)

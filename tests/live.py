@@ -63,9 +63,12 @@ class Live:
         return job.execute_in_process(instance=self.instance, raise_on_error=False)
 
     def tick(self) -> dict[str, list[str]]:
-        """The days that the automation conditions request now, by asset."""
+        """The days that the automation conditions request now, by daily asset."""
         evaluated = dg.evaluate_automation_conditions(
-            defs=self.defs, instance=self.instance, cursor=self.cursor
+            defs=self.defs,
+            instance=self.instance,
+            asset_selection=dg.AssetSelection.groups("ticket_evaluation"),
+            cursor=self.cursor,
         )
         self.cursor = evaluated.cursor
         requested = {

@@ -264,7 +264,7 @@ def test_prefects_server_keeps_a_derived_flows_runs_in_postgresql_alone(
         ended = ran(tmp_path, "prefect-compat", "run", *project, PREFECT_API_URL=api)
         assert ended.code == 0, ended.output
         # The server records the states of tasks a little after they are sent.
-        wait_until(lambda: list(task_runs().values()) == ["COMPLETED"] * 12, process, log)
+        wait_until(lambda: list(task_runs().values()) == ["COMPLETED"] * 15, process, log)
     assert {"raw_log", "trial_summary", "metrics_metrics_are_finite"} <= task_runs().keys()
     flow_runs = server.rows("prefect", "SELECT name, state_type::text FROM flow_run")
     assert flow_runs == [(f"{JOB} 2016-03-08", "COMPLETED")]

@@ -35,16 +35,18 @@ def test_only_a_live_log_has_conditions_and_a_freshness_policy(live: Live) -> No
     graph = live.defs.resolve_asset_graph()
     conditioned = [key for key in graph.get_all_asset_keys() if graph.get(key).automation_condition]
     fresh = [key for key in graph.get_all_asset_keys() if graph.get(key).freshness_policy]
-    assert sorted(key.to_user_string() for key in conditioned) == DAILY
+    report = "evaluation_report"  # it follows the days of any log
+    assert sorted(key.to_user_string() for key in conditioned) == sorted([*DAILY, report])
     assert fresh == [dg.AssetKey("trial_summary")]
     closed = build_definitions(SETTINGS)
     for key in closed.resolve_asset_graph().get_all_asset_keys():
         node = closed.resolve_asset_graph().get(key)
-        assert node.automation_condition is None
+        assert bool(node.automation_condition) is (key == dg.AssetKey(report))
         assert node.freshness_policy is None
     assert {sensor.name for sensor in closed.sensors or ()} == {
         "notice_of_success",
         "notice_of_failure",
+        "report_after_days",
     }
 
 

@@ -109,16 +109,18 @@ def test_the_plan_is_printed_for_people_and_for_machines(tmp_path: Path) -> None
     found = shell(tmp_path, "prefect-compat", "plan", *PROJECT)
     assert f"{JOB}: 15 steps, digest " in found.stdout
     assert (
-        "trial_summary  <- metrics (value), model_scores (value), targets (value)"
-        in found.stdout
+        "trial_summary  <- metrics (value), model_scores (value), targets (value)" in found.stdout
     )
     steps = json.loads(here("plan", "--json").stdout)["steps"]
     assert [step["name"] for step in steps if step["outputs"][0]["asset_key"]] == [
         "raw_log",
+        "challenger",
         "sampled_batch",
+        "challenger_predictions",
         "predictions",
         "targets",
         "metrics",
+        "model_scores",
         "trial_summary",
     ]
 

@@ -372,9 +372,11 @@ def _by_level(
 
     Dagster's looks at every key once a level: 1.2 s for 10,000 assets in 100 levels.
     """
+    # graphlib would take an asset that reads its own earlier partitions for a cycle.
+    others = {key: parents - {key} for key, parents in upstream.items()}
     levels: dict[dg.AssetKey, int] = {}
-    for key in TopologicalSorter(upstream).static_order():
-        levels[key] = 1 + max((levels[parent] for parent in upstream.get(key, ())), default=0)
+    for key in TopologicalSorter(others).static_order():
+        levels[key] = 1 + max((levels[parent] for parent in others.get(key, ())), default=0)
     return sorted(levels, key=lambda key: (levels[key], key))
 
 

@@ -208,3 +208,29 @@ def test_assets_come_in_dagster_s_order() -> None:
     expected = [tuple(key.path) for key in job.asset_layer.asset_graph.toposorted_asset_keys]
     assert [asset.key for asset in read_plan(job).assets] == expected
     assert [path for (path,) in expected] == ["d", "q", "c", "a", "z"]
+
+
+def test_an_asset_that_reads_its_own_day_before_is_planned() -> None:
+    """Dagster's asset graph has the asset among its own upstream assets: no cycle."""
+    days = dg.DailyPartitionsDefinition("2016-05-01")
+    before = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
+
+    @dg.asset(partitions_def=days)
+    def first() -> int:
+        return 1
+
+    @dg.asset(
+        partitions_def=days,
+        ins={"balance": dg.AssetIn(partition_mapping=before)},
+    )
+    def balance(balance: int, first: int) -> int:
+        return balance + first
+
+    @dg.asset(partitions_def=days)
+    def after(balance: int) -> int:
+        return balance
+
+    job = dg.Definitions([after, balance, first]).resolve_implicit_global_asset_job_def()
+    expected = [tuple(key.path) for key in job.asset_layer.asset_graph.toposorted_asset_keys]
+    assert [asset.key for asset in read_plan(job).assets] == expected
+    assert [path for (path,) in expected] == ["first", "balance", "after"]

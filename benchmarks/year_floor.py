@@ -17,22 +17,22 @@ import pandas as pd
 
 from ticket_assets.days import to_keys
 from ticket_assets.evaluation.model_scores import joined_rows, score_models
-from ticket_assets.evaluation.models import TRAINED, PriorityHours, predict
+from ticket_assets.evaluation.models import PriorityHours, compared_with, predict
 from ticket_assets.evaluation.sample import draw_sample
 from ticket_assets.evaluation.scores import score, target_seconds
 from ticket_assets.evaluation.summary import Provenance, summarise
-from ticket_assets.evaluation.training import column_of, predict_trained, train
+from ticket_assets.evaluation.training import predict_trained, train
 from ticket_assets.event_log.cache import open_log
-from ticket_assets.history import read_history
 from ticket_assets.settings import Settings
 from ticket_assets.store.encode import encode
 from ticket_assets.store.provenance import provenance_of, with_provenance
 from ticket_assets.store.split import Piece, split
 from ticket_assets.store.tables import to_frame
+from ticket_assets.training_rows import read_training_rows
 
 BATCH_SIZE, SEED = 1000, 498
 CHAMPION = PriorityHours.name
-NAMES = {"predicted_s": CHAMPION} | {column_of(model): model for model in TRAINED}
+MODELS = compared_with(CHAMPION)
 
 
 def run(store: Path, first_day: date, last_day: date, settings: Settings) -> None:
@@ -54,10 +54,10 @@ def run(store: Path, first_day: date, last_day: date, settings: Settings) -> Non
     metrics = with_provenance(
         score(targets, predictions, days), provenance_of(targets), provenance_of(predictions)
     )
-    challengers = train(read_history(log, days), days)
+    challengers = train(read_training_rows(log, days), days)
     trained = with_provenance(predict_trained(batch, challengers), provenance_of(batch))
-    rows = joined_rows(batch, targets, predictions, trained, NAMES)
-    scores = score_models(rows, list(NAMES.values()), CHAMPION, days)
+    rows = joined_rows(batch, targets, predictions, trained, CHAMPION)
+    scores = score_models(rows, MODELS, CHAMPION, days)
     tables = {
         "raw_log": raw_log,
         "sampled_batch": batch,
@@ -101,10 +101,10 @@ def run_by_pandas(store: Path, first_day: date, last_day: date, settings: Settin
         )
         for day in days.strftime("%Y-%m-%d")
     }
-    challengers = train(read_history(log, days), days)
+    challengers = train(read_training_rows(log, days), days)
     trained = predict_trained(batch, challengers)
-    rows = joined_rows(batch, targets, predictions, trained, NAMES)
-    scores = score_models(rows, list(NAMES.values()), CHAMPION, days)
+    rows = joined_rows(batch, targets, predictions, trained, CHAMPION)
+    scores = score_models(rows, MODELS, CHAMPION, days)
     tables = {
         "raw_log": raw_log,
         "sampled_batch": batch,

@@ -64,7 +64,7 @@ ROOMS = {
         "evaluation.drift",
         "evaluation.alerts",
         "evaluation.report",
-        "history",
+        "training_rows",
         "store.split",
         "store.digests",
         "store.encode",

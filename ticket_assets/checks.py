@@ -17,7 +17,7 @@ from ticket_assets.days import days_of_run, to_days, to_keys
 from ticket_assets.declarations import Declaration, LogTable, declare
 from ticket_assets.evaluation.alerts import ALERTS
 from ticket_assets.evaluation.keys import KEY_COLUMNS
-from ticket_assets.evaluation.populations import OPEN
+from ticket_assets.evaluation.populations import OPEN, is_open
 from ticket_assets.evaluation.sample import count_rows_by_day
 from ticket_assets.event_log.schema import COLUMNS, NAMES, PRIORITIES
 from ticket_assets.report_page import QUESTIONS
@@ -230,7 +230,7 @@ def sample_is_of_the_log(
 
 def _drawable(log: pd.DataFrame, open_days: pd.DatetimeIndex) -> pd.DataFrame:
     """The rows from which the batch was drawn: on these days not the Closed ones."""
-    return log[(log["incident_state"] != "Closed") | ~log["day"].isin(open_days)]
+    return log[is_open(log) | ~log["day"].isin(open_days)]
 
 
 def _drawable_by_day(log: pd.DataFrame, open_days: pd.DatetimeIndex) -> dict[pd.Timestamp, int]:

@@ -6,7 +6,7 @@ automation conditions of the daily assets then request these days.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -139,37 +139,43 @@ def _shown(days: Sequence[str]) -> str:
 
 def _observed_versions(instance: dg.DagsterInstance) -> dict[str, str]:
     """The data version of each day's latest observation."""
-    key = dg.AssetKey("event_log")
-    kind = dg.DagsterEventType.ASSET_OBSERVATION
-    ids = sorted(instance.get_latest_storage_id_by_partition(key, kind).values())
-    versions = {}
-    for start in range(0, len(ids), EVENTS_PER_QUERY):
-        batch = ids[start : start + EVENTS_PER_QUERY]
-        found = instance.fetch_observations(
-            dg.AssetRecordsFilter(key, storage_ids=batch), limit=len(batch)
-        )
-        for record in found.records:
-            if record.asset_observation:
-                versions[str(record.partition_key)] = record.asset_observation.tags[VERSION_TAG]
-    return versions
+    latest = _latest_of_days(
+        instance, "event_log", dg.DagsterEventType.ASSET_OBSERVATION, instance.fetch_observations
+    )
+    return {
+        str(record.partition_key): record.asset_observation.tags[VERSION_TAG]
+        for record in latest
+        if record.asset_observation
+    }
 
 
 def _evaluated_versions(instance: dg.DagsterInstance) -> dict[str, str]:
     """The log's identity in each day's latest trial summary."""
-    key = dg.AssetKey(trial_summary.name)
-    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+    latest = _latest_of_days(
+        instance,
+        trial_summary.name,
+        dg.DagsterEventType.ASSET_MATERIALIZATION,
+        instance.fetch_materializations,
+    )
+    return {
+        str(record.partition_key): str(made.metadata["log_sha256"].value)
+        for record in latest
+        if (made := record.asset_materialization) and "log_sha256" in made.metadata
+    }
+
+
+def _latest_of_days(
+    instance: dg.DagsterInstance,
+    asset: str,
+    kind: dg.DagsterEventType,
+    fetch: Callable[..., dg.EventRecordsResult],
+) -> Iterator[dg.EventLogRecord]:
+    """The latest event of this kind of each day of the asset."""
+    key = dg.AssetKey(asset)
     ids = sorted(instance.get_latest_storage_id_by_partition(key, kind).values())
-    versions = {}
     for start in range(0, len(ids), EVENTS_PER_QUERY):
         batch = ids[start : start + EVENTS_PER_QUERY]
-        found = instance.fetch_materializations(
-            dg.AssetRecordsFilter(key, storage_ids=batch), limit=len(batch)
-        )
-        for record in found.records:
-            made = record.asset_materialization
-            if made and "log_sha256" in made.metadata:
-                versions[str(record.partition_key)] = str(made.metadata["log_sha256"].value)
-    return versions
+        yield from fetch(dg.AssetRecordsFilter(key, storage_ids=batch), limit=len(batch)).records
 
 
 def days_to_evaluate(log: Log, days: Sequence[str], evaluated: Mapping[str, str]) -> list[str]:

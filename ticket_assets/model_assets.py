@@ -17,16 +17,16 @@ from ticket_assets.catalog import (
 )
 from ticket_assets.days import days_of_run
 from ticket_assets.declarations import Declaration, daily_asset, refusals_are_final
-from ticket_assets.errors import (
-    DataError,
-    SettingError,
-)
+from ticket_assets.errors import DataError, SettingError
+from ticket_assets.evaluation.boosting import COLUMNS
 from ticket_assets.evaluation.features import FEATURES
 from ticket_assets.evaluation.keys import KEY_COLUMNS
 from ticket_assets.evaluation.model_scores import SCORE_COLUMNS, joined_rows, score_models
 from ticket_assets.evaluation.models import (
     TRAINED,
     PriorityHours,
+    column_of,
+    compared_with,
     identity_of,
     predict,
     predicted_table,
@@ -36,17 +36,16 @@ from ticket_assets.evaluation.summary import model_of
 from ticket_assets.evaluation.training import (
     BATCH_COLUMNS,
     FIRST_OFFSET,
-    column_of,
     predict_trained,
     seconds_of,
     train,
     trained_version,
 )
-from ticket_assets.history import read_history
 from ticket_assets.resources import Evaluation, EventLog, PredictionsConfig
 from ticket_assets.settings import Settings
 from ticket_assets.store.digests import content_digests
 from ticket_assets.store.provenance import provenance_of, with_provenance
+from ticket_assets.training_rows import read_training_rows
 
 
 @daily_asset(kinds={"scikitlearn", "json"}, code_version="1")
@@ -59,7 +58,7 @@ def challenger(context: dg.AssetExecutionContext, event_log: EventLog) -> dg.Mat
     with refusals_are_final():
         days = days_of_run(context)
         log = event_log.open(context.log)
-        documents = train(read_history(log, days), days)
+        documents = train(read_training_rows(log, days), days)
     digests = content_digests(documents, list(documents))
     facts = {
         key: {
@@ -164,7 +163,7 @@ def _trained_predictions(
         key: {"model": {"name": name, "version": version}}
         for key, version in trained_version(documents, name).items()
     }
-    return table, origin, BATCH_COLUMNS[2:]
+    return table, origin, COLUMNS
 
 
 def predictions_for(settings: Settings) -> Declaration[dg.AssetsDefinition]:
@@ -202,10 +201,8 @@ def model_scores(
     """
     with refusals_are_final():
         champion = _champion(provenance_of(predictions))
-        names = {column_of(model): model for model in TRAINED} | {"predicted_s": champion}
-        rows = joined_rows(sampled_batch, targets, predictions, challenger_predictions, names)
-    models = list(dict.fromkeys([champion, *TRAINED]))
-    table = score_models(rows, models, champion, days_of_run(context))
+    rows = joined_rows(sampled_batch, targets, predictions, challenger_predictions, champion)
+    table = score_models(rows, compared_with(champion), champion, days_of_run(context))
     table = with_provenance(table, provenance_of(predictions))
     return materialized(context, table, model_score_facts(table), {})
 

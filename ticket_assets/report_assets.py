@@ -1,5 +1,6 @@
 """The reports over all days that are evaluated so far."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -7,17 +8,16 @@ import dagster as dg
 import pandas as pd
 
 from ticket_assets import previews
-from ticket_assets.declarations import OWNERS, declare, refusals_are_final
+from ticket_assets.declarations import OWNERS, Declaration, declare, refusals_are_final
 from ticket_assets.errors import DataError
 from ticket_assets.evaluation.alerts import Limits
 from ticket_assets.evaluation.drift import measure_drift
 from ticket_assets.evaluation.keys import KEY_COLUMNS
 from ticket_assets.evaluation.model_scores import joined_rows
-from ticket_assets.evaluation.models import TRAINED
+from ticket_assets.evaluation.models import compared_with
 from ticket_assets.evaluation.report import ROW_COLUMNS, Evaluated, report_of
 from ticket_assets.evaluation.scores import errors_by_month, errors_by_priority
 from ticket_assets.evaluation.summary import model_of
-from ticket_assets.evaluation.training import column_of
 from ticket_assets.report_page import as_html, as_markdown
 from ticket_assets.resources import Evaluation
 from ticket_assets.store.digests import document_digest
@@ -27,18 +27,27 @@ from ticket_assets.store.provenance import provenance_of
 ALL_DAYS = {"allow_missing_partitions": True}
 
 
-@declare(
-    dg.asset,
-    is_daily=False,
+def report_asset(
+    **options: Any,
+) -> Callable[[Callable[..., Any]], Declaration[dg.AssetsDefinition]]:
+    """Declares a report over the days; see `daily_asset`."""
+    return declare(
+        dg.asset,
+        is_daily=False,
+        group_name="ticket_report",
+        kinds={"pandas", "json"},
+        owners=OWNERS,
+        code_version="1",
+        **options,
+    )
+
+
+@report_asset(
     ins={
         "metrics": dg.AssetIn(metadata=ALL_DAYS),
         "targets": dg.AssetIn(metadata=ALL_DAYS),
         "predictions": dg.AssetIn(metadata=ALL_DAYS),
     },
-    group_name="ticket_report",
-    kinds={"pandas", "json"},
-    owners=OWNERS,
-    code_version="1",
 )
 def performance_report(
     context: dg.AssetExecutionContext,
@@ -81,9 +90,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return records
 
 
-@declare(
-    dg.asset,
-    is_daily=False,
+@report_asset(
     ins={
         "sampled_batch": dg.AssetIn(
             metadata={
@@ -98,10 +105,6 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
             for name in ("targets", "predictions", "challenger_predictions", "model_scores")
         },
     },
-    group_name="ticket_report",
-    kinds={"pandas", "json"},
-    owners=OWNERS,
-    code_version="1",
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
@@ -126,7 +129,7 @@ def evaluation_report(
     tables = (sampled_batch, targets, predictions, challenger_predictions)
     with refusals_are_final():
         rows = _rows_of(days, *tables, champion)
-    models = tuple(dict.fromkeys([champion, *TRAINED]))
+    models = tuple(compared_with(champion))
     scores = model_scores[model_scores["day"].isin(days)]
     document = report_of(
         Evaluated(rows, days, models, champion), scores, Limits(evaluation.mae_limit_h)
@@ -171,7 +174,6 @@ def _rows_of(
                 f"{name} ({len(table)} rows) and sampled_batch ({len(batch)} rows) are not about"
                 " the same tickets. Materialize both again for the days of the report."
             )
-    names = {column_of(model): model for model in TRAINED} | {"predicted_s": champion}
-    return joined_rows(batch, targets, predictions, trained, names).assign(
+    return joined_rows(batch, targets, predictions, trained, champion).assign(
         **{column: batch[column] for column in ROW_COLUMNS}
     )

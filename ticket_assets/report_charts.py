@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ticket_assets.evaluation.multiple_tests import SIGNIFICANT
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -123,7 +125,7 @@ def slices(document: Mapping[str, Any]) -> str:
     def draw(figure: "Figure") -> None:
         axes = figure.subplots()
         for place, each in enumerate(shown):
-            is_worse = (each["adjusted_p_value"] or 1) < 0.05
+            is_worse = (each["adjusted_p_value"] or 1) < SIGNIFICANT
             color = SERIES[3] if is_worse else MUTED
             axes.hlines(
                 place, each["difference_low_h"], each["difference_high_h"], color=color, lw=1.6

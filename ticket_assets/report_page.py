@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ticket_assets.evaluation.multiple_tests import SIGNIFICANT
 from ticket_assets.report_charts import all_charts
 
 MISSING = "-"
@@ -71,6 +72,7 @@ def as_html(document: Mapping[str, Any]) -> str:
         document=document,
         conclusion=conclusion(document),
         questions=QUESTIONS,
+        significant=SIGNIFICANT,
         charts=all_charts(document),
     )
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ticket_assets.evaluation.models import CONSTANT, STATE_MEDIAN
-
-SIGNIFICANT = 0.05
+from ticket_assets.evaluation.multiple_tests import SIGNIFICANT
 
 
 @dataclass(frozen=True)
@@ -67,10 +66,6 @@ def _recent(findings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     ]
 
 
-def _champion_of(records: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    return next((each for each in records if each["is_champion"]), None)
-
-
 def _known(value: Any) -> bool:
     return value is not None and value == value
 
@@ -84,7 +79,7 @@ def _interval(record: Mapping[str, Any], name: str) -> str:
 
 def _error_limit(findings: Mapping[str, Any], limits: Limits) -> Alert:
     name = "error_limit"
-    champion = _champion_of(_recent(findings))
+    champion = next((each for each in _recent(findings) if each["is_champion"]), None)
     limit = limits.mae_h or findings["reference_mae_h"]
     if champion is None or not _known(limit):
         return Alert(name, name, False, "Too few days to judge the recent error.")

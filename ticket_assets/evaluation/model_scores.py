@@ -1,18 +1,27 @@
 """Each model scored on each day: errors with honest intervals, and the skill against baselines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from ticket_assets.evaluation.intervals import mean_intervals
 from ticket_assets.evaluation.keys import KEY_COLUMNS
-from ticket_assets.evaluation.models import CONSTANT, SECONDS_PER_HOUR, STATE_MEDIAN
-from ticket_assets.evaluation.populations import OPEN, POPULATIONS
+from ticket_assets.evaluation.models import (
+    CONSTANT,
+    SECONDS_PER_HOUR,
+    STATE_MEDIAN,
+    TRAINED,
+    column_of,
+)
+from ticket_assets.evaluation.populations import POPULATIONS, rows_of
 from ticket_assets.evaluation.scores import r_squared
 
 WITHIN_S = 24 * SECONDS_PER_HOUR
 GROUP = ["day", "population"]
+SKILLS = {CONSTANT: "skill_constant", STATE_MEDIAN: "skill_state_median"}
+"""Each baseline, and the column of the skill against it."""
+
 SCORE_COLUMNS = (
     ("day", "datetime64[s]", "Calendar day of closed_at."),
     ("population", "str", "all rows, or open: without Closed rows."),
@@ -80,13 +89,8 @@ def score_models(
 
 def _in_populations(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of each population, named in `population`."""
-    is_open = rows["incident_state"] != "Closed"
     return pd.concat(
-        [
-            rows[is_open].assign(population=name) if name == OPEN else rows.assign(population=name)
-            for name in POPULATIONS
-        ],
-        ignore_index=True,
+        [rows_of(rows, name).assign(population=name) for name in POPULATIONS], ignore_index=True
     )
 
 
@@ -127,7 +131,7 @@ def _other_errors(rows: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 def _with_skill(table: pd.DataFrame) -> pd.DataFrame:
-    for baseline, column in ((CONSTANT, "skill_constant"), (STATE_MEDIAN, "skill_state_median")):
+    for baseline, column in SKILLS.items():
         floor = table["mae_s"].xs(baseline, level="model")
         floor = table.index.droplevel("model").map(floor.where(floor > 0))
         table[column] = 1 - table["mae_s"] / floor.to_numpy("float64")
@@ -139,12 +143,12 @@ def joined_rows(
     targets: pd.DataFrame,
     predictions: pd.DataFrame,
     trained: pd.DataFrame,
-    names: Mapping[str, str],
+    champion: str,
 ) -> pd.DataFrame:
     """The rows of `score_models` from the tables of one batch, which are about the same rows.
 
-    `names` gives the name of each column of predictions in `predictions` or `trained`.
+    The champion made `predictions`; `trained` are those of `predict_trained`.
     """
     rows = batch[[*KEY_COLUMNS, "number", "incident_state"]].assign(target_s=targets["target_s"])
-    columns = {**predictions, **trained}
-    return rows.assign(**{name: columns[column] for column, name in names.items()})
+    seconds = {model: trained[column_of(model)] for model in TRAINED}
+    return rows.assign(**seconds | {champion: predictions["predicted_s"]})

@@ -21,6 +21,16 @@ TRAINED = (CONSTANT, STATE_MEDIAN, GRADIENT_BOOSTING)
 Seconds = npt.NDArray[np.float64]
 
 
+def column_of(model: str) -> str:
+    """The column of a trained model's predictions."""
+    return f"{model.replace('-', '_')}_s"
+
+
+def compared_with(champion: str) -> list[str]:
+    """The models that are scored: the champion, then the trained ones."""
+    return list(dict.fromkeys([champion, *TRAINED]))
+
+
 class Model(Protocol):
     """A model: a frame of the columns that it reads goes in, seconds to closing come out.
 

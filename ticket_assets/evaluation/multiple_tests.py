@@ -4,6 +4,9 @@ import numpy as np
 
 from ticket_assets.evaluation.jackknife import Floats
 
+SIGNIFICANT = 0.05
+"""The adjusted p-value below which a finding is called one."""
+
 
 def holm_adjusted(p_values: Floats) -> Floats:
     """P-values such that none is falsely below 0.05 in 95 of 100 families of tests.

@@ -45,7 +45,7 @@ class NamedModel:
     function: Any
 
     def predict(self, features: pd.DataFrame) -> Any:
-        """What the model's function returns. Raises ModelError, with its cause, if it fails."""
+        """Calls the model's function. Raises ModelError, with its cause, if it fails."""
         try:
             return self.function(features)
         except Exception as error:

@@ -10,6 +10,11 @@ ALL, OPEN = "all", "open"
 POPULATIONS = (ALL, OPEN)
 
 
+def is_open(rows: pd.DataFrame) -> pd.Series:
+    """True for each row whose ticket is not Closed; `rows` has `incident_state`."""
+    return rows["incident_state"] != "Closed"
+
+
 def rows_of(rows: pd.DataFrame, population: str) -> pd.DataFrame:
-    """The rows of a population; `rows` has `incident_state`."""
-    return rows if population == ALL else rows[rows["incident_state"] != "Closed"]
+    """The rows of a population; all but ALL need `incident_state`."""
+    return rows if population == ALL else rows[is_open(rows)]

@@ -12,7 +12,8 @@ from ticket_assets.evaluation.alerts import Limits, alerts_of
 from ticket_assets.evaluation.change import measure_change
 from ticket_assets.evaluation.input_drift import measure_input_drift
 from ticket_assets.evaluation.intervals import mean_intervals
-from ticket_assets.evaluation.models import CONSTANT, SECONDS_PER_HOUR, STATE_MEDIAN
+from ticket_assets.evaluation.model_scores import SKILLS, WITHIN_S
+from ticket_assets.evaluation.models import SECONDS_PER_HOUR
 from ticket_assets.evaluation.populations import OPEN, POPULATIONS, rows_of
 from ticket_assets.evaluation.slices import SLICE_COLUMNS, slice_errors
 
@@ -50,7 +51,7 @@ class Evaluated:
     champion: str
 
     def until(self, day: pd.Timestamp) -> "Evaluated":
-        """What was known at the end of that day."""
+        """Returns the part that was known at the end of that day."""
         rows = self.rows[self.rows["day"] <= day]
         return Evaluated(rows, self.days[self.days <= day], self.models, self.champion)
 
@@ -58,17 +59,9 @@ class Evaluated:
         """The rows whose ticket is not Closed."""
         return rows_of(self.rows, OPEN)
 
-    def recent(self) -> pd.DataFrame:
-        """The open rows of the last RECENT_DAYS days that have rows."""
-        rows = self.open_rows()
-        return rows[rows["day"].isin(_last_days(rows))]
-
-    def challengers(self) -> list[str]:
-        """The other models."""
-        return [model for model in self.models if model != self.champion]
-
 
 def _last_days(rows: pd.DataFrame) -> pd.DatetimeIndex:
+    """The last RECENT_DAYS days that have rows."""
     return pd.DatetimeIndex(rows["day"].unique()).sort_values()[-RECENT_DAYS:]
 
 
@@ -100,6 +93,7 @@ def report_of(evaluated: Evaluated, scores: pd.DataFrame, limits: Limits) -> dic
             for alert in alerts
         ],
         **findings,
+        "months": _months(evaluated),
         "daily": _daily(scores),
         "calibration": {model: _calibration(evaluated, model) for model in evaluated.models},
     }
@@ -108,7 +102,7 @@ def report_of(evaluated: Evaluated, scores: pd.DataFrame, limits: Limits) -> dic
 
 
 def _findings(evaluated: Evaluated, scores: pd.DataFrame) -> dict[str, Any]:
-    """What the alerts are judged by."""
+    """Computes what the alerts are judged by."""
     rows = evaluated.open_rows()
     error = rows[evaluated.champion] - rows["target_s"]
     slices = slice_errors(rows.assign(error_s=error), RECENT_DAYS)
@@ -126,7 +120,6 @@ def _findings(evaluated: Evaluated, scores: pd.DataFrame) -> dict[str, Any]:
             "direction": change.direction,
             "changed_on": None if changed_on is None else str(changed_on.date()),
         },
-        "months": _months(evaluated),
         "reference_mae_h": _highest_reference_error(champion),
     }
 
@@ -170,8 +163,8 @@ def _compared(rows: pd.DataFrame, evaluated: Evaluated) -> Records:
             mean, low, high = table.loc[model, ["mean", "low", "high"]] / SECONDS_PER_HOUR
             figures |= {f"{name}_h": mean, f"{name}_low_h": low, f"{name}_high_h": high}
         figures["medae_h"] = float(absolute[model].median()) / SECONDS_PER_HOUR
-        figures["within_24h"] = float((absolute[model] <= 24 * SECONDS_PER_HOUR).mean())
-        for baseline, skill in ((CONSTANT, "skill_constant"), (STATE_MEDIAN, "skill_state_median")):
+        figures["within_24h"] = float((absolute[model] <= WITHIN_S).mean())
+        for baseline, skill in SKILLS.items():
             floor = float(absolute[baseline].mean())
             figures[skill] = 1 - float(absolute[model].mean()) / floor if floor else None
         records.append(figures)
@@ -191,7 +184,7 @@ def _highest_reference_error(champion: pd.DataFrame) -> float | None:
 
 
 def _months(evaluated: Evaluated) -> Records:
-    """Open rows by calendar month: volume, the champion's error, and the best other model's."""
+    """Open rows by calendar month: volume, each model's error, and the champion's bias."""
     rows = evaluated.open_rows()
     month = rows["day"].dt.strftime("%Y-%m").rename("month")
     errors = pd.DataFrame({m: (rows[m] - rows["target_s"]).abs() for m in evaluated.models})

@@ -17,11 +17,10 @@ from ticket_assets.evaluation.jackknife import (
     mean_difference,
     mean_with_errors,
 )
-from ticket_assets.evaluation.multiple_tests import holm_adjusted
+from ticket_assets.evaluation.multiple_tests import SIGNIFICANT, holm_adjusted
 
 SHOWN_VALUES = 8
 MISSING = "?"
-SIGNIFICANT = 0.05
 SLICE_COLUMNS = (
     "incident_state", "priority", "category", "assignment_group", "reassignment_count",
 )  # fmt: skip

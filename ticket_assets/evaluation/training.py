@@ -16,7 +16,13 @@ from ticket_assets.days import to_keys
 from ticket_assets.errors import ModelError
 from ticket_assets.evaluation.boosting import COLUMNS, PARAMETERS, Trees, train_trees
 from ticket_assets.evaluation.keys import KEY_COLUMNS
-from ticket_assets.evaluation.models import CONSTANT, GRADIENT_BOOSTING, STATE_MEDIAN, Seconds
+from ticket_assets.evaluation.models import (
+    CONSTANT,
+    GRADIENT_BOOSTING,
+    STATE_MEDIAN,
+    Seconds,
+    column_of,
+)
 from ticket_assets.evaluation.scores import target_seconds
 
 # Recent days are better than many: on the UCI log the median per state has a MAE of 143.6 h with
@@ -128,11 +134,6 @@ def predict_trained(
     table[column_of(STATE_MEDIAN)] = _state_medians(batch, keys, medians).fillna(constants)
     table[column_of(GRADIENT_BOOSTING)] = _boosted(batch, keys, challengers)
     return table
-
-
-def column_of(model: str) -> str:
-    """The column of a trained model's predictions."""
-    return f"{model.replace('-', '_')}_s"
 
 
 def _state_medians(

@@ -313,7 +313,7 @@ def _fetch_s3(url: str, part: Path, limits: DownloadLimits) -> str | None:
 
 
 def _on_s3(url: str, limits: DownloadLimits, use: Callable[[Any], Result]) -> Result:
-    """What `use` makes of the object store, with AWS's usual credentials (environment, profile,
+    """Calls `use` with the object store, opened by AWS's usual credentials (environment, profile,
     role)."""
     shown = printable(url)
     if "@" in url.removeprefix("s3://").partition("/")[0]:

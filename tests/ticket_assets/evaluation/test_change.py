@@ -14,7 +14,7 @@ from ticket_assets.evaluation.change import (
 
 
 def changes(series: int, shift: float, days: int) -> list[Change]:
-    """Of series whose last 14 days are higher by `shift`, 28 days being monitored."""
+    """Tests 28 days of each series, whose last 14 days are higher by `shift`."""
     rng = np.random.default_rng([days, int(10 * shift) + 10])
     return [
         measure_change(daily_errors(days, 14, shift, rng), seed, resamples=199)

@@ -11,7 +11,7 @@ COLUMNS = ["hours", "reassignments", "priority", "category"]
 
 
 def drifts(logs: int, shift: float, days: int) -> list[pd.DataFrame]:
-    """Of logs whose hours differ on the last 14 days, 28 days being recent."""
+    """Measures 28 days of each log, whose hours differ on the last 14."""
     rng = np.random.default_rng(int(10 * shift))
     return [
         measure_input_drift(input_rows(days, 14, shift, rng), COLUMNS, seed, permutations=199)

@@ -19,7 +19,7 @@ from ticket_assets.evaluation.training import (
     train,
 )
 from ticket_assets.event_log import open_log
-from ticket_assets.history import read_history
+from ticket_assets.training_rows import read_training_rows
 
 DAY = "2016-05-11"  # a Wednesday
 MONDAY = "2016-05-09"
@@ -137,9 +137,9 @@ def test_the_past_is_read_in_parts_as_at_once(
 ) -> None:
     log = open_log(str(uci_archive), cache=tmp_path)
     days = to_days(["2016-06-01", "2016-06-02"])
-    at_once = read_history(log, days)
-    monkeypatch.setattr("ticket_assets.history.ROWS_AT_A_TIME", 3000)
-    pd.testing.assert_frame_equal(read_history(log, days), at_once)
+    at_once = read_training_rows(log, days)
+    monkeypatch.setattr("ticket_assets.training_rows.ROWS_AT_A_TIME", 3000)
+    pd.testing.assert_frame_equal(read_training_rows(log, days), at_once)
     assert str(at_once["day"].min().date()) == "2016-04-28"
     assert str(at_once["day"].max().date()) == "2016-06-01"
     assert at_once.groupby("day").size().max() == 1000
@@ -150,7 +150,7 @@ def test_on_the_real_log_the_trees_beat_the_median_per_state_and_that_the_consta
 ) -> None:
     log = open_log(str(uci_archive), cache=tmp_path)
     days = pd.date_range("2016-04-04", "2016-05-08", unit="s", name="day")
-    rows = read_history(log, days.union([days[-1] + pd.Timedelta(days=1)]))
+    rows = read_training_rows(log, days.union([days[-1] + pd.Timedelta(days=1)]))
     scored = rows[rows["day"] >= days[0]].reset_index(drop=True)
     table = predict_trained(scored, train(rows, days))
     actual = target_seconds(scored)["target_s"]

@@ -195,7 +195,7 @@ def test_what_can_be_read_on_one_side_equals_nothing() -> None:
 
 
 class TestReadDifferences:
-    """What both sides wrote to their folders, read by the one of two ways that shows more."""
+    """Reads what both sides wrote to their folders in whichever of two ways shows more."""
 
     OUTPUTS = (OutputId(("first",)), OutputId(("shop", "orders"), "1"))
 

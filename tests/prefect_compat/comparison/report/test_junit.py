@@ -18,7 +18,7 @@ def read(text: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def messages(text: str) -> list[str]:
-    """What is said of the cases that did not pass."""
+    """Returns the messages of the cases that did not pass."""
     return [case[0].attrib["message"] for case in ET.fromstring(text) if len(case)]
 
 

@@ -1,4 +1,4 @@
-"""The log's past, for training."""
+"""The rows of the log's past on which the models of a day are trained."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from ticket_assets.store.tables import to_frame
 ROWS_AT_A_TIME = 500_000
 
 
-def read_history(log: Log, days: pd.DatetimeIndex) -> pd.DataFrame:
+def read_training_rows(log: Log, days: pd.DatetimeIndex) -> pd.DataFrame:
     """The rows on which `train` trains the models of these days, in bounded memory.
 
     At most ROWS_PER_DAY of each day, drawn by the day alone. Columns: `day`, `log_row` and

@@ -222,6 +222,7 @@ def test_dagster_keeps_a_run_its_materializations_and_checks_in_postgresql_alone
     assert databases_in(tmp_path) == []
 
 
+@pytest.mark.nightly
 def test_two_days_run_by_dagster_at_the_same_time_both_succeed(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

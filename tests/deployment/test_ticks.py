@@ -38,6 +38,7 @@ def turn_on_schedule(dev: Servers, name: str) -> None:
     assert answer.json()["data"]["startSchedule"]["__typename"] == "ScheduleStateResult"
 
 
+@pytest.mark.nightly
 def test_a_tick_of_dagster_s_daemon_evaluates_the_oldest_days(
     dev: Servers, folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
@@ -102,6 +103,7 @@ class TestPrefect:
     def client(self, dev: Servers) -> SyncPrefectClient:
         return SyncPrefectClient(f"{dev.prefect}/api")
 
+    @pytest.mark.nightly
     def test_a_tick_of_its_scheduler_evaluates_the_oldest_day(
         self, client: SyncPrefectClient, folder: Path, dev: Servers
     ) -> None:

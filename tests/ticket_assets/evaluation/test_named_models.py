@@ -110,15 +110,20 @@ class TestAFunction:
 
 
 class TestAPipeline:
-    @pytest.fixture
-    def path(self, tmp_path: Path) -> Path:
+    @pytest.fixture(scope="class")
+    def content(self) -> bytes:
         encoder = make_column_transformer(
             (OrdinalEncoder(), ["priority", "urgency"]), remainder="passthrough"
         )
         pipeline = make_pipeline(encoder, HistGradientBoostingRegressor(min_samples_leaf=1))
         features = BATCH[["priority", "urgency", "reassignment_count"]]
         pipeline.fit(features, np.arange(4) * 60.0)
-        skops.io.dump(pipeline, tmp_path / "model.skops")
+        stored: bytes = skops.io.dumps(pipeline)
+        return stored
+
+    @pytest.fixture
+    def path(self, tmp_path: Path, content: bytes) -> Path:
+        (tmp_path / "model.skops").write_bytes(content)
         return tmp_path / "model.skops"
 
     def test_predicts_what_it_learned_from_its_own_columns(self, path: Path) -> None:

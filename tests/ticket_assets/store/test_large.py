@@ -208,6 +208,7 @@ def test_a_worker_that_is_killed_meanwhile_costs_nothing_but_time(tmp_path: Path
     assert list(run_all(_kill_once, calls, DASK)) == [1] * 5
 
 
+@pytest.mark.nightly
 def test_a_store_that_cannot_be_written_keeps_what_it_had(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
 ) -> None:

@@ -106,6 +106,7 @@ def test_a_day_of_tickets(cluster: Cluster) -> None:
     assert sorted(made) == sorted([asset.name for asset in DAILY_ASSETS])
 
 
+@pytest.mark.nightly
 def test_runs_at_once_keep_their_days_apart(cluster: Cluster, tmp_path: Path) -> None:
     """Each in a process of its own, as a shell or a daemon starts them."""
     keys = [str(number) for number in range(RUNS)]

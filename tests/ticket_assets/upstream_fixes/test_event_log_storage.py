@@ -143,6 +143,7 @@ def test_each_storage_reads_the_events_of_the_other(
         assert len(instance.get_runs()) == 2
 
 
+@pytest.mark.nightly
 def test_more_runs_than_are_kept_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with home(tmp_path / "home", ENTRY, monkeypatch) as instance:
         run_ids = [

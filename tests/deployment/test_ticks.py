@@ -18,7 +18,8 @@ from tests.waits import waited_for
 from tools.second_checkout import ROOT, Servers
 from tools.ui import DagsterUI, chromium
 
-pytestmark = pytest.mark.xdist_group("browser")  # they share the servers
+# They share the servers. The settings and conditions have quick tests of their own.
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.nightly]
 
 EVERY_MINUTE = "* * * * *"
 DAYS = [f"2016-03-{day:02}" for day in range(7, 13)]
@@ -38,7 +39,6 @@ def turn_on_schedule(dev: Servers, name: str) -> None:
     assert answer.json()["data"]["startSchedule"]["__typename"] == "ScheduleStateResult"
 
 
-@pytest.mark.nightly
 def test_a_tick_of_dagster_s_daemon_evaluates_the_oldest_days(
     dev: Servers, folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
@@ -103,7 +103,6 @@ class TestPrefect:
     def client(self, dev: Servers) -> SyncPrefectClient:
         return SyncPrefectClient(f"{dev.prefect}/api")
 
-    @pytest.mark.nightly
     def test_a_tick_of_its_scheduler_evaluates_the_oldest_day(
         self, client: SyncPrefectClient, folder: Path, dev: Servers
     ) -> None:

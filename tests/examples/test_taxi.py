@@ -235,6 +235,7 @@ def test_files_on_s3(
 
 
 class TestTheCluster:
+    @pytest.mark.nightly
     def test_it_is_the_same_for_the_next_run_and_stops_when_it_is_idle(self) -> None:
         cluster = DaskCluster(workers=1, idle_s=10)
         addresses = []

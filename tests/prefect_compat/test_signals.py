@@ -126,6 +126,7 @@ def test_a_comparison_ends_its_side(tmp_path: Path, number: signal.Signals, side
         assert_ended(running, running.ended_by(number), number)
 
 
+@pytest.mark.nightly
 def test_when_a_comparison_is_killed_its_side_and_the_server_end(tmp_path: Path) -> None:
     marker = tmp_path / "waits"
     command = prefect_compat("compare", "--store-env", "WAITING_STORE")
@@ -138,7 +139,9 @@ def test_when_a_comparison_is_killed_its_side_and_the_server_end(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("prefect_server")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.nightly), signal.SIGKILL]
+)
 def test_the_flow_runs_of_a_deployment_end_with_what_serves_it(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -157,6 +157,7 @@ def test_where_one_side_cannot_be_run_the_page_says_so(
     assert json.loads((tmp_path / "all.json").read_text())["holds"] is False
 
 
+@pytest.mark.nightly
 def test_a_server_that_goes_away_is_said(tmp_path: Path) -> None:
     server = "__import__('os').environ['PREFECT_COMPAT_COMPARISON_SERVER'].split()[0]"
     kills = f"__import__('psutil').Process(int({server})).kill()"

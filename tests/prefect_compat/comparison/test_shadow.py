@@ -139,6 +139,7 @@ def shadow(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.nightly
 def test_a_fault_is_named_on_the_day_it_comes_and_production_is_not_touched(
     tmp_path: Path, handed_over: None
 ) -> None:

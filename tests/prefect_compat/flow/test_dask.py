@@ -104,6 +104,7 @@ def test_flow_runs_at_once_keep_their_days_apart(cluster: Cluster) -> None:
     assert [cluster.stored("third", key) for key in keys] == [10 * n + 1 for n in range(RUNS)]
 
 
+@pytest.mark.nightly
 def test_a_failure_stops_what_is_downstream_and_leaves_no_stale_value(cluster: Cluster) -> None:
     cluster.run("1")
     (cluster.folder / "second-1-fails").write_text("always")

@@ -111,7 +111,7 @@ class TestAFunction:
 
 class TestAPipeline:
     @pytest.fixture(scope="class")
-    def content(self) -> bytes:
+    def fitted(self) -> bytes:
         encoder = make_column_transformer(
             (OrdinalEncoder(), ["priority", "urgency"]), remainder="passthrough"
         )
@@ -122,8 +122,8 @@ class TestAPipeline:
         return stored
 
     @pytest.fixture
-    def path(self, tmp_path: Path, content: bytes) -> Path:
-        (tmp_path / "model.skops").write_bytes(content)
+    def path(self, tmp_path: Path, fitted: bytes) -> Path:
+        (tmp_path / "model.skops").write_bytes(fitted)
         return tmp_path / "model.skops"
 
     def test_predicts_what_it_learned_from_its_own_columns(self, path: Path) -> None:

@@ -242,7 +242,8 @@ def test_on_dask_it_is_the_same_table(folder: Path, opened: Callable[..., LiveLo
 def test_a_prefix_in_a_bucket(bucket: str, tmp_path: Path) -> None:
     import fsspec
 
-    files = fsspec.filesystem("s3")
+    # Not a cached one, which another test may have opened on a server that has stopped.
+    files = fsspec.filesystem("s3", skip_instance_cache=True)
     files.pipe(f"{bucket}/live/2016-03-01.csv", csv_bytes(rows(1, 3)))
     files.pipe(f"{bucket}/live/2016-03-02.csv.part", b"unfinished")
     files.pipe(f"{bucket}/live/old/2016-03-09.csv", csv_bytes(rows(9)))

@@ -151,6 +151,7 @@ def test_a_retry_policy_is_honoured(cluster: Cluster) -> None:
     assert any(event.is_step_up_for_retry for event in result.all_events)
 
 
+@pytest.mark.nightly
 def test_a_worker_that_dies_is_replaced(own_cluster: Cluster) -> None:
     (own_cluster.folder / "second-3-kills").touch()
     result = own_cluster.run("3")

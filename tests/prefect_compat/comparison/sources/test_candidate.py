@@ -445,6 +445,7 @@ def test_a_flow_that_appends_in_a_second_run(project: Path) -> None:
 
 
 Refusal = tuple[Callable[[Path], None], tuple[str, ...], str]
+LONG = ("writes nothing", "a second run without known files")
 REFUSED: dict[str, Refusal] = {
     "never ends": (
         lambda project: change(project, KEPT, "    import time; time.sleep(600)\n" + KEPT),
@@ -471,10 +472,7 @@ REFUSED: dict[str, Refusal] = {
 
 @pytest.mark.parametrize(
     "case",
-    [
-        pytest.param(case, marks=pytest.mark.nightly if case == "writes nothing" else ())
-        for case in REFUSED
-    ],
+    [pytest.param(case, marks=pytest.mark.nightly if case in LONG else ()) for case in REFUSED],
 )
 def test_a_candidate_that_cannot_be_compared(project: Path, case: str) -> None:
     prepare, options, words = REFUSED[case]

@@ -28,6 +28,7 @@ SOURCE = """
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("handed_over")
 def test_all_partitions_with_the_default_io_manager(tmp_path: Path) -> None:
     (tmp_path / "project.py").write_text(textwrap.dedent(SOURCE))

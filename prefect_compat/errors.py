@@ -31,3 +31,7 @@ class ServerError(PrefectCompatError):
 
 class ComparisonError(PrefectCompatError):
     """Raised when one side of a comparison could not be run or read."""
+
+
+class EjectError(PrefectCompatError):
+    """A job, or a part of it, cannot be written as a Prefect project of its own."""

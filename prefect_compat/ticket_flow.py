@@ -19,11 +19,11 @@ from prefect_compat.errors import StepError
 from prefect_compat.flow.build import as_flow
 from prefect_compat.flow.result import FlowResult
 from ticket_assets.automation import DAYS_PER_TICK
+from ticket_assets.configured import event_log_of
 from ticket_assets.days import daily_partitions
 from ticket_assets.definitions import defs
 from ticket_assets.live_log import days_to_evaluate
 from ticket_assets.notices import Notice, deliver, new_alerts, summarize_metrics
-from ticket_assets.resources import EventLog
 from ticket_assets.settings import Settings
 from ticket_assets.store.place import place_at
 from ticket_assets.store.read import read_documents
@@ -152,7 +152,7 @@ def _days_to_evaluate(log: Log) -> list[str]:
         day: str(document["provenance"]["log_sha256"])
         for day, document in read_documents(place, stored).items()
     }
-    waiting = days_to_evaluate(EventLog.of(settings).open(log), days, evaluated)
+    waiting = days_to_evaluate(event_log_of(settings).open(log), days, evaluated)
     if late := [day for day in waiting if day in evaluated]:
         log.info(f"Other rows than when they were evaluated: {', '.join(late)}.")
     return waiting

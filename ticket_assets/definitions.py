@@ -16,6 +16,7 @@ from ticket_assets.automation import (
     ticket_performance_report,
 )
 from ticket_assets.checks import CHECKS
+from ticket_assets.configured import evaluation_of, event_log_of
 from ticket_assets.days import daily_partitions
 from ticket_assets.executors import in_process_or_dask
 from ticket_assets.live_log import LogParts
@@ -26,7 +27,6 @@ from ticket_assets.model_assets import (
     predictions_for,
 )
 from ticket_assets.report_assets import evaluation_report, performance_report
-from ticket_assets.resources import Evaluation, EventLog
 from ticket_assets.settings import Settings
 from ticket_assets.store.io_manager import DailyStore
 
@@ -72,8 +72,8 @@ def build_definitions(
         executor=executor,
         resources={
             "io_manager": DailyStore(root=str(settings.store), dask=settings.dask),
-            "event_log": EventLog.of(settings),
-            "evaluation": Evaluation.of(settings),
+            "event_log": event_log_of(settings),
+            "evaluation": evaluation_of(settings),
         },
     )
 

@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 
 from ticket_assets.assets import DAILY_ASSETS, raw_log, trial_summary
+from ticket_assets.configured import event_log_of
 from ticket_assets.declarations import refusals_are_final
 from ticket_assets.event_log import Log
 from ticket_assets.event_log.live import LiveFile, last_complete_day
@@ -195,7 +196,7 @@ def waiting_days(
     settings: Settings, days: dg.PartitionsDefinition[str], instance: dg.DagsterInstance
 ) -> list[str]:
     """The days of the live log that Dagster's catalog does not know as they are now."""
-    log = EventLog.of(settings).open(dg.get_dagster_logger())
+    log = event_log_of(settings).open(dg.get_dagster_logger())
     return days_to_evaluate(log, days.get_partition_keys(), _evaluated_versions(instance))
 
 
@@ -211,7 +212,7 @@ def new_files(settings: Settings) -> dg.SensorDefinition:
         " there are any, a run observes `event_log`.",
     )
     def look(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        files = EventLog.of(settings).list_files()
+        files = event_log_of(settings).list_files()
         if not files:
             return dg.SkipReason("The log has no file yet.")
         cursor = _digest_of(files)

@@ -17,7 +17,6 @@ from ticket_assets.evaluation.models import (
 )
 from ticket_assets.event_log import DownloadLimits, Log, open_log
 from ticket_assets.event_log.live import LiveFile, list_files
-from ticket_assets.settings import Settings
 from ticket_assets.store.tables import Table, to_frame
 
 
@@ -39,19 +38,6 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
     limit_mb: int = 4096
 
     _opened: Log | None = PrivateAttr(default=None)
-
-    @classmethod
-    def of(cls, settings: Settings) -> "EventLog":
-        """The log named by the settings."""
-        return cls(
-            source=printable(settings.event_log),
-            address=SecretStr(settings.event_log),
-            cache=str(settings.cache),
-            dask=settings.dask,
-            timeout_s=settings.download_timeout_s,
-            attempts=settings.download_attempts,
-            limit_mb=settings.download_limit_mb,
-        )
 
     def _real_address(self) -> str:
         known = self.address.get_secret_value()
@@ -103,14 +89,6 @@ class Evaluation(dg.ConfigurableResource["Evaluation"]):
     mae_limit_h: float | None = Field(
         default=None, description="the error that is too large; see TICKET_MAE_LIMIT_H"
     )
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Evaluation":
-        return cls(
-            model=settings.model,
-            population=settings.population,
-            mae_limit_h=settings.mae_limit_h,
-        )
 
 
 class SampledBatchConfig(dg.Config):

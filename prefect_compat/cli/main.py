@@ -13,6 +13,7 @@ from prefect_compat.signals import ending_on_signals, grace_s
 COMMANDS = {
     "compare": "Run a job under both and compare.",
     "doctor": "Show what is installed, set and running, and what is wrong.",
+    "eject": "Write a Prefect project, without Dagster, from a job.",
     "explain": "List what every definition becomes under Prefect.",
     "history": "Show the comparisons in a history.",
     "lineage": "Draw the job's assets and their dependencies.",

@@ -38,8 +38,17 @@ class AssetSettings(BaseModel):
     rename: dict[str, str] = Field(default_factory=dict)
 
 
+class EjectSettings(BaseModel):
+    """Settings of `eject`: `leave_out` names functions, as `module:function`, that serve Dagster
+    alone. They are written without their body."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    leave_out: tuple[Annotated[str, Field(pattern=r"^[\w.]+:\w+$")], ...] = ()
+
+
 class ProjectSettings(BaseModel):
-    """Settings that hold for every comparison of a project.
+    """Settings of a project, for every comparison and for `eject`.
 
     `store_env` names the environment variables that say where the project stores its outputs,
     `ignore_metadata` the metadata that are not compared. `assets` declare keys and tolerances, by
@@ -54,6 +63,7 @@ class ProjectSettings(BaseModel):
     empty_partition: str | None = None
     assets: dict[str, AssetSettings] = Field(default_factory=dict)
     match: dict[str, str] = Field(default_factory=dict)
+    eject: EjectSettings = EjectSettings()
 
 
 def read_project_settings(path: Path = Path("pyproject.toml")) -> ProjectSettings:

@@ -28,10 +28,10 @@ from tests.ticket_assets.event_log.conftest import (
 )
 from tests.ticket_settings import SETTINGS
 from tests.webhook import Webhook
+from ticket_assets.configured import event_log_of
 from ticket_assets.definitions import build_definitions
 from ticket_assets.errors import SourceError
 from ticket_assets.event_log import DownloadLimits, open_log
-from ticket_assets.resources import EventLog
 from ticket_assets.settings import Settings
 
 # One word in user, password, token and in the server's answers: no output may contain it.
@@ -190,7 +190,7 @@ def test_a_log_in_a_run_s_configuration_replaces_the_setting(
     server: FileServer, tmp_path: Path
 ) -> None:
     server.content, server.answers = csv_bytes(), [whole]
-    log = EventLog.of(settings(server, tmp_path))
+    log = event_log_of(settings(server, tmp_path))
     for source in ("sample", server.url):
         with dg.build_resources(
             {"event_log": log},

@@ -1,0 +1,1 @@
+"""Writes a Prefect project, without Dagster, from a Dagster job."""

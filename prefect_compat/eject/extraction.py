@@ -1,0 +1,280 @@
+"""What of a project's modules its steps need, with the rules applied."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import packages_distributions
+
+import libcst as cst
+
+from prefect_compat.eject.modules import Modules, SourceModule, Statement
+from prefect_compat.eject.names import BUILTINS, Imported, attributes_of, imports_of
+from prefect_compat.eject.rules.all_rules import HOMES, RULES
+from prefect_compat.eject.rules.rule import DAGSTER, apply_rules
+from prefect_compat.eject.scopes import global_reads
+from prefect_compat.eject.source import SourceFunction
+from prefect_compat.errors import EjectError
+
+
+@dataclass
+class NeededModule:
+    """The statements of a module that are written, in their order, by their first line.
+
+    `imports` has what its statements need from elsewhere; `rules` the rules that were applied.
+    """
+
+    source: SourceModule
+    statements: dict[int, cst.BaseStatement] = field(default_factory=dict)
+    imports: dict[str, Imported] = field(default_factory=dict)
+    types_only: set[str] = field(default_factory=set)
+    rules: set[str] = field(default_factory=set)
+
+
+class Extraction:
+    """Collects what the functions of the steps need, module by module.
+
+    A module of the project that does not need Dagster is imported as it is, unless the project
+    `is_vendored`. Functions that are `left_out`, as `module:function`, have no body.
+    """
+
+    def __init__(
+        self, modules: Modules, *, is_vendored: bool, left_out: Iterable[str] = ()
+    ) -> None:
+        self._modules = modules
+        self._is_vendored = is_vendored
+        self._left_out = frozenset(left_out)
+        self._seen: set[tuple[str, str]] = set()
+        self._functions: dict[tuple[str, int], tuple[frozenset[str], cst.FunctionDef]] = {}
+        self.needed: dict[str, NeededModule] = {}
+        self.libraries: set[str] = set()
+        self.kept: set[str] = set()
+
+    def add_function(self, source: SourceFunction) -> tuple[frozenset[str], cst.FunctionDef]:
+        """Adds a step's function without its decorators.
+
+        Returns the rules that changed it, and the function as it is written.
+
+        Raises EjectError, which names file and line, if something of Dagster's is left in it.
+        """
+        module = self._modules.at(source.module, source.file)
+        node, line = find_function(module, source.path, source.line), source.line
+        plain = node.with_changes(decorators=[], leading_lines=node.leading_lines or [])
+        if source.is_nested:
+            plain = _lifted(plain, source, module)
+        known = self._functions.get((module.name, line))
+        if known is None:
+            rules = self._add(module, Statement(plain, "", line, frozenset({source.name})))
+            written = cst.ensure_type(self._needed(module).statements[line], cst.FunctionDef)
+            known = self._functions[module.name, line] = (rules, written)
+        return known
+
+    def add_name(self, module_name: str, name: str) -> None:
+        """Adds a class or another name of a module."""
+        module = self._modules.of_project(module_name)
+        if module is None:
+            self.libraries.add(module_name)
+            return
+        self._need(module, name)
+
+    def _needed(self, module: SourceModule) -> NeededModule:
+        return self.needed.setdefault(module.name, NeededModule(module))
+
+    def _add(self, module: SourceModule, entry: Statement) -> frozenset[str]:
+        needed = self._needed(module)
+        if entry.line in needed.statements:
+            return frozenset()
+        node = entry.node
+        if isinstance(node, cst.FunctionDef) and self._is_left_out(module, node):
+            node = _without_body(node)
+        node, rules = apply_rules(node, module.dagster, RULES)
+        needed.statements[entry.line] = node
+        needed.rules |= set(rules)
+        code = module.tree.code_for_node(node)
+        reads = global_reads(code)
+        for name in sorted(reads - entry.binds):
+            self._resolve(module, name, code, entry)
+        for imported in imports_of(code, module.package).values():
+            self._import_inside(module, imported, entry)
+        return frozenset(rules)
+
+    def _is_left_out(self, module: SourceModule, node: cst.FunctionDef) -> bool:
+        return f"{module.name}:{node.name.value}" in self._left_out
+
+    def _resolve(self, module: SourceModule, name: str, code: str, entry: Statement) -> None:
+        if name in module.imports and not _is_defined(module, name):
+            self._import(module, name, module.imports[name], code, entry)
+        elif module.binding(name):
+            self._need(module, name)
+        elif name in HOMES:
+            return
+        elif name not in BUILTINS:
+            self._from_star_import(module, name, code, entry)
+
+    def _need(self, module: SourceModule, name: str) -> None:
+        if (module.name, name) in self._seen:
+            return
+        self._seen.add((module.name, name))
+        bindings = module.binding(name)
+        if not bindings:
+            raise EjectError(f"{module.file.name} has no '{name}', which another module imports.")
+        if name in module.imports and not _is_defined(module, name):
+            # The module passes on what it imports.
+            self._import(module, name, module.imports[name], "", bindings[0])
+            return
+        for entry in bindings:
+            self._add(module, entry)
+
+    def _import(
+        self, module: SourceModule, name: str, imported: Imported, code: str, entry: Statement
+    ) -> None:
+        if _root(imported.module) == DAGSTER or _root(imported.module).startswith("dagster_"):
+            raise self._left_over(module, name, code, entry)
+        needed = self._needed(module)
+        needed.imports[name] = imported
+        if name in module.types_only:
+            needed.types_only.add(name)
+        self._follow(imported, code, name)
+
+    def _follow(self, imported: Imported, code: str, local: str) -> None:
+        """Adds what an import of the project's own needs in turn."""
+        target, attribute = imported.module, imported.name
+        if attribute and self._modules.is_submodule(target, attribute):
+            target, attribute = f"{target}.{attribute}", None
+        other = self._modules.of_project(target)
+        if other is None:
+            self.libraries.add(imported.module)
+        elif not self._is_written(target):
+            self.kept.add(target)
+        elif attribute is not None:
+            self._need(other, attribute)
+        else:
+            self._needed(other)
+            for used in sorted(attributes_of(code, local)):
+                self._need(other, used)
+
+    def _import_inside(self, module: SourceModule, imported: Imported, entry: Statement) -> None:
+        """Follows an import in a function's body."""
+        if _root(imported.module) == DAGSTER:
+            raise EjectError(
+                f"{module.file.name}:{entry.line}: it imports {imported.module} in its body, which"
+                " no rule replaces. Rewrite the function, or pass --stub."
+            )
+        self._follow(imported, "", "")
+
+    def _is_written(self, name: str) -> bool:
+        return self._is_vendored or self._modules.needs_dagster(name)
+
+    def _from_star_import(
+        self, module: SourceModule, name: str, code: str, entry: Statement
+    ) -> None:
+        for target in reversed(module.star_imports()):
+            other = self._modules.of_project(target)
+            if other is not None and other.binding(name):
+                self._import(module, name, Imported(target, name), code, entry)
+                return
+        if module.star_imports():
+            raise EjectError(
+                f"{module.file.name}:{entry.line}: '{name}' comes from a star import of a library."
+                " Import it by its name."
+            )
+
+    def _left_over(
+        self, module: SourceModule, name: str, code: str, entry: Statement
+    ) -> EjectError:
+        """The error for something of Dagster's that no rule has replaced."""
+        line, text = _place_of(module, code, name, entry)
+        return EjectError(
+            f"{module.file.name}:{line}: no rule replaces {text}. Rewrite it without Dagster, pass"
+            " --stub to write the step as a stub, or write it by hand."
+        )
+
+
+def _without_body(node: cst.FunctionDef) -> cst.FunctionDef:
+    line = cst.parse_statement('"""Does nothing: it served Dagster alone."""')
+    return node.with_changes(body=cst.IndentedBlock([line]), decorators=[])
+
+
+def _is_defined(module: SourceModule, name: str) -> bool:
+    """True if a module binds a name otherwise than by an import."""
+    return any(not _is_import(entry.node) for entry in module.binding(name))
+
+
+def _is_import(node: cst.CSTNode) -> bool:
+    match node:
+        case cst.SimpleStatementLine(body=[cst.Import() | cst.ImportFrom()]):
+            return True
+        case cst.If() | cst.Try():
+            return "import " in cst.Module([]).code_for_node(node)
+    return False
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _place_of(module: SourceModule, code: str, name: str, entry: Statement) -> tuple[int, str]:
+    """The line in the file of the first use of a name that is left in code, and its text."""
+    left = {ast.unparse(node) for node in ast.walk(ast.parse(code or "pass")) if _names(node, name)}
+    for node in ast.walk(ast.parse(module.text)):
+        line = getattr(node, "lineno", 0)
+        if line >= entry.line and _names(node, name) and ast.unparse(node) in left:
+            return line, f"`{ast.unparse(node)}`"
+    return entry.line, f"`{name}`"
+
+
+def _names(node: ast.AST, name: str) -> bool:
+    match node:
+        case ast.Attribute(value=ast.Name(id=found)) | ast.Name(id=found):
+            return found == name
+    return False
+
+
+def find_function(
+    module: SourceModule, path: tuple[str, ...], line: int | None = None
+) -> cst.FunctionDef:
+    """The definition of a function at a path of names, on a line if there are several.
+
+    Raises EjectError if the file has changed since it was imported.
+    """
+    found = [node for names, node in module.functions if names == path]
+    if len(found) > 1 and line is not None:
+        found = [node for node in found if line in module.lines_of(node)]
+    if len(found) != 1:
+        raise EjectError(
+            f"{module.file.name}: found {len(found)} definitions of {'.'.join(path)}, expected"
+            " one. Save the file, and give functions different names."
+        )
+    return found[0]
+
+
+def _lifted(node: cst.FunctionDef, source: SourceFunction, module: SourceModule) -> cst.FunctionDef:
+    """A nested function as one of the module, with what it has captured as parameters."""
+    factory = find_function(module, source.path[:-1])
+    types = {
+        entry.name.value: entry.annotation
+        for entry in (*factory.params.params, *factory.params.kwonly_params)
+    }
+    more = [
+        cst.Param(cst.Name(name), annotation=types.get(name)) for name in sorted(source.captured)
+    ]
+    if not more:
+        return node
+    parameters = node.params
+    star = parameters.star_arg
+    return node.with_changes(
+        params=parameters.with_changes(
+            kwonly_params=[*parameters.kwonly_params, *more],
+            star_arg=cst.ParamStar() if isinstance(star, cst.MaybeSentinel) else star,
+        )
+    )
+
+
+def distributions_of(modules: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    """The distributions that modules belong to; those of the standard library have none."""
+    known = packages_distributions()
+    found: dict[str, set[str]] = defaultdict(set)
+    for module in modules:
+        for name in known.get(_root(module), ()):
+            found[name].add(module)
+    return {name: tuple(sorted(entries)) for name, entries in sorted(found.items())}

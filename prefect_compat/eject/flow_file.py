@@ -1,0 +1,472 @@
+"""The flow's file: a task for each step, and the flow that calls them."""
+
+import keyword
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from prefect_compat.eject.literals import is_literal, literal
+from prefect_compat.eject.partitions import PartitionNames, keys_code
+from prefect_compat.eject.steps import EjectedStep, Loaded, Passed, written_metadata
+from prefect_compat.engine.dagster_port.step_facts import partitions_of_asset, partitions_of_step
+from prefect_compat.graph.plan import Plan
+
+RESERVED = frozenset(
+    {"flow", "task", "load", "save", "opened", "partitions", "resources", "checks", "tasks"}
+    | {
+        "context",
+        "asyncio",
+        "Any",
+        "value",
+        "config",
+        "key",
+        "element",
+        "partition",
+        "partition_key",
+        "partition_keys",
+        "reporting",
+    }
+)
+
+
+def identifiers(plan: Plan, flow_name: str) -> dict[str, str]:
+    """A Python name for each step, all of them different."""
+    found: dict[str, str] = {}
+    for step in plan.steps:
+        name = re.sub(r"\W", "_", step.name)
+        if keyword.iskeyword(name) or name in RESERVED or name == flow_name or name[:1].isdigit():
+            name = f"{name}_task" if not name[:1].isdigit() else f"step_{name}"
+        while name in found.values():
+            name += "_"
+        found[step.name] = name
+    return found
+
+
+@dataclass
+class FlowWriter:
+    """Writes the tasks and the flow of a job.
+
+    `modules` has the written module of each step's function, `resources` the names of the
+    resources that are IO managers.
+    """
+
+    job: dg.JobDefinition
+    plan: Plan
+    steps: Sequence[EjectedStep]
+    modules: Mapping[str, str]
+    names: PartitionNames
+    identifiers: Mapping[str, str]
+    is_sequential: bool
+    description: str | None
+    imports: set[str] = field(default_factory=set)
+
+    @property
+    def flow_name(self) -> str:
+        name = re.sub(r"\W", "_", self.plan.name)
+        return f"{name}_flow" if keyword.iskeyword(name) else name
+
+    @property
+    def covers_ranges(self) -> bool:
+        """True if one run of the flow can cover several partitions."""
+        return self.plan.is_partitioned and self.plan.partitions_per_run is None
+
+    def write(self) -> str:
+        """The code of the file, without its header."""
+        tasks = [self._task(step) for step in self.steps]
+        flow = self._flow()
+        self.imports |= {"from prefect import flow, task"}
+        lines = "\n".join(sorted(self.imports))
+        return f"{lines}\n\n\n" + "\n\n".join([*tasks, flow])
+
+    # --- tasks -------------------------------------------------------------------------------
+
+    def _task(self, step: EjectedStep) -> str:
+        name = self.identifiers[step.name]
+        parameters = ", ".join(self._task_parameters(step))
+        description = step.step.description
+        doc = f'    """{_one_line(description)}"""\n' if description else ""
+        if step.refusal is not None:
+            text = literal(f"{step.name} is to be written by hand: {step.refusal}")
+            body = f"raise NotImplementedError({text})"
+        else:
+            body = "\n".join(self._body(step))
+        self.imports.add("from typing import Any")
+        returns = "Any" if step.saved and not self._has_no_value(step) else "None"
+        return (
+            f"@task({', '.join(self._options(step))})\n"
+            f"def {name}({parameters}) -> {returns}:\n{doc}{textwrap.indent(body, '    ')}\n"
+        )
+
+    def _options(self, step: EjectedStep) -> Iterator[str]:
+        yield f"name={literal(step.name)}"
+        if step.step.kind == "mapped":
+            yield f'task_run_name="{step.name}[{{mapping_key}}]"'
+        delays = step.step.retry.delays_s
+        if delays:
+            yield f"retries={len(delays)}"
+            if any(delays):
+                same = len(set(delays)) == 1
+                yield f"retry_delay_seconds={delays[0] if same else list(delays)}"
+            if step.retries_by_failure:
+                self.imports.add("from failures import may_retry")
+                yield "retry_condition_fn=may_retry"
+        tags = [f"{n}={v}" for n, v in step.step.tags if not n.startswith("dagster/")]
+        tags += [step.step.pool] if step.step.pool else []
+        if tags:
+            yield f"tags={literal(tags)}"
+
+    def _task_parameters(self, step: EjectedStep) -> Iterator[str]:
+        if step.step.partitions is not None:
+            yield "partition_keys: list[str]" if self.covers_ranges else "partition_key: str"
+        for name in dict.fromkeys(self._passed_name(entry) for entry in step.passed):
+            yield f"{name}: Any"
+        yield from (f"{name}: Any" for name in step.given)
+        if step.arguments.config is not None and step.refusal is None:
+            yield f"config: {self._config_type(step)}"
+        if step.step.kind == "mapped":
+            yield "mapping_key: str"
+
+    def _passed_name(self, entry: Passed) -> str:
+        """The parameter: the input's name, or (of several outputs) the upstream step's."""
+        return self.identifiers[entry.upstream] if entry.output else entry.name
+
+    def _config_type(self, step: EjectedStep) -> str:
+        config = step.arguments.config_class
+        assert config is not None
+        return f"{self._module(config.__module__)}.{config.__qualname__}"
+
+    def _module(self, source: str) -> str:
+        """The name under which the flow's file knows a written module, which it imports."""
+        written = self.modules[source]
+        package, _, last = written.rpartition(".")
+        lasts = [name.rpartition(".")[2] for name in self.modules.values()]
+        is_taken = last in self.identifiers.values() or last in RESERVED or last == self.flow_name
+        if lasts.count(last) > 1 or is_taken:
+            alias = f"{written.partition('.')[2].replace('.', '_')}_module"
+            self.imports.add(f"from {package} import {last} as {alias}")
+            return alias
+        self.imports.add(f"from {package} import {last}")
+        return last
+
+    def _body(self, step: EjectedStep) -> Iterator[str]:
+        lines = list(self._all_lines(step))
+        if lines[-1] == "return value" and len(lines) > 1 and lines[-2].startswith("value = "):
+            lines[-2:] = [f"return {lines[-2].removeprefix('value = ')}"]
+        yield from lines
+
+    def _all_lines(self, step: EjectedStep) -> Iterator[str]:
+        managers = self._managers(step)
+        opened = list(dict.fromkeys([*managers, *step.arguments.resources]))
+        inner = list(self._inner(step))
+        if step.checks:
+            self.imports.add("from checks import reporting")
+            inner = [f"with {self._reporting(step)}:", *_indented(inner)]
+        if opened:
+            self.imports |= {"import resources", "from resource_base import opened"}
+            managed = ", ".join(f"opened(resources.{name}()) as {_local(name)}" for name in opened)
+            if len(managed) > 80:
+                managed = f"({managed})"
+            inner = [f"with {managed}:", *_indented(inner)]
+        yield from inner
+        if step.saved and not self._has_no_value(step):
+            yield "return value"
+
+    def _inner(self, step: EjectedStep) -> Iterator[str]:
+        assert step.function is not None
+        module = self._module(step.function.module)
+        arguments = ", ".join(self._arguments(step))
+        call = f"{module}.{step.function.name}({arguments})"
+        if step.shape.is_async:
+            self.imports.add("import asyncio")
+            call = f"asyncio.run({call})"
+        is_check = not step.saved and step.checks
+        if is_check and step.shape.is_generator:
+            yield f"list({call})"
+            return
+        if is_check:
+            self.imports.add("from checks import report_checks")
+            yield f"report_checks([{call}])"
+            return
+        if self._has_no_value(step):
+            yield f"list({call})" if step.shape.is_generator else call
+            return
+        yield from self._value(step, call)
+        for entry in step.saved:
+            if entry.asset is None or entry.facts.is_nothing:
+                continue
+            self.imports.add("from storage import save")
+            value = f"value[{literal(entry.name)}]" if self._is_named(step) else "value"
+            rest = self._save_rest(step, entry.facts.metadata)
+            line = (
+                f"save({_local(entry.facts.io_manager)}, {literal('/'.join(entry.asset))},"
+                f" {value}{rest})"
+            )
+            is_optional = any(o.name == entry.name and not o.is_required for o in step.step.outputs)
+            if is_optional and self._is_named(step):
+                yield f"if {literal(entry.name)} in value:"
+                line = f"    {line}"
+            yield line
+
+    def _value(self, step: EjectedStep, call: str) -> Iterator[str]:
+        names = [entry.name for entry in step.saved]
+        if step.step.is_dynamic or (step.shape.is_generator and self._is_named(step)):
+            yield f"value = dict({call})"
+        elif step.shape.is_generator:
+            yield f"((_, value),) = {call}"
+        elif self._is_named(step):
+            yield f"value = dict(zip({literal(names)}, {call}, strict=True))"
+        else:
+            yield f"value = {call}"
+
+    @staticmethod
+    def _is_named(step: EjectedStep) -> bool:
+        return len(step.saved) > 1
+
+    @staticmethod
+    def _has_no_value(step: EjectedStep) -> bool:
+        return step.shape.has_no_value or all(entry.facts.is_nothing for entry in step.saved)
+
+    def _save_rest(self, step: EjectedStep, metadata: Mapping[str, object]) -> str:
+        keys = self._own_keys(step)
+        plain = written_metadata(metadata)
+        rest = f", {keys}" if keys else ""
+        return rest + (f", metadata={literal(plain)}" if plain else "")
+
+    def _own_keys(self, step: EjectedStep) -> str | None:
+        if step.step.partitions is None:
+            return None
+        return "partition_keys" if self.covers_ranges else "[partition_key]"
+
+    def _arguments(self, step: EjectedStep) -> Iterator[str]:
+        parameters = step.shape.parameters
+        if "partition_key" in parameters and step.arguments.has_context:
+            yield "partition_key=partition_key"
+        elif step.arguments.has_context and (name := self._context_parameter(step)):
+            yield f"{name}={self._context(step)}"
+        if step.arguments.config is not None:
+            yield f"{step.arguments.config}=config"
+        for name in step.arguments.resources:
+            yield f"{name}={_local(name)}"
+        for entry in step.loaded:
+            yield f"{entry.name}={self._load(step, entry)}"
+        by_name: dict[str, list[Passed]] = {}
+        for passed in step.passed:
+            by_name.setdefault(passed.name, []).append(passed)
+        for name, entries in by_name.items():
+            values = [
+                f"{self._passed_name(entry)}[{literal(entry.output)}]" if entry.output else name
+                for entry in entries[:1]
+            ]
+            yield f"{name}={values[0]}"
+        yield from (f"{name}={name}" for name in step.given)
+        for name, value in sorted(step.captured.items()):
+            yield f"{name}={literal(value)}"
+
+    def _context_parameter(self, step: EjectedStep) -> str | None:
+        given = {entry.name for entry in (*step.loaded, *step.passed)}
+        others = {step.arguments.config, *step.arguments.resources, *given, *step.captured}
+        left = sorted(step.shape.parameters - others - {None})
+        return next((name for name in ("context", "_context", "_") if name in left), None) or next(
+            iter(left), None
+        )
+
+    def _context(self, step: EjectedStep) -> str:
+        self.imports.add("from context import StepContext")
+        options = [literal(step.name)]
+        assets = ["/".join(key) for key in step.step.asset_keys]
+        if assets or step.step.partitions is not None:
+            options.append(literal(assets))
+        if keys := self._own_keys(step):
+            own = partitions_of_step(self.job, step.step)
+            assert own is not None
+            self.imports.add("import partitions")
+            name = self.names.name_of(own, "partitions")
+            options += [keys, f"partitions.{name}"]
+        if step.step.kind == "mapped":
+            options.append("mapping_key=mapping_key")
+        return f"StepContext({', '.join(options)})"
+
+    def _load(self, step: EjectedStep, entry: Loaded) -> str:
+        self.imports.add("from storage import load")
+        own = partitions_of_step(self.job, step.step)
+        keys = keys_code(
+            own,
+            partitions_of_asset(self.job, entry.asset),
+            entry.facts.mapping,
+            self._own_keys(step) or "[]",
+            self.names,
+            "_".join(entry.asset),
+        )
+        if keys is not None and "partitions." in keys:
+            self.imports.add("import partitions")
+        options = "".join(
+            f", {name}={literal(plain)}"
+            for name, values in (
+                ("metadata", entry.facts.metadata),
+                ("output_metadata", entry.facts.output_metadata),
+            )
+            if (plain := written_metadata(values))
+        )
+        where = f", {keys}" if keys else ""
+        manager = _local(entry.facts.io_manager)
+        return f"load({manager}, {literal('/'.join(entry.asset))}{where}{options})"
+
+    def _managers(self, step: EjectedStep) -> list[str]:
+        reads = [entry.facts.io_manager for entry in step.loaded]
+        writes = [
+            entry.facts.io_manager
+            for entry in step.saved
+            if entry.asset is not None and not self._has_no_value(step)
+        ]
+        return list(dict.fromkeys([*reads, *writes]))
+
+    def _reporting(self, step: EjectedStep) -> str:
+        checks = {"/".join(asset): names for asset, names in step.checks.items()}
+        options = [literal(checks)]
+        if step.blocking:
+            options.append(f"blocking={literal([check.name for check in step.blocking])}")
+        if step.step.partitions is not None and not self.covers_ranges and not step.saved:
+            options.append("partition_key=partition_key")
+        return f"reporting({', '.join(options)})"
+
+    # --- the flow ----------------------------------------------------------------------------
+
+    def _flow(self) -> str:
+        options = [f"name={literal(self.plan.name)}"]
+        if self.is_sequential:
+            self.imports.add("from prefect.task_runners import ThreadPoolTaskRunner")
+            options.append("task_runner=ThreadPoolTaskRunner(max_workers=1)")
+        self.imports.add("from prefect.futures import PrefectFuture")
+        signature = ", ".join(self._flow_parameters())
+        lines = list(self._flow_body())
+        doc = self.description or f"The job {self.plan.name}."
+        body = textwrap.indent("\n".join(lines), "    ")
+        return (
+            f"@flow({', '.join(options)})\n"
+            f"def {self.flow_name}({signature}) -> list[PrefectFuture[Any]]:\n"
+            f'    """{_one_line(doc)}"""\n{body}\n'
+        )
+
+    def _flow_parameters(self) -> Iterator[str]:
+        if self.plan.is_partitioned:
+            yield f"{self._partition}: str | None = None"
+        configured = [step for step in self.steps if step.arguments.config and step.refusal is None]
+        given = [(step, name) for step in self.steps for name in step.given]
+        if configured or given:
+            yield "*"
+        for step, name in given:
+            yield f"{self.identifiers[step.name]}_{name}: Any"
+        for step in configured:
+            default = self._config_default(step)
+            name = self._config_parameter(step)
+            yield f"{name}: {self._config_type(step)}" + (f" = {default}" if default else "")
+
+    def _config_default(self, step: EjectedStep) -> str | None:
+        """The configuration that the job declares, or that of its class; None if it has none."""
+        config = step.arguments.config_class
+        assert config is not None
+        run_config: Mapping[str, Any] = getattr(self.job, "run_config", None) or {}
+        given = run_config.get("ops", {}).get(step.step.node[0], {}).get("config", {})
+        fields = config.model_fields.items()
+        required = [name for name, info in fields if info.is_required() and name not in given]
+        if required or not is_literal(given):
+            return None
+        arguments = ", ".join(f"{name}={literal(value)}" for name, value in given.items())
+        return f"{self._config_type(step)}({arguments})"
+
+    def _config_parameter(self, step: EjectedStep) -> str:
+        """The flow's parameter with a step's configuration; pydantic has its own `model_config`."""
+        name = self.identifiers[step.name]
+        return f"config_of_{name}" if name == "model" else f"{name}_config"
+
+    @property
+    def _partition(self) -> str:
+        return "partition" if self.covers_ranges else "partition_key"
+
+    def _flow_body(self) -> Iterator[str]:
+        if self.plan.is_partitioned:
+            yield from self._flow_keys()
+        for step in self.steps:
+            yield from self._submission(step)
+        runs = ", ".join(
+            f"*{self._run(step.name)}.values()"
+            if step.step.kind == "mapped"
+            else self._run(step.name)
+            for step in self.steps
+        )
+        yield f"return [{runs}]"
+
+    def _flow_keys(self) -> Iterator[str]:
+        partitions = self.job.partitions_def
+        assert partitions is not None
+        self.imports.add("import partitions")
+        own = f"partitions.{self.names.name_of(partitions, 'partitions')}"
+        if self.covers_ranges:
+            yield f"partition_keys = {own}.keys_of(partition or {own}.latest())"
+        else:
+            yield f"partition_key = {own}.validated(partition_key or {own}.latest())"
+
+    def _submission(self, step: EjectedStep) -> Iterator[str]:
+        name, run = self.identifiers[step.name], self._run(step.name)
+        arguments = []
+        if step.step.partitions is not None:
+            arguments.append("partition_keys" if self.covers_ranges else "partition_key")
+        mapped = [entry for entry in step.passed if entry.is_mapped]
+        for entry in {self._passed_name(entry): entry for entry in step.passed}.values():
+            arguments.append(f"{self._passed_name(entry)}={self._taken(entry)}")
+        arguments += [f"{entry}={name}_{entry}" for entry in step.given]
+        if step.arguments.config is not None and step.refusal is None:
+            arguments.append(f"config={self._config_parameter(step)}")
+        if step.waits_for:
+            waits = ", ".join(map(self._futures, step.waits_for))
+            arguments.append(f"wait_for=[{waits}]")
+        if step.step.kind != "mapped":
+            yield f"{run} = {name}.submit({', '.join(arguments)})"
+            return
+        (source, *_) = mapped
+        items = self._run(source.upstream)
+        items += ".items()" if self._is_mapped(source.upstream) else ".result().items()"
+        yield f"{run} = {{"
+        yield f"    key: {name}.submit({', '.join([*arguments, 'mapping_key=key'])})"
+        yield f"    for key, element in {items}"
+        yield "}"
+
+    def _taken(self, entry: Passed) -> str:
+        run = self._run(entry.upstream)
+        if entry.is_mapped:
+            return "element"
+        if entry.is_collected:
+            return (
+                f"list({run}.values())"
+                if self._is_mapped(entry.upstream)
+                else f"list({run}.result().values())"
+            )
+        return run
+
+    def _futures(self, name: str) -> str:
+        """The future of a step, or those of a mapped one, in a list."""
+        return f"*{self._run(name)}.values()" if self._is_mapped(name) else self._run(name)
+
+    def _is_mapped(self, name: str) -> bool:
+        return self.plan.step(name).kind == "mapped"
+
+    def _run(self, name: str) -> str:
+        return f"{self.identifiers[name]}_run"
+
+
+def _local(resource: str) -> str:
+    """The variable of an opened resource."""
+    return re.sub(r"\W", "_", resource)
+
+
+def _one_line(text: str) -> str:
+    first, *_ = text.strip().splitlines()
+    return first.replace("\\", "\\\\").replace('"', "'").strip()
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [textwrap.indent(line, "    ") for line in lines]

@@ -1,0 +1,59 @@
+"""All rules, in the order in which they are applied."""
+
+from prefect_compat.eject.rules.context import SimpleContext
+from prefect_compat.eject.rules.results import CheckResults, Failures, ReturnedResult
+from prefect_compat.eject.rules.rule import Rule
+from prefect_compat.eject.rules.types import (
+    BaseClasses,
+    Contexts,
+    GeneratedEvents,
+    GenericResults,
+    KnownTypes,
+)
+from prefect_compat.eject.rules.values import (
+    EnvironmentVariables,
+    Loggers,
+    MetadataValues,
+    TableDescriptions,
+    UncheckedTypes,
+)
+
+RULES: tuple[type[Rule], ...] = (
+    SimpleContext,
+    GeneratedEvents,
+    ReturnedResult,
+    CheckResults,
+    Failures,
+    GenericResults,
+    MetadataValues,
+    TableDescriptions,
+    UncheckedTypes,
+    EnvironmentVariables,
+    Loggers,
+    BaseClasses,
+    Contexts,
+    KnownTypes,
+)
+
+# The home in the written project of each name that a rule may put in.
+HOMES = {
+    "StepContext": "context",
+    "AssetKey": "context",
+    "log_metadata": "context",
+    "Logger": "context",
+    "CheckResult": "checks",
+    "report_checks": "checks",
+    "Config": "config",
+    "PermissiveConfig": "config",
+    "Failure": "failures",
+    "RetryRequested": "failures",
+    "Resource": "resource_base",
+    "IOManager": "storage",
+    "OutputContext": "storage",
+    "InputContext": "storage",
+    "MultiPartitionKey": "partitions",
+    "get_run_logger": "prefect",
+    "Iterator": "collections.abc",
+    "Any": "typing",
+    "os": "",
+}

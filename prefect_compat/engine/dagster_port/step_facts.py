@@ -1,0 +1,130 @@
+"""Facts of a job's steps that only its definitions have: functions, arguments, IO managers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
+
+from prefect_compat.engine.dagster_port.graph import op_definition
+from prefect_compat.graph.plan import AssetPath, Step
+
+
+@dataclass(frozen=True)
+class FunctionArguments:
+    """The names of a step function's parameters, by what Dagster passes for them."""
+
+    has_context: bool
+    config: str | None
+    config_class: type[Any] | None
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InputFacts:
+    """Where an input's value is stored, and with which metadata."""
+
+    io_manager: str
+    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    output_metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    mapping: dg.PartitionMapping | None = field(default=None, compare=False)
+    has_input_manager: bool = False
+
+
+@dataclass(frozen=True)
+class OutputFacts:
+    """Where an output is stored, and with which metadata."""
+
+    io_manager: str
+    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    is_nothing: bool = False
+
+
+def function_arguments(op_def: dg.OpDefinition) -> FunctionArguments:
+    """The parameters of an op's function; an op without a decorated function has none."""
+    function = op_def.compute_fn
+    if not isinstance(function, DecoratedOpFunction):
+        return FunctionArguments(False, None, None, ())
+    config = function.get_config_arg() if function.has_config_arg() else None
+    return FunctionArguments(
+        has_context=function.has_context_arg(),
+        config=config.name if config else None,
+        config_class=config.annotation if config else None,
+        resources=tuple(entry.name for entry in function.get_resource_args()),
+    )
+
+
+def output_facts(job: dg.JobDefinition, step: Step, name: str) -> OutputFacts:
+    """The facts of a step's output."""
+    output = op_definition(job, step.node).output_def_named(name)
+    key = next((o.asset_key for o in step.outputs if o.name == name), None)
+    manager = output.io_manager_key
+    if key is not None:
+        manager = job.asset_layer.asset_graph.get(dg.AssetKey(key)).io_manager_key or manager
+    return OutputFacts(manager, dict(output.metadata or {}), output.dagster_type.is_nothing)
+
+
+def asset_input_facts(job: dg.JobDefinition, step: Step, name: str, key: AssetPath) -> InputFacts:
+    """The facts of an input that is an asset."""
+    graph = job.asset_layer.asset_graph
+    own = op_definition(job, step.node).input_def_named(name)
+    node = graph.get(dg.AssetKey(key))
+    owner = next(iter(step.asset_keys), None)
+    mapping = None
+    if owner is not None and node.partitions_def is not None:
+        mapping = graph.get_partition_mapping(dg.AssetKey(owner), node.key)
+    return InputFacts(
+        io_manager=node.io_manager_key,
+        metadata=dict(own.metadata or {}),
+        output_metadata=dict(node.metadata or {}),
+        mapping=mapping,
+        has_input_manager=bool(own.input_manager_key),
+    )
+
+
+def input_has_default(job: dg.JobDefinition, step: Step, name: str) -> bool:
+    """True if the function itself has a value for the input."""
+    return bool(op_definition(job, step.node).input_def_named(name).has_default_value)
+
+
+def partitions_of_asset(job: dg.JobDefinition, key: AssetPath) -> dg.PartitionsDefinition | None:
+    """The partitions of an asset of the job, or of one that it reads."""
+    partitions: dg.PartitionsDefinition | None = job.asset_layer.asset_graph.get(
+        dg.AssetKey(key)
+    ).partitions_def
+    return partitions
+
+
+def partitions_of_step(job: dg.JobDefinition, step: Step) -> dg.PartitionsDefinition | None:
+    """The partitions of what a step makes or checks."""
+    if step.partitions is None:
+        return None
+    keys = (*step.asset_keys, *step.owner_keys, *(check.asset_key for check in step.check_keys))
+    return next((found for key in keys if (found := partitions_of_asset(job, key))), None)
+
+
+def resource_object(resource_def: dg.ResourceDefinition) -> Any:
+    """The object that was given as a resource: a ConfigurableResource, or None for a function."""
+    return getattr(resource_def.resource_fn, "__self__", None)
+
+
+def is_default_io_manager(resource_def: dg.ResourceDefinition) -> bool:
+    """True for the IO manager of a job that declares none."""
+    name: str = getattr(resource_def.resource_fn, "__name__", "")
+    return name.startswith("default_job_io_manager")
+
+
+def hardcoded_value(resource_def: dg.ResourceDefinition) -> Any:
+    """The plain object that was given as a resource, None for anything else."""
+    function = resource_def.resource_fn
+    if "hardcoded_resource" not in getattr(function, "__qualname__", ""):
+        return None
+    (cell,) = getattr(function, "__closure__", None) or (None,)
+    return cell.cell_contents if cell is not None else None
+
+
+def partitioned_config_function(job: dg.JobDefinition) -> Any:
+    """The function that gives the job's configuration for a partition key, or None."""
+    config = job.partitioned_config
+    return getattr(config, "_run_config_for_partition_key_fn", None) if config else None

@@ -24,7 +24,6 @@ from prefect.flows import load_flow_from_entrypoint
 
 from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
-from prefect_compat.comparison.record.flow_runs import read_task_runs, retry_waits_s
 from prefect_compat.comparison.record.record import (
     NOT_STARTED,
     Aspect,
@@ -32,9 +31,12 @@ from prefect_compat.comparison.record.record import (
     RecordedOutput,
     RecordedStep,
 )
+from prefect_compat.comparison.record.task_runs import read_task_runs, retry_waits_s
+from prefect_compat.comparison.record.versions import versions
 from prefect_compat.comparison.sources.matching import Matching, StepFacts, match_tasks
+from prefect_compat.comparison.sources.meter import Meter
 from prefect_compat.comparison.sources.prefect_server import RunningServer
-from prefect_compat.comparison.sources.side import Meter, versions, write_record
+from prefect_compat.comparison.sources.process_body import write_record
 from prefect_compat.errors import ComparisonError
 from prefect_compat.flow.prefect_port import around_task_functions, stored_result
 from prefect_compat.graph.ids import OutputId, StepId

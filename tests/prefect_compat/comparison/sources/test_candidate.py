@@ -36,7 +36,8 @@ from prefect_compat.comparison.sources.foreign_flow import (
     record_candidate,
 )
 from prefect_compat.comparison.sources.matching import step_facts
-from prefect_compat.comparison.sources.side import Meter, SideTask
+from prefect_compat.comparison.sources.meter import Meter
+from prefect_compat.comparison.sources.side import SideTask
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.comparison.verdict import Verdict
 from prefect_compat.errors import ComparisonError

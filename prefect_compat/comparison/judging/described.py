@@ -17,9 +17,14 @@ Described = RecordedOutput | RecordedCheck | RecordedObservation
 
 
 def judge_checks(
-    first: Iterable[RecordedCheck], second: Iterable[RecordedCheck]
+    first: Iterable[RecordedCheck],
+    second: Iterable[RecordedCheck],
+    have_metadata: tuple[bool, bool] = (True, True),
 ) -> Iterator[Finding]:
-    """Yields the differences in check results, their severities and what they carry."""
+    """Yields the differences in check results, their severities and what they carry.
+
+    Of a side without metadata only descriptions are compared, and only those that it gives.
+    """
 
     def place_of(entry: RecordedCheck) -> str:
         asset = OutputId(entry.check.asset_key, entry.partition_key)
@@ -28,7 +33,15 @@ def judge_checks(
     def result(entry: RecordedCheck) -> str:
         return f"{'passed' if entry.passed else 'failed'} ({entry.severity})"
 
-    return _entries(Difference.CHECK, first, second, place_of, result)
+    def judge(place: str, left: Described, right: Described) -> Iterator[Finding]:
+        if all(have_metadata):
+            yield from judge_described(place, left, right)
+            return
+        sides = zip((left, right), have_metadata, strict=True)
+        if all(has or entry.description is not None for entry, has in sides):
+            yield from _descriptions(place, left, right)
+
+    return _entries(Difference.CHECK, first, second, place_of, result, judge)
 
 
 def judge_observations(
@@ -50,6 +63,10 @@ def judge_described(place: str, left: Described, right: Described) -> Iterator[F
     yield from _pairs(Difference.METADATA, place, left.metadata, right.metadata)
     if not isinstance(left, RecordedCheck) and not isinstance(right, RecordedCheck):
         yield from _pairs(Difference.TAGS, place, left.tags, right.tags)
+    yield from _descriptions(place, left, right)
+
+
+def _descriptions(place: str, left: Described, right: Described) -> Iterator[Finding]:
     if left.description != right.description:
         sides = (entry.description or ABSENT for entry in (left, right))
         yield Finding(Difference.DESCRIPTION, place, *sides)
@@ -69,6 +86,7 @@ def _entries(
     second: Iterable[Described],
     place_of: Callable[[Any], str],
     result: Callable[[Any], str],
+    judge: Callable[[str, Described, Described], Iterator[Finding]] | None = None,
 ) -> Iterator[Finding]:
     """Yields entries that one side lacks, or whose result or description differs."""
     left, right = _numbered(first, place_of), _numbered(second, place_of)
@@ -78,7 +96,7 @@ def _entries(
         if results[0] != results[1]:
             yield Finding(kind, place, *results)
         elif mine and other:
-            yield from judge_described(place, mine, other)
+            yield from (judge or judge_described)(place, mine, other)
 
 
 def _numbered(entries: Iterable[Described], place_of: Callable[[Any], str]) -> dict[str, Described]:

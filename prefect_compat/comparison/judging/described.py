@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from prefect_compat.comparison.judging.findings import ABSENT, Difference, Finding
@@ -33,14 +34,7 @@ def judge_checks(
     def result(entry: RecordedCheck) -> str:
         return f"{'passed' if entry.passed else 'failed'} ({entry.severity})"
 
-    def judge(place: str, left: Described, right: Described) -> Iterator[Finding]:
-        if all(have_metadata):
-            yield from judge_described(place, left, right)
-            return
-        sides = zip((left, right), have_metadata, strict=True)
-        if all(has or entry.description is not None for entry, has in sides):
-            yield from _descriptions(place, left, right)
-
+    judge = judge_described if all(have_metadata) else partial(_given_descriptions, have_metadata)
     return _entries(Difference.CHECK, first, second, place_of, result, judge)
 
 
@@ -55,7 +49,7 @@ def judge_observations(
     def result(entry: RecordedObservation) -> str:
         return f"data version {entry.data_version}"
 
-    return _entries(Difference.OBSERVATION, first, second, place_of, result)
+    return _entries(Difference.OBSERVATION, first, second, place_of, result, judge_described)
 
 
 def judge_described(place: str, left: Described, right: Described) -> Iterator[Finding]:
@@ -64,6 +58,14 @@ def judge_described(place: str, left: Described, right: Described) -> Iterator[F
     if not isinstance(left, RecordedCheck) and not isinstance(right, RecordedCheck):
         yield from _pairs(Difference.TAGS, place, left.tags, right.tags)
     yield from _descriptions(place, left, right)
+
+
+def _given_descriptions(
+    have_metadata: tuple[bool, bool], place: str, left: Described, right: Described
+) -> Iterator[Finding]:
+    sides = zip((left, right), have_metadata, strict=True)
+    if all(has or entry.description is not None for entry, has in sides):
+        yield from _descriptions(place, left, right)
 
 
 def _descriptions(place: str, left: Described, right: Described) -> Iterator[Finding]:
@@ -86,7 +88,7 @@ def _entries(
     second: Iterable[Described],
     place_of: Callable[[Any], str],
     result: Callable[[Any], str],
-    judge: Callable[[str, Described, Described], Iterator[Finding]] | None = None,
+    judge: Callable[[str, Described, Described], Iterator[Finding]],
 ) -> Iterator[Finding]:
     """Yields entries that one side lacks, or whose result or description differs."""
     left, right = _numbered(first, place_of), _numbered(second, place_of)
@@ -96,7 +98,7 @@ def _entries(
         if results[0] != results[1]:
             yield Finding(kind, place, *results)
         elif mine and other:
-            yield from (judge or judge_described)(place, mine, other)
+            yield from judge(place, mine, other)
 
 
 def _numbered(entries: Iterable[Described], place_of: Callable[[Any], str]) -> dict[str, Described]:

@@ -152,20 +152,21 @@ def _injected(task: CandidateTask) -> Iterator[None]:
 
 
 def _loaded(entrypoint: str, project: str | None = None) -> Flow[..., Any]:
-    file, _, name = entrypoint.rpartition(":")
+    if project is not None:
+        file, _, name = entrypoint.rpartition(":")
+        entrypoint = f"{Path(file).absolute()}:{name}"
     try:
-        if project is None:
-            flow: Any = load_flow_from_entrypoint(entrypoint)
-        else:
-            # Prefect puts the working directory before all other import folders, for good.
-            path = Path(file).absolute()
-            with chdir(project):
-                flow = load_flow_from_entrypoint(f"{path}:{name}")
+        # Prefect puts the working directory before all other import folders, for good.
+        with chdir(project or "."):
+            # Otherwise it would leave out failed imports, and run what is left of the flow.
+            flow: Any = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
     except Exception as error:  # whatever importing a user's own code raises
         reason = " ".join(str(error).split()) or type(error).__name__
+        remedy = "Name a file and the flow in it: --candidate flows.py:daily."
+        if isinstance(getattr(error, "user_exc", None), ImportError):
+            remedy = "Put what it imports into its project, or install it for its interpreter."
         raise ComparisonError(
-            f"{entrypoint} is no flow that can be loaded: {reason}. Name a file and the flow in it:"
-            " --candidate flows.py:daily."
+            f"{entrypoint} is no flow that can be loaded: {reason}. {remedy}"
         ) from error
     if not isinstance(flow, Flow):
         raise ComparisonError(

@@ -63,6 +63,7 @@ class CompareOptions:
     candidate: str | None
     candidate_parameter: str | None
     candidate_parameters: Mapping[str, Any]
+    candidate_python: str | None
     candidate_layout: str | None
     candidate_store: str | None
     matches: tuple[str, ...]
@@ -86,9 +87,15 @@ class CompareOptions:
         from prefect_compat.comparison.sources.candidate import CandidateOptions
         from prefect_compat.comparison.sources.choice import SourceChoice, StorePlace
         from prefect_compat.comparison.sources.matching import parse_matches
+        from prefect_compat.errors import ComparisonError
         from prefect_compat.graph.project_settings import read_project_settings
 
         candidate = None
+        if self.candidate_python and not self.candidate:
+            raise ComparisonError(
+                "--candidate-python is the interpreter of a flow, and no flow is named. Name it:"
+                " --candidate flows.py:daily."
+            )
         if self.candidate:
             candidate = CandidateOptions(
                 entrypoint=self.candidate,
@@ -98,6 +105,7 @@ class CompareOptions:
                 store=self.candidate_store,
                 matches={**read_project_settings().match, **parse_matches(self.matches)},
                 timeout_s=self.timeout_s,
+                python=self.candidate_python,
             )
         return SourceChoice(
             candidate=candidate,

@@ -46,6 +46,12 @@ OPTIONS = (
         help="Other parameters of the flow.",
     ),
     click.option(
+        "--candidate-python",
+        metavar="PYTHON",
+        help="The flow runs by another interpreter, such as one of an environment without Dagster."
+        " It needs Prefect.",
+    ),
+    click.option(
         "--candidate-layout",
         metavar="PATTERN",
         help="The files that the flow writes, such as '{asset}/{partition}.parquet', below the"

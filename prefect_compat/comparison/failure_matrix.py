@@ -52,7 +52,7 @@ def run_matrix(
 ) -> tuple[Outcome, ...]:
     """Runs every case of the set on both sides, each in its own folder.
 
-    With `has_checks` False one of the sides has no asset checks.
+    With `has_checks` False the checks of one of the sides cannot be made to fail.
     """
     outcomes = []
     for number, case in enumerate(failure_cases(empty.work, empty.job, has_checks=has_checks)):
@@ -99,11 +99,12 @@ def failure_cases(work: Work, job: dg.JobDefinition, *, has_checks: bool = True)
     yield case("a retry that succeeds", retried, Fault("", 1), policy)
     yield case("retries exhausted", retried, Fault(""), policy)
     blocking = next((step for step in _plain(plan) if _blocks(step)), None)
+    own = "a candidate's checks cannot be made to fail"
     yield case(
         "a blocking check that fails",
         blocking if has_checks else None,
         Fault("", kind="failed checks"),
-        "no check of the job blocks" if has_checks else "the candidate has no asset checks",
+        "no check of the job blocks" if has_checks else own,
     )
     if work.empty_partition is None:
         yield Case("an empty partition", reason="none is named: --empty-partition KEY")

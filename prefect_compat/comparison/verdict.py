@@ -122,7 +122,8 @@ def judge(left: Record, right: Record, accepted: Mapping[ValueId, str] | None = 
 
 def _beside_outputs(left: Record, right: Record, known: Set[Aspect]) -> Iterator[Finding]:
     if Aspect.CHECKS in known:
-        yield from judge_checks(left.checks, right.checks)
+        described = [side.knows(Aspect.CHECK_METADATA) for side in (left, right)]
+        yield from judge_checks(left.checks, right.checks, (described[0], described[1]))
     if Aspect.OBSERVATIONS in known:
         yield from judge_observations(left.observations, right.observations)
     if Aspect.DYNAMIC_PARTITIONS in known:

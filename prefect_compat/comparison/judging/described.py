@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from prefect_compat.comparison.judging.findings import ABSENT, Difference, Finding
@@ -17,9 +18,14 @@ Described = RecordedOutput | RecordedCheck | RecordedObservation
 
 
 def judge_checks(
-    first: Iterable[RecordedCheck], second: Iterable[RecordedCheck]
+    first: Iterable[RecordedCheck],
+    second: Iterable[RecordedCheck],
+    have_metadata: tuple[bool, bool] = (True, True),
 ) -> Iterator[Finding]:
-    """Yields the differences in check results, their severities and what they carry."""
+    """Yields the differences in check results, their severities and what they carry.
+
+    Of a side without metadata only descriptions are compared, and only those that it gives.
+    """
 
     def place_of(entry: RecordedCheck) -> str:
         asset = OutputId(entry.check.asset_key, entry.partition_key)
@@ -28,7 +34,8 @@ def judge_checks(
     def result(entry: RecordedCheck) -> str:
         return f"{'passed' if entry.passed else 'failed'} ({entry.severity})"
 
-    return _entries(Difference.CHECK, first, second, place_of, result)
+    judge = judge_described if all(have_metadata) else partial(_given_descriptions, have_metadata)
+    return _entries(Difference.CHECK, first, second, place_of, result, judge)
 
 
 def judge_observations(
@@ -42,7 +49,7 @@ def judge_observations(
     def result(entry: RecordedObservation) -> str:
         return f"data version {entry.data_version}"
 
-    return _entries(Difference.OBSERVATION, first, second, place_of, result)
+    return _entries(Difference.OBSERVATION, first, second, place_of, result, judge_described)
 
 
 def judge_described(place: str, left: Described, right: Described) -> Iterator[Finding]:
@@ -50,6 +57,18 @@ def judge_described(place: str, left: Described, right: Described) -> Iterator[F
     yield from _pairs(Difference.METADATA, place, left.metadata, right.metadata)
     if not isinstance(left, RecordedCheck) and not isinstance(right, RecordedCheck):
         yield from _pairs(Difference.TAGS, place, left.tags, right.tags)
+    yield from _descriptions(place, left, right)
+
+
+def _given_descriptions(
+    have_metadata: tuple[bool, bool], place: str, left: Described, right: Described
+) -> Iterator[Finding]:
+    sides = zip((left, right), have_metadata, strict=True)
+    if all(has or entry.description is not None for entry, has in sides):
+        yield from _descriptions(place, left, right)
+
+
+def _descriptions(place: str, left: Described, right: Described) -> Iterator[Finding]:
     if left.description != right.description:
         sides = (entry.description or ABSENT for entry in (left, right))
         yield Finding(Difference.DESCRIPTION, place, *sides)
@@ -69,6 +88,7 @@ def _entries(
     second: Iterable[Described],
     place_of: Callable[[Any], str],
     result: Callable[[Any], str],
+    judge: Callable[[str, Described, Described], Iterator[Finding]],
 ) -> Iterator[Finding]:
     """Yields entries that one side lacks, or whose result or description differs."""
     left, right = _numbered(first, place_of), _numbered(second, place_of)
@@ -78,7 +98,7 @@ def _entries(
         if results[0] != results[1]:
             yield Finding(kind, place, *results)
         elif mine and other:
-            yield from judge_described(place, mine, other)
+            yield from judge(place, mine, other)
 
 
 def _numbered(entries: Iterable[Described], place_of: Callable[[Any], str]) -> dict[str, Described]:

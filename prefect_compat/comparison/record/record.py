@@ -29,6 +29,7 @@ class Aspect(StrEnum):
     DATA_VERSIONS = "data versions"
     DESCRIPTIONS = "metadata, tags and descriptions"
     CHECKS = "check results"
+    CHECK_METADATA = "metadata of check results"
     OBSERVATIONS = "observations"
     DYNAMIC_PARTITIONS = "changes of dynamic partitions"
     CATALOGUE = "the catalogue's counts"

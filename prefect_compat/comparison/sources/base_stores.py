@@ -12,7 +12,8 @@ from typing import Any
 
 from prefect_compat.comparison.sources.empty_store import EmptyStore
 from prefect_compat.comparison.sources.place import Place, validate_origin
-from prefect_compat.comparison.sources.side import ended, start_process, write_text_of
+from prefect_compat.comparison.sources.process_body import write_text_of
+from prefect_compat.comparison.sources.side import ended, start_process
 from prefect_compat.comparison.sources.stores import Setting, Stores
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.graph.job import JobChoice

@@ -1,7 +1,6 @@
 """A Prefect flow that someone wrote, as a source."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Self
 
 from prefect_compat.comparison.record.files import STORE
 from prefect_compat.comparison.record.record import Record
+from prefect_compat.comparison.sources.candidate_place import project_folder
 from prefect_compat.comparison.sources.file_store import FileStore
 from prefect_compat.comparison.sources.foreign_flow import CandidateTask
 from prefect_compat.comparison.sources.matching import StepFacts
@@ -31,7 +31,8 @@ class CandidateOptions:
 
     `parameter` takes the partition. `layout` is the pattern of the files that the flow writes,
     below `store` or else below the folder in the store variables; without it outputs are what the
-    tasks return. `matches` are declared, from task to step.
+    tasks return. `matches` are declared, from task to step. `python` is another interpreter, which
+    runs the flow.
     """
 
     entrypoint: str
@@ -41,6 +42,7 @@ class CandidateOptions:
     store: str | None = None
     matches: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float | None = None
+    python: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class CandidateFlow:
     """The flow, run once for each partition, in a process of its own with its own home and store.
 
     `keys` are the partitions, `per_run` says how many of them a run of Dagster's takes, and `steps`
-    are those of the job.
+    are those of the job. `place` has the import folders and the interpreter.
     """
 
     options: CandidateOptions
@@ -57,6 +59,7 @@ class CandidateFlow:
     steps: tuple[StepFacts, ...]
     keys: tuple[str, ...]
     per_run: int | None
+    place: Place
     name: str = "candidate"
 
     def record(self, folder: Path, progress: Progress) -> Record:
@@ -151,17 +154,14 @@ class CandidateFlow:
 
     def _place(self, home: Path) -> Place:
         """Results are persisted in the side's home, unless a task says otherwise."""
-        # `-m` puts the folder first for this process alone, not for those of a pool.
-        path = os.pathsep.join(filter(None, (os.getcwd(), os.environ.get("PYTHONPATH"))))
-        return Place(
-            variables={
-                "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true",
-                "PREFECT_LOCAL_STORAGE_PATH": str(home / "results"),
-                "PYTHONPATH": path,
-            }
-        )
+        results = {
+            "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true",
+            "PREFECT_LOCAL_STORAGE_PATH": str(home / "results"),
+        }
+        return replace(self.place, variables={**self.place.variables, **results})
 
     def _task(self, folder: Path) -> CandidateTask:
+        project = project_folder(self.options.entrypoint)
         return CandidateTask(
             entrypoint=self.options.entrypoint,
             runs=tuple(chunks(self.keys, self.per_run)) if self.keys else ((),),
@@ -174,4 +174,5 @@ class CandidateFlow:
             home=str(folder / self.name),
             side=self.name,
             fault=self.work.fault,
+            project=str(project) if project else None,
         )

@@ -4,7 +4,6 @@ python -m prefect_compat.comparison.sources.candidate_values '{"home": ..., "out
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from prefect_compat.graph.ids import OutputId
 def main() -> None:
     """Reads the results in a process of its own: a pickle runs code of the candidate's modules."""
     task = json.loads(sys.argv[1])
-    sys.path.insert(0, os.getcwd())
     files = load_results(Path(task["home"]))
     outputs = [OutputId.parse(text) for text in task["outputs"]]
     write_values(lambda output: stored_result(files[output]), outputs, Path(task["folder"]))

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from prefect_compat.comparison.sources.base_stores import with_own_stores
 from prefect_compat.comparison.sources.candidate import CandidateFlow, CandidateOptions
+from prefect_compat.comparison.sources.candidate_place import candidate_place
 from prefect_compat.comparison.sources.empty_store import EmptyStore
 from prefect_compat.comparison.sources.file_store import FileStore
 from prefect_compat.comparison.sources.layout import shown_address
 from prefect_compat.comparison.sources.matching import step_facts
-from prefect_compat.comparison.sources.place import base_place
+from prefect_compat.comparison.sources.place import Place, base_place
 from prefect_compat.comparison.sources.prefect_server import ComparisonServer
 from prefect_compat.comparison.sources.project_source import ProjectSource
 from prefect_compat.comparison.sources.project_store import ProjectStore
@@ -59,6 +60,7 @@ class SourceChoice:
         """The chosen places, by names for people; addresses without secrets."""
         named = {
             "candidate": self.candidate and self.candidate.entrypoint,
+            "candidate's Python": self.candidate and self.candidate.python,
             "base": self.base,
             "base's Python": self.base_python,
             "left": self.left and shown_address(self.left.address),
@@ -114,7 +116,9 @@ def opened_sources(
     """
     work = empty.work
     if choice.candidate is not None:
-        yield ProjectSource.of_dagster(work), candidate_source(choice.candidate, empty, server)
+        options = choice.candidate
+        with candidate_place(options.entrypoint, options.python) as place:
+            yield ProjectSource.of_dagster(work), candidate_source(options, empty, server, place)
     elif choice.base is not None or choice.base_python is not None:
         with base_place(choice.base, choice.base_python) as place:
             yield (
@@ -142,13 +146,12 @@ def store_source(place: StorePlace, work: Work, name: str) -> Source:
 
 
 def candidate_source(
-    options: CandidateOptions, empty: EmptyStore, server: ComparisonServer
+    options: CandidateOptions, empty: EmptyStore, server: ComparisonServer, place: Place
 ) -> CandidateFlow:
     """A flow that someone wrote, with what it is matched against."""
     plan = read_plan(empty.job)
-    return CandidateFlow(
-        options, empty.work, server, step_facts(plan), empty.keys or (), plan.partitions_per_run
-    )
+    keys, per_run = empty.keys or (), plan.partitions_per_run
+    return CandidateFlow(options, empty.work, server, step_facts(plan), keys, per_run, place)
 
 
 def run_source(source: Source) -> RunSource:

@@ -20,14 +20,14 @@ from prefect_compat.comparison.record.events import EventReader, declared_assets
 from prefect_compat.comparison.record.files import stored_files
 from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep
 from prefect_compat.comparison.record.stopwatch import Stopwatch
+from prefect_compat.comparison.record.versions import versions
+from prefect_compat.comparison.sources.meter import Meter
 from prefect_compat.comparison.sources.place import validate_origin
 from prefect_compat.comparison.sources.side import (
-    Meter,
     SideTask,
     StepCounter,
     add_dynamic_partitions,
     main,
-    versions,
     with_warm_run,
 )
 from prefect_compat.engine.dagster_port.events import upstream_steps

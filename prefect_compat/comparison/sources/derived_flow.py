@@ -23,17 +23,18 @@ from prefect_compat.comparison.record.contents import read_contents
 from prefect_compat.comparison.record.dynamic_partitions import DynamicPartitions
 from prefect_compat.comparison.record.events import EventReader, declared_assets
 from prefect_compat.comparison.record.files import stored_files
-from prefect_compat.comparison.record.flow_runs import FlowRunRecord, read_flow_run, retry_waits_s
+from prefect_compat.comparison.record.flow_runs import FlowRunRecord, read_flow_run
 from prefect_compat.comparison.record.record import NOT_STARTED, Record, RecordedStep
 from prefect_compat.comparison.record.stopwatch import Stopwatch
+from prefect_compat.comparison.record.task_runs import retry_waits_s
+from prefect_compat.comparison.record.versions import versions
+from prefect_compat.comparison.sources.meter import Meter
 from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.comparison.sources.side import (
-    Meter,
     SideTask,
     StepCounter,
     add_dynamic_partitions,
     main,
-    versions,
     with_warm_run,
 )
 from prefect_compat.engine.dagster_port.run_config import merged_config

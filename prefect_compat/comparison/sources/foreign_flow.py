@@ -7,11 +7,9 @@ import asyncio
 import inspect
 import json
 import logging
-import os
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,27 +22,29 @@ from prefect.flows import load_flow_from_entrypoint
 
 from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
-from prefect_compat.comparison.record.flow_runs import read_task_runs, retry_waits_s
+from prefect_compat.comparison.record.check_artifacts import KEY, merge_checks, read_checks
 from prefect_compat.comparison.record.record import (
     NOT_STARTED,
     Aspect,
     Record,
+    RecordedCheck,
     RecordedOutput,
     RecordedStep,
 )
+from prefect_compat.comparison.record.task_runs import read_task_runs
+from prefect_compat.comparison.record.versions import versions
+from prefect_compat.comparison.sources.candidate_steps import FlowRunOf, steps_of, task_name
 from prefect_compat.comparison.sources.matching import Matching, StepFacts, match_tasks
+from prefect_compat.comparison.sources.meter import Meter
 from prefect_compat.comparison.sources.prefect_server import RunningServer
-from prefect_compat.comparison.sources.side import Meter, versions, write_record
+from prefect_compat.comparison.sources.process_body import write_record
 from prefect_compat.errors import ComparisonError
 from prefect_compat.flow.prefect_port import around_task_functions, stored_result
 from prefect_compat.graph.ids import OutputId, StepId
 from prefect_compat.server.api import named_server, own_server
 
-STATES = {"COMPLETED": "succeeded", "PENDING": NOT_STARTED}
 # Names of parameters that are taken for the partition, in this order.
 PARTITION_NAMES = ("partition", "partition_key", "day", "date", "key", "run_date")
-# Prefect names a task run by its task and the first 3 letters of the run's dynamic key.
-SHORTEST_SUFFIX = 3
 # In a side's home: the file of each output's persisted result.
 RESULTS = "results.json"
 
@@ -55,7 +55,7 @@ class CandidateTask:
 
     `parameter` takes the partition key; `parameters` are passed beside it, as JSON text. `steps`
     are those of the job, `declared` matches of tasks. `reads_results` is False if the outputs are
-    files that the flow writes.
+    files that the flow writes. `project` is the folder of the flow's own project, if it has one.
     """
 
     entrypoint: str
@@ -69,6 +69,7 @@ class CandidateTask:
     home: str
     side: str
     fault: Fault | None = None
+    project: str | None = None
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -89,19 +90,8 @@ class CandidateTask:
         return cls(**{**data, **values})
 
 
-@dataclass(frozen=True)
-class FlowRunOf:
-    """One flow run: the run of Dagster's to which it belongs, its partition, and its task runs."""
-
-    run: int
-    partition: str | None
-    state: State[Any]
-    task_runs: tuple[TaskRun, ...]
-
-
 def run_candidate(task: CandidateTask) -> Record:
     """Runs the flow on the server that is handed over, or on one of its own."""
-    sys.path.insert(0, os.getcwd())
     given = RunningServer.handed_over()
     with named_server(given.url) if given else own_server():
         return record_candidate(task)
@@ -112,7 +102,7 @@ def record_candidate(task: CandidateTask) -> Record:
 
     Raises ComparisonError if the entrypoint is no flow, or its parameters do not fit.
     """
-    flow = _loaded(task.entrypoint)
+    flow = _loaded(task.entrypoint, task.project)
     parameter = _parameter(flow, task)
     meter = Meter()
     with get_client(sync_client=True) as client:
@@ -126,7 +116,7 @@ def record_candidate(task: CandidateTask) -> Record:
             ]
         cost = meter.has_run()
         runs = [
-            FlowRunOf(run, key, state, read_task_runs(state, expected))
+            FlowRunOf(run, key, state, read_task_runs(state, expected), read_checks(state))
             for run, key, state, expected in ended
         ]
         return _record(task, runs, cost)
@@ -145,7 +135,7 @@ def _injected(task: CandidateTask) -> Iterator[None]:
     reached: list[str] = []
 
     def faulty(run: TaskRun, call: Callable[[], Any]) -> Any:
-        name = _task_name(run)
+        name = task_name(run)
         if match_tasks([name], task.steps, task.declared).steps.get(name) != fault.step:
             return call()
         reached.append(name)
@@ -161,14 +151,22 @@ def _injected(task: CandidateTask) -> Iterator[None]:
         )
 
 
-def _loaded(entrypoint: str) -> Flow[..., Any]:
+def _loaded(entrypoint: str, project: str | None = None) -> Flow[..., Any]:
+    if project is not None:
+        file, _, name = entrypoint.rpartition(":")
+        entrypoint = f"{Path(file).absolute()}:{name}"
     try:
-        flow: Any = load_flow_from_entrypoint(entrypoint)
+        # Prefect puts the working directory before all other import folders, for good.
+        with chdir(project or "."):
+            # Otherwise it would leave out failed imports, and run what is left of the flow.
+            flow: Any = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
     except Exception as error:  # whatever importing a user's own code raises
         reason = " ".join(str(error).split()) or type(error).__name__
+        remedy = "Name a file and the flow in it: --candidate flows.py:daily."
+        if isinstance(getattr(error, "user_exc", None), ImportError):
+            remedy = "Put what it imports into its project, or install it for its interpreter."
         raise ComparisonError(
-            f"{entrypoint} is no flow that can be loaded: {reason}. Name a file and the flow in it:"
-            " --candidate flows.py:daily."
+            f"{entrypoint} is no flow that can be loaded: {reason}. {remedy}"
         ) from error
     if not isinstance(flow, Flow):
         raise ComparisonError(
@@ -248,9 +246,10 @@ async def _awaited(found: Any) -> Any:
 
 
 def _record(task: CandidateTask, runs: Sequence[FlowRunOf], cost: Any) -> Record:
-    names = (_task_name(run) for flow_run in runs for run in flow_run.task_runs)
+    names = (task_name(run) for flow_run in runs for run in flow_run.task_runs)
     matching = match_tasks(names, task.steps, task.declared)
-    steps = tuple(_steps(runs, matching))
+    has_checks = any(run.checks is not None for run in runs)
+    steps = tuple(steps_of(runs, matching))
     failed = next((run.state for run in runs if not run.state.is_completed()), None)
     results = dict(_results(task, runs, matching)) if task.reads_results else {}
     outputs = tuple(
@@ -271,29 +270,32 @@ def _record(task: CandidateTask, runs: Sequence[FlowRunOf], cost: Any) -> Record
         side=task.side,
         steps=steps,
         outputs=outputs,
-        checks=(),
+        checks=tuple(_checks(runs)),
         materialized=(),
         cost=cost,
         versions=versions(),
         error=None if failed is None else failed.message or str(failed),
         unknown=(
-            *_unknown(has_failed=failed is not None),
+            *_unknown(has_failed=failed is not None, has_checks=has_checks),
             *((name, "declared to have no counterpart") for name in matching.left_out),
         ),
     )
 
 
-def _unknown(*, has_failed: bool) -> Iterator[tuple[str, str]]:
+def _unknown(*, has_failed: bool, has_checks: bool) -> Iterator[tuple[str, str]]:
     flow = "a flow that does not come from the assets"
     for aspect in (
         Aspect.DATA_VERSIONS,
         Aspect.DESCRIPTIONS,
-        Aspect.CHECKS,
         Aspect.OBSERVATIONS,
         Aspect.DYNAMIC_PARTITIONS,
         Aspect.CATALOGUE,
     ):
         yield str(aspect), f"{flow} has none"
+    if has_checks:
+        yield str(Aspect.CHECK_METADATA), "the flow reports the results alone"
+    else:
+        yield str(Aspect.CHECKS), f"{flow} has none, and it reports none as artifacts '{KEY}…'"
     yield str(Aspect.EXCEPTIONS), "Prefect's API keeps no exceptions"
     yield str(Aspect.FILES), f"{flow} stores its outputs in its own way"
     yield str(Aspect.TYPES), f"{flow} does not use the project's IO managers"
@@ -301,69 +303,11 @@ def _unknown(*, has_failed: bool) -> Iterator[tuple[str, str]]:
         yield str(Aspect.DEPENDENCIES), "the flow failed before all of its tasks were known"
 
 
-def _steps(runs: Iterable[FlowRunOf], matching: Matching) -> Iterator[RecordedStep]:
-    """The steps of each run; the task runs of several partitions in one run are one step."""
-    by_step: dict[tuple[int, StepId], list[TaskRun]] = defaultdict(list)
-    step_of: dict[UUID, StepId] = {}
-    for flow_run in runs:
-        counts: dict[str, int] = defaultdict(int)
-        of_name: dict[str, int] = defaultdict(int)
-        for run in flow_run.task_runs:
-            of_name[_task_name(run)] += 1
-        for run in sorted(flow_run.task_runs, key=_start):
-            name = _task_name(run)
-            step = matching.steps.get(name)
-            if step is None:
-                continue
-            # A mapped task has a run for each of its elements.
-            mapping_key = str(counts[name]) if of_name[name] > 1 else None
-            counts[name] += 1
-            step_of[run.id] = StepId(step, mapping_key)
-            by_step[flow_run.run, step_of[run.id]].append(run)
-    for (number, step_id), task_runs in by_step.items():
-        states = [_state(run) for run in task_runs]
-        upstream = {
-            step_of[entry.id]
-            for run in task_runs
-            for inputs in run.task_inputs.values()
-            for entry in inputs
-            if entry.input_type == "task_run" and entry.id in step_of
-        }
-        starts = [run.start_time.timestamp() for run in task_runs if run.start_time]
-        ends = [run.end_time.timestamp() for run in task_runs if run.end_time]
-        most = max(task_runs, key=lambda run: run.run_count)
-        yield RecordedStep(
-            run=number,
-            step=step_id,
-            state=next((state for state in states if state != "succeeded"), "succeeded"),
-            upstream=tuple(sorted(upstream, key=str)),
-            attempts=most.run_count,
-            waits_s=retry_waits_s(most),
-            started_s=min(starts, default=None),
-            ended_s=max(ends, default=None),
-        )
-
-
-def _start(run: TaskRun) -> float:
-    at = run.start_time or run.expected_start_time
-    return at.timestamp() if at else 0.0
-
-
-def _state(run: TaskRun) -> str:
-    if run.state_name == "Skipped":
-        return "skipped"
-    return STATES.get(run.state_type or "", "failed")
-
-
-def _task_name(run: TaskRun) -> str:
-    """The task's name, without the part of a run's id that Prefect adds to it.
-
-    A task that gives its runs names of their own goes by the name of its function.
-    """
-    name, _, suffix = run.name.rpartition("-")
-    if name and len(suffix) >= SHORTEST_SUFFIX and run.dynamic_key.startswith(suffix):
-        return name
-    return run.task_key.rpartition("-")[0].rpartition(".")[2] or run.name
+def _checks(runs: Sequence[FlowRunOf]) -> Iterator[RecordedCheck]:
+    for number in sorted({run.run for run in runs}):
+        of_run = [run for run in runs if run.run == number]
+        reported = (run.checks or () for run in of_run)
+        yield from merge_checks(reported, is_range=len(of_run) > 1)
 
 
 def _results(
@@ -373,7 +317,7 @@ def _results(
     steps = {step.name: step for step in task.steps}
     for flow_run in runs:
         for run in flow_run.task_runs:
-            step = steps.get(matching.steps.get(_task_name(run), ""))
+            step = steps.get(matching.steps.get(task_name(run), ""))
             data = run.state.data if run.state is not None else None
             key = getattr(data, "storage_key", None)
             if step is None or step.asset is None or key is None:

@@ -58,15 +58,21 @@ def base_place(revision: str | None, python: str | None) -> Iterator[Place]:
     ):
         variables = {ORIGINAL: str(original)} if original else {}
         if python is not None:
-            library = Path(folder) / "library"
-            library.mkdir()
             # This version of the library, and nothing else of this interpreter.
-            (library / "prefect_compat").symlink_to(Path(__file__).parent.parent.parent)
+            library = lend("prefect_compat", Path(__file__).parent.parent.parent, Path(folder))
             variables["PYTHONPATH"] = str(library)
             _probe(python, variables)
         yield Place(
             python or sys.executable, directory, variables, is_isolated=revision is not None
         )
+
+
+def lend(name: str, package: Path, folder: Path) -> Path:
+    """The import folder, below a folder, through which another interpreter finds a package."""
+    library = folder / "library"
+    library.mkdir(exist_ok=True)
+    (library / name).symlink_to(package)
+    return library
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from prefect_compat.comparison.sources.candidate import CandidateOptions
+from prefect_compat.comparison.sources.candidate_place import place_here
 from prefect_compat.comparison.sources.choice import (
     StorePlace,
     candidate_source,
@@ -77,7 +78,9 @@ class Shadowed:
         right: Source = (
             ProjectSource.of_prefect(empty.work, server)
             if self._candidate is None
-            else candidate_source(self._candidate, empty, server)
+            else candidate_source(
+                self._candidate, empty, server, place_here(self._candidate.entrypoint)
+            )
         )
         return empty, (store_source(self._production, empty.work, PRODUCTION), right)
 

@@ -2,8 +2,6 @@
 
 import json
 import os
-import platform
-import resource
 import signal
 import subprocess
 import sys
@@ -11,38 +9,32 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import psutil
 
-from prefect_compat.comparison.faults import Fault, injected
+from prefect_compat.comparison.faults import Fault
+from prefect_compat.comparison.injection import injected
 from prefect_compat.comparison.record.files import STORE
 from prefect_compat.comparison.record.record import Cost, Record
 from prefect_compat.comparison.sources.place import HERE, Place
 from prefect_compat.comparison.sources.prefect_server import RunningServer
+from prefect_compat.comparison.sources.process_body import COMPARING_PID, REFUSED, write_record
 from prefect_compat.engine.dagster_port.attempt import StepHooks, partition_keys
 from prefect_compat.engine.dagster_port.workspace import read_env_file
-from prefect_compat.errors import ComparisonError, PrefectCompatError
-from prefect_compat.garbage import collect_as_usual
+from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.partitions import DynamicKeys
 from prefect_compat.graph.project import KEPT_VARIABLES, Project
 from prefect_compat.progress import Update
 from prefect_compat.server.temporary import HANDED_OVER, USERS_SERVER, prefect_environment
-from prefect_compat.signals import end_with_parent, end_with_tree, ending_on_signals, grace_s
+from prefect_compat.signals import end_with_tree, grace_s
 
-# The environment variable with the process of the comparison: a side ends with it.
-COMPARING_PID = "PREFECT_COMPAT_COMPARING_PID"
 # The file in a side's home with the step that it runs.
 RUNNING_STEP = "running_step.txt"
 POLL_S = 0.2
 START = ("-m", "prefect_compat.start")
-# Before the error in the log of a side that refused its task.
-REFUSED = "Refused: "
 QUIET_DAGSTER = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
@@ -260,70 +252,6 @@ def main(run: Callable[[SideTask], Record]) -> None:
     write_record(with_fault, Path(task.record))
 
 
-def write_record(run: Callable[[], Record], path: Path) -> None:
-    """The body of a process that makes a record."""
-    write_text_of(lambda: run().as_json(), path)
-
-
-def write_text_of(run: Callable[[], str], path: Path) -> None:
-    """The body of a process of a comparison: ends with it and on signals, and writes its result."""
-    if COMPARING_PID in os.environ:
-        end_with_parent(int(os.environ[COMPARING_PID]))
-    try:
-        with ending_on_signals(grace_s()):
-            text = run()
-    except PrefectCompatError as error:
-        # Goes to the log, whose last lines `record_of` puts into its own error.
-        sys.exit(f"{REFUSED}{error}")
-    path.write_text(text, encoding="utf-8")
-
-
-class Meter:
-    """Measures what a side uses: this process, those that it started, and its Prefect server.
-
-    Of processes that have ended, the CPU counts and the memory does not.
-    """
-
-    def __init__(self) -> None:
-        self._process = psutil.Process()
-        server = RunningServer.handed_over()
-        self._server = psutil.Process(server.pid) if server else None
-        # Wall-clock time, so the import is timed by `time.time`: `perf_counter` starts elsewhere.
-        self._created = self._process.create_time()
-        self._imported = time.time()
-        self._ready = (0.0, 0.0, 0.0)
-
-    def is_ready(self) -> None:
-        """Marks the start of the run."""
-        collect_as_usual()
-        self._ready = (time.time(), time.perf_counter(), self._cpu_s())
-
-    def has_run(self) -> Cost:
-        """The cost since `is_ready`."""
-        wall_s, cpu_s = time.perf_counter() - self._ready[1], self._cpu_s() - self._ready[2]
-        # `ru_maxrss` is in KiB on Linux and in bytes on macOS.
-        unit_b = 1 if sys.platform == "darwin" else 1024
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_b
-        return Cost(
-            wall_s=wall_s,
-            import_s=self._imported - self._created,
-            start_up_s=self._ready[0] - self._imported,
-            cpu_s=cpu_s,
-            # Of other processes psutil knows the present size, not the peak.
-            peak_memory_b=peak + sum(child.memory_info().rss for child in self._children()),
-        )
-
-    def _children(self) -> list[psutil.Process]:
-        processes = self._process.children(recursive=True)
-        if self._server is not None:
-            processes.append(self._server)
-        return [process for process in processes if process.is_running()]
-
-    def _cpu_s(self) -> float:
-        times = [self._process.cpu_times(), *(child.cpu_times() for child in self._children())]
-        return float(sum(sum(entry[:4]) for entry in times))  # its own, and its ended children's
-
-
 def with_warm_run(cost: Cost, task: SideTask, run: Callable[[], object]) -> Cost:
     """The cost, with the time of a second run in this process if the task asks for one."""
     if not task.warm:
@@ -331,14 +259,3 @@ def with_warm_run(cost: Cost, task: SideTask, run: Callable[[], object]) -> Cost
     started = time.perf_counter()
     run()
     return replace(cost, warm_wall_s=time.perf_counter() - started)
-
-
-def versions() -> tuple[tuple[str, str], ...]:
-    """The versions of Python, packages and machine."""
-    packages = [
-        (name, metadata.version(name))
-        for name in ("dagster", "prefect", "pandas")
-        if find_spec(name) is not None  # pandas is optional
-    ]
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
-    return (("python", platform.python_version()), *packages, ("machine", machine))

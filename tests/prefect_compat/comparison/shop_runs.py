@@ -7,7 +7,8 @@ import dagster as dg
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.sources.dagster_job import record_dagster
 from prefect_compat.comparison.sources.derived_flow import record_prefect
-from prefect_compat.comparison.sources.side import Meter, SideTask
+from prefect_compat.comparison.sources.meter import Meter
+from prefect_compat.comparison.sources.side import SideTask
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.project import Project
 from tests.prefect_compat.comparison.shop import JOB, Shop, build

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from prefect_compat.comparison.faults import Fault, injected
+from prefect_compat.comparison.faults import Fault
+from prefect_compat.comparison.injection import injected
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.verdict import Verdict, judge
 from prefect_compat.errors import ComparisonError

@@ -395,6 +395,7 @@ BY_ASPECT = {
     Aspect.DATA_VERSIONS: replace(PREFECT, outputs=(FIRST, replace(SECOND, data_version="v2"))),
     Aspect.DESCRIPTIONS: replace(PREFECT, outputs=(FIRST, replace(SECOND, description="done"))),
     Aspect.CHECKS: replace(PREFECT, checks=()),
+    Aspect.CHECK_METADATA: replace(PREFECT, checks=(replace(check(), metadata=(("x", "1"),)),)),
     Aspect.OBSERVATIONS: replace(PREFECT, observations=()),
     Aspect.DYNAMIC_PARTITIONS: replace(PREFECT, dynamic_partitions=()),
     Aspect.CATALOGUE: replace(PREFECT, materialized=()),

@@ -10,7 +10,8 @@ from prefect_compat.comparison.judging.findings import Difference
 from prefect_compat.comparison.report.text import describe
 from prefect_compat.comparison.sources.dagster_job import record_dagster
 from prefect_compat.comparison.sources.derived_flow import record_prefect
-from prefect_compat.comparison.sources.side import Meter, SideTask
+from prefect_compat.comparison.sources.meter import Meter
+from prefect_compat.comparison.sources.side import SideTask
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.comparison.verdict import judge
 from prefect_compat.graph.ids import StepId, StepOutputId

@@ -36,7 +36,8 @@ from prefect_compat.comparison.sources.foreign_flow import (
     record_candidate,
 )
 from prefect_compat.comparison.sources.matching import step_facts
-from prefect_compat.comparison.sources.side import Meter, SideTask
+from prefect_compat.comparison.sources.meter import Meter
+from prefect_compat.comparison.sources.side import SideTask
 from prefect_compat.comparison.sources.work import Work
 from prefect_compat.comparison.verdict import Verdict
 from prefect_compat.errors import ComparisonError
@@ -406,7 +407,7 @@ def test_a_flow_under_failure(project: Path) -> None:
     assert {name: case for name, case in cases.items() if case != "not run"} == dict.fromkeys(
         [*FAILURES, "a kill and a second run"], "identical"
     )
-    assert "the candidate has no asset checks" in found.stdout
+    assert "a candidate's checks cannot be made to fail" in found.stdout
 
     change(project, "@task(retries=2)", "@task(retries=1)")
     found = compare(project, "--fail", "cleaned", "--json", "found.json")

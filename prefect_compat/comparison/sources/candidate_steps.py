@@ -1,0 +1,97 @@
+"""The steps that the task runs of a candidate flow stand for."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from prefect.client.schemas.objects import State, TaskRun
+
+from prefect_compat.comparison.record.record import NOT_STARTED, RecordedCheck, RecordedStep
+from prefect_compat.comparison.record.task_runs import retry_waits_s
+from prefect_compat.comparison.sources.matching import Matching
+from prefect_compat.graph.ids import StepId
+
+STATES = {"COMPLETED": "succeeded", "PENDING": NOT_STARTED}
+# Prefect names a task run by its task and the first 3 letters of the run's dynamic key.
+SHORTEST_SUFFIX = 3
+
+
+@dataclass(frozen=True)
+class FlowRunOf:
+    """One flow run: the run of Dagster's to which it belongs, its partition, and its task runs.
+
+    `checks` are the results that it reported; None if it reports none at all.
+    """
+
+    run: int
+    partition: str | None
+    state: State[Any]
+    task_runs: tuple[TaskRun, ...]
+    checks: tuple[RecordedCheck, ...] | None
+
+
+def steps_of(runs: Iterable[FlowRunOf], matching: Matching) -> Iterator[RecordedStep]:
+    """The steps of each run; the task runs of several partitions in one run are one step."""
+    by_step: dict[tuple[int, StepId], list[TaskRun]] = defaultdict(list)
+    step_of: dict[UUID, StepId] = {}
+    for flow_run in runs:
+        counts: dict[str, int] = defaultdict(int)
+        of_name: dict[str, int] = defaultdict(int)
+        for run in flow_run.task_runs:
+            of_name[task_name(run)] += 1
+        for run in sorted(flow_run.task_runs, key=_start):
+            name = task_name(run)
+            step = matching.steps.get(name)
+            if step is None:
+                continue
+            # A mapped task has a run for each of its elements.
+            mapping_key = str(counts[name]) if of_name[name] > 1 else None
+            counts[name] += 1
+            step_of[run.id] = StepId(step, mapping_key)
+            by_step[flow_run.run, step_of[run.id]].append(run)
+    for (number, step_id), task_runs in by_step.items():
+        states = [_state(run) for run in task_runs]
+        upstream = {
+            step_of[entry.id]
+            for run in task_runs
+            for inputs in run.task_inputs.values()
+            for entry in inputs
+            if entry.input_type == "task_run" and entry.id in step_of
+        }
+        starts = [run.start_time.timestamp() for run in task_runs if run.start_time]
+        ends = [run.end_time.timestamp() for run in task_runs if run.end_time]
+        most = max(task_runs, key=lambda run: run.run_count)
+        yield RecordedStep(
+            run=number,
+            step=step_id,
+            state=next((state for state in states if state != "succeeded"), "succeeded"),
+            upstream=tuple(sorted(upstream, key=str)),
+            attempts=most.run_count,
+            waits_s=retry_waits_s(most),
+            started_s=min(starts, default=None),
+            ended_s=max(ends, default=None),
+        )
+
+
+def _start(run: TaskRun) -> float:
+    at = run.start_time or run.expected_start_time
+    return at.timestamp() if at else 0.0
+
+
+def _state(run: TaskRun) -> str:
+    if run.state_name == "Skipped":
+        return "skipped"
+    return STATES.get(run.state_type or "", "failed")
+
+
+def task_name(run: TaskRun) -> str:
+    """The task's name, without the part of a run's id that Prefect adds to it.
+
+    A task that gives its runs names of their own goes by the name of its function.
+    """
+    name, _, suffix = run.name.rpartition("-")
+    if name and len(suffix) >= SHORTEST_SUFFIX and run.dynamic_key.startswith(suffix):
+        return name
+    return run.task_key.rpartition("-")[0].rpartition(".")[2] or run.name

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ticket_assets.evaluation.multiple_tests import SIGNIFICANT
+from ticket_assets.evaluation.alert_limits import AlertLimits
 from ticket_assets.report_charts import all_charts
 
 MISSING = "-"
@@ -56,8 +56,8 @@ def _interval(record: Mapping[str, Any], name: str) -> str:
     return f" (95% interval {low:,.0f} to {high:,.0f} h)"
 
 
-def as_html(document: Mapping[str, Any]) -> str:
-    """The page: one file, nothing loaded, nothing run."""
+def as_html(document: Mapping[str, Any], limits: AlertLimits) -> str:
+    """The page: one file, nothing loaded, nothing run. `limits` are those of the document."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -72,8 +72,8 @@ def as_html(document: Mapping[str, Any]) -> str:
         document=document,
         conclusion=conclusion(document),
         questions=QUESTIONS,
-        significant=SIGNIFICANT,
-        charts=all_charts(document),
+        limits=limits,
+        charts=all_charts(document, limits),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.ticket_assets.evaluation.test_report import CHAMPION, MODELS, evaluated, report
+from ticket_assets.evaluation.alert_limits import AlertLimits
 from ticket_assets.evaluation.alerts import ALERTS
 from ticket_assets.report_page import QUESTIONS, as_html, as_markdown, conclusion
 
@@ -47,7 +48,7 @@ def document() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def html(document: dict[str, Any]) -> str:
-    return as_html(document)
+    return as_html(document, AlertLimits())
 
 
 def test_the_page_stands_alone(html: str) -> None:
@@ -101,19 +102,19 @@ def test_the_table_has_every_model_in_both_populations_and_periods(html: str) ->
 def test_a_name_cannot_become_markup() -> None:
     of = evaluated(days=30)
     rows = of.rows.assign(category="<b>bold</b>", assignment_group="<script>x</script>")
-    html = as_html(report(replace(of, rows=rows)))
+    html = as_html(report(replace(of, rows=rows)), AlertLimits())
     assert "<script" not in html
     assert "<b>bold" not in html
     assert "&lt;b&gt;bold" in html
 
 
 def test_the_same_document_gives_the_same_page(html: str, document: dict[str, Any]) -> None:
-    assert as_html(document) == html
+    assert as_html(document, AlertLimits()) == html
 
 
 def test_a_report_without_rows_is_a_page_too() -> None:
     of = evaluated(days=2)
-    html = as_html(report(replace(of, rows=of.rows[:0])))
+    html = as_html(report(replace(of, rows=of.rows[:0])), AlertLimits())
     assert "Too few days are evaluated to judge the model priority-hours." in html
     assert "<svg" not in html
 

@@ -1,7 +1,7 @@
 """Resources and configuration of the assets: the log, what is evaluated, the sample, the model."""
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -139,11 +139,6 @@ class AlertLimitsConfig(dg.Config):
             raise ValueError(f"found {value}, expected {rule}")
         return value
 
-    @classmethod
-    def of(cls, limits: AlertLimits) -> "AlertLimitsConfig":
-        """The configuration that sets all these limits."""
-        return cls(**asdict(limits))
-
     def limits(self, otherwise: AlertLimits) -> AlertLimits:
         """The limits that are set here, and the others from `otherwise`."""
         given = {name: value for name, value in self.model_dump().items() if value is not None}
@@ -155,8 +150,8 @@ class Evaluation(dg.ConfigurableResource["Evaluation"]):
 
     model: str = Field(description="the model; see TICKET_MODEL")
     population: str = Field(description="the rows that are sampled; see TICKET_POPULATION")
-    alert_limits: AlertLimitsConfig = Field(
-        description="the limits of the report's alerts; see TICKET_ALERT_LIMITS"
+    alert_limits: dict[str, float] = Field(
+        description="limits of alerts that are not the defaults; see TICKET_ALERT_LIMITS"
     )
 
     @classmethod
@@ -164,7 +159,7 @@ class Evaluation(dg.ConfigurableResource["Evaluation"]):
         return cls(
             model=settings.model,
             population=settings.population,
-            alert_limits=AlertLimitsConfig.of(settings.alert_limits),
+            alert_limits=settings.alert_limits.changed(),
         )
 
 

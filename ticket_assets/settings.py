@@ -159,10 +159,10 @@ def _alert_limits(env: Mapping[str, str]) -> AlertLimits:
         elif rule := broken_rule(name, number):
             faults.append(f"{name} is '{printable(value)}'; expected {rule}")
         else:
-            limits[name] = int(number) if name == "fewest_incidents" else number
+            limits[name] = number
     if faults:
         raise SettingError(f"TICKET_ALERT_LIMITS: {'. '.join(faults)}. Correct it, or unset it.")
-    return AlertLimits(**limits)  # type: ignore[arg-type]  # the one integer is made one above
+    return AlertLimits.of(limits)
 
 
 def _address(env: Mapping[str, str], name: str, default: str) -> str:

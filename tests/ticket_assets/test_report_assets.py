@@ -52,6 +52,21 @@ def test_it_is_a_document_a_page_and_markdown_with_one_check_an_alert(
     assert not challenger.passed
     assert challenger.metadata["limit"].value == 0.0
     assert float(str(challenger.metadata["number"].value)) > 0
+    assert challenger.metadata["unit"].value == "hours, better by"
+    (made,) = (
+        event.step_materialization_data.materialization
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey("evaluation_report")
+    )
+    figures = {name: value.value for name, value in made.metadata.items()}
+    (error,) = (
+        each["mae_h"]
+        for each in document["models"]
+        if (each["period"], each["population"], each["is_champion"]) == ("recent", "open", True)
+    )
+    assert figures["recent_mae_h"] == error
+    assert figures["model"] == document["champion"]
+    assert figures["firing_alerts"] == sum(each["fires"] for each in document["alerts"]) > 0
 
 
 def test_a_limit_that_is_set_and_broken_is_an_error(

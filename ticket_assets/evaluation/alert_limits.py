@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from ticket_assets.errors import SettingError
 from ticket_assets.evaluation.change import FALSE_ALARMS
@@ -34,6 +35,28 @@ class AlertLimits:
     """How much larger the MAE of a slice must be than that of the other rows."""
     fewest_incidents: int = FEWEST_INCIDENTS
     """The fewest incidents of an interval, and of a slice that is tested."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, float]) -> "AlertLimits":
+        """The defaults with these values. Raises SettingError for an unknown name, too."""
+        known = [each.name for each in fields(cls)]
+        if unknown := sorted(set(values) - set(known)):
+            raise SettingError(
+                f"Alert limits: there is no {', '.join(unknown)}; expected {', '.join(known)}."
+                " Correct the limits."
+            )
+        given: dict[str, Any] = dict(values)
+        if "fewest_incidents" in given:
+            given["fewest_incidents"] = int(given["fewest_incidents"])
+        return cls(**given)
+
+    def changed(self) -> dict[str, float]:
+        """The values that are not the defaults: the inverse of `of`."""
+        return {
+            each.name: value
+            for each in fields(self)
+            if (value := getattr(self, each.name)) != each.default
+        }
 
     def __post_init__(self) -> None:
         faults = [

@@ -87,5 +87,17 @@ def test_all_wrong_limits_are_named_at_once() -> None:
         AlertLimits(drift_share=2.0, slice_worse_h=-1.0)
 
 
+def test_limits_are_made_of_those_that_differ_from_the_defaults() -> None:
+    limits = AlertLimits(mae_h=120.0, fewest_incidents=100)
+    assert limits.changed() == {"mae_h": 120.0, "fewest_incidents": 100}
+    assert AlertLimits.of(limits.changed()) == limits
+    assert AlertLimits().changed() == {}
+
+
+def test_an_unknown_limit_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SettingError, match="there is no mae; expected mae_h, baseline_better_h"):
+        AlertLimits.of({"mae": 3.0})
+
+
 def test_the_smallest_p_value_of_the_drift_is_the_one_in_the_message() -> None:
     assert len(DRIFT_COLUMNS) / 1000 == 0.007

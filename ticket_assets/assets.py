@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from ticket_assets import previews
+from ticket_assets import VERSION, previews
 from ticket_assets.catalog import (
     column_lineage,
     column_schema,
@@ -193,7 +193,10 @@ def trial_summary(
     model_scores: pd.DataFrame,
 ) -> dg.MaterializeResult[Any]:
     """The day's trial as one JSON document: its figures and their provenance."""
-    versions = {name: version(name) for name in ("ticket-assets", "pandas", "numpy")}
+    versions = {
+        "ticket-assets": VERSION,
+        **{name: version(name) for name in ("pandas", "numpy")},
+    }
     origins = {
         key: Provenance.of(key, origin, versions) for key, origin in provenance_of(metrics).items()
     }

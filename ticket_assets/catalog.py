@@ -25,7 +25,6 @@ from ticket_assets.store.split import Documents, rows_by_day
 from ticket_assets.store.tables import Table, map_parts
 
 PREVIEW_ROWS = 5
-HIDDEN = ["day", "is_champion", "better_low_h", "better_high_h", "bias_low_h", "bias_high_h"]
 PLOTTED = ("mae_h", "bias_h", "within_24h", "skill_constant", "skill_state_median")
 
 
@@ -172,7 +171,7 @@ def model_score_facts(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     hours = table.assign(
         **{name: table[name] / SECONDS_PER_HOUR for name in table.columns if name.endswith("_s")}
     ).rename(columns=lambda name: f"{name[:-2]}_h" if name.endswith("_s") else name)
-    shown = hours.drop(columns=HIDDEN)
+    shown = _readable_scores(hours)
     lines = dict(zip(hours.index, previews.markdown_rows(shown), strict=True))
     facts = {}
     for key, rows in zip(keys, rows_by_day(table, keys), strict=True):
@@ -181,7 +180,9 @@ def model_score_facts(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
         figures = {f"{name}_open": champion[name] for name in PLOTTED}
         facts[key] = {
             "scores": previews.markdown_of(
-                list(shown.columns), [lines[row] for row in part.index], len(part)
+                list(shown.columns),
+                [lines[row] for row in part.index],
+                len(part) if part["num_obs"].any() else 0,
             ),
             "incidents": int(champion["incidents"]),
             **{name: value for name, value in figures.items() if np.isfinite(value)},
@@ -189,6 +190,24 @@ def model_score_facts(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
             **log_facts(provenances[key]),
         }
     return facts
+
+
+def _readable_scores(hours: pd.DataFrame) -> pd.DataFrame:
+    """The columns that fit beside each other in the UIs; intervals as text."""
+    ends = zip(hours["mae_low_h"], hours["mae_high_h"], strict=True)
+    intervals = [f"{low:,.1f} to {high:,.1f}" if low == low else None for low, high in ends]
+    return pd.DataFrame(
+        {
+            "rows": hours["num_obs"].astype("str") + " " + hours["population"].astype("str"),
+            "model": hours["model"],
+            "MAE h": hours["mae_h"],
+            "95% interval": pd.Series(intervals, hours.index, dtype="object"),
+            "bias h": hours["bias_h"],
+            "within 24 h": hours["within_24h"],
+            "skill: constant": hours["skill_constant"],
+            "skill: state": hours["skill_state_median"],
+        }
+    )
 
 
 def metric_facts(table: pd.DataFrame) -> dict[str, dict[str, Any]]:

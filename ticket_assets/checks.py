@@ -21,7 +21,7 @@ from ticket_assets.evaluation.keys import KEY_COLUMNS
 from ticket_assets.evaluation.populations import OPEN, is_open
 from ticket_assets.evaluation.sample import count_rows_by_day
 from ticket_assets.event_log.schema import COLUMNS, NAMES, PRIORITIES
-from ticket_assets.report_page import QUESTIONS
+from ticket_assets.report_page import QUESTIONS, UNITS
 from ticket_assets.store.provenance import provenance_of
 from ticket_assets.store.tables import map_parts, no_rows_of
 
@@ -227,6 +227,8 @@ def _check_of(name: str) -> Declaration[dg.AssetChecksDefinition]:
     def check(evaluation_report: dict[str, Any]) -> dg.AssetCheckResult:
         (alert,) = (each for each in evaluation_report["alerts"] if each["name"] == name)
         facts = {key: alert[key] for key in ("number", "limit") if alert[key] is not None}
+        if facts:
+            facts["unit"] = UNITS[name]
         return dg.AssetCheckResult(
             passed=not alert["fires"],
             severity=ERROR if alert["is_severe"] else WARN,

@@ -25,5 +25,5 @@ def evaluation_of(settings: Settings) -> Evaluation:
     return Evaluation(
         model=settings.model,
         population=settings.population,
-        mae_limit_h=settings.mae_limit_h,
+        alert_limits=settings.alert_limits.changed(),
     )

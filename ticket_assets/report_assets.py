@@ -1,6 +1,6 @@
 """The reports over all days that are evaluated so far."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,16 +10,17 @@ import pandas as pd
 from ticket_assets import previews
 from ticket_assets.declarations import OWNERS, Declaration, declare, refusals_are_final
 from ticket_assets.errors import DataError
-from ticket_assets.evaluation.alerts import Limits
+from ticket_assets.evaluation.alert_limits import AlertLimits
 from ticket_assets.evaluation.drift import measure_drift
 from ticket_assets.evaluation.keys import KEY_COLUMNS
 from ticket_assets.evaluation.model_scores import joined_rows
 from ticket_assets.evaluation.models import compared_with
+from ticket_assets.evaluation.populations import OPEN
 from ticket_assets.evaluation.report import ROW_COLUMNS, Evaluated, report_of
 from ticket_assets.evaluation.scores import errors_by_month, errors_by_priority
 from ticket_assets.evaluation.summary import model_of
 from ticket_assets.report_page import as_html, as_markdown
-from ticket_assets.resources import Evaluation
+from ticket_assets.resources import AlertLimitsConfig, Evaluation
 from ticket_assets.store.digests import document_digest
 from ticket_assets.store.encode import Report
 from ticket_assets.store.provenance import provenance_of
@@ -108,6 +109,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
+    config: AlertLimitsConfig,
     evaluation: Evaluation,
     sampled_batch: pd.DataFrame,
     targets: pd.DataFrame,
@@ -131,25 +133,36 @@ def evaluation_report(
         rows = _rows_of(days, *tables, champion)
     models = tuple(compared_with(champion))
     scores = model_scores[model_scores["day"].isin(days)]
-    document = report_of(
-        Evaluated(rows, days, models, champion), scores, Limits(evaluation.mae_limit_h)
-    )
+    limits = config.limits(AlertLimits.of(evaluation.alert_limits))
+    document = report_of(Evaluated(rows, days, models, champion), scores, limits)
     markdown = as_markdown(document)
     firing = [alert for alert in document["alerts"] if alert["fires"]]
     facts: dict[str, Any] = {
         "summary": dg.MetadataValue.md(markdown),
+        "model": champion,
         "days": document["days"],
         "num_obs": document["num_obs"],
+        **_recent_error(document),
+        "firing_alerts": len(firing),
         "alerts": dg.MetadataValue.json([alert["description"] for alert in firing]),
         "new_alerts": dg.MetadataValue.json(
             [alert["description"] for alert in firing if alert["is_new"]]
         ),
     }
     return dg.MaterializeResult(
-        value=Report(document, {".html": as_html(document), ".md": markdown}),
+        value=Report(document, {".html": as_html(document, limits), ".md": markdown}),
         metadata=facts,
         data_version=dg.DataVersion(document_digest(document)),
     )
+
+
+def _recent_error(document: Mapping[str, Any]) -> dict[str, float]:
+    """The figure of the model that the UI plots over the reports; none without recent rows."""
+    for record in document["models"]:
+        period, population = record["period"], record["population"]
+        if record["is_champion"] and (period, population) == ("recent", OPEN):
+            return {"recent_mae_h": record["mae_h"]}
+    return {}
 
 
 def _rows_of(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ticket_assets.evaluation.multiple_tests import SIGNIFICANT
+from ticket_assets.evaluation.alert_limits import AlertLimits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,15 +117,18 @@ def _by_prediction(
     return _svg(draw, 3.2, title)
 
 
-def slices(document: Mapping[str, Any]) -> str:
-    """How much larger each slice's error is than that of all other rows, with intervals."""
+def slices(document: Mapping[str, Any], significance: float) -> str:
+    """How much larger each slice's error is than that of all other rows, with intervals.
+
+    In colour are those whose adjusted p-value is below `significance`.
+    """
     shown = [each for each in document["slices"] if each["difference_low_h"] is not None]
     shown = shown[:SHOWN_SLICES]
 
     def draw(figure: "Figure") -> None:
         axes = figure.subplots()
         for place, each in enumerate(shown):
-            is_worse = (each["adjusted_p_value"] or 1) < SIGNIFICANT
+            is_worse = (each["adjusted_p_value"] or 1) < significance
             color = SERIES[3] if is_worse else MUTED
             axes.hlines(
                 place, each["difference_low_h"], each["difference_high_h"], color=color, lw=1.6
@@ -216,7 +219,7 @@ def _svg(draw: "Callable[[Figure], None]", height: float, title: str) -> str:
     return svg.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
 
 
-def all_charts(document: Mapping[str, Any]) -> dict[str, str]:
+def all_charts(document: Mapping[str, Any], limits: AlertLimits) -> dict[str, str]:
     """Each picture by its name in the template; only those that have something to show."""
     if not document["num_obs"]:
         return {}
@@ -228,7 +231,7 @@ def all_charts(document: Mapping[str, Any]) -> dict[str, str]:
     }
     drawn = {name: chart(document) for name, chart in charts.items()}
     if _any_interval(document["slices"]):
-        drawn["slices"] = slices(document)
+        drawn["slices"] = slices(document, limits.slice_significance)
     return drawn
 
 

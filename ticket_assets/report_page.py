@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ticket_assets.evaluation.multiple_tests import SIGNIFICANT
+from ticket_assets.evaluation.alert_limits import AlertLimits
+from ticket_assets.evaluation.populations import OPEN
 from ticket_assets.report_charts import all_charts
 
 MISSING = "-"
@@ -16,6 +17,17 @@ QUESTIONS = {
     "input_drift": "Have the inputs changed?",
     "worse_slices": "Is it worse for some tickets?",
 }
+
+UNITS = {
+    "error_limit": "hours, MAE",
+    "worse_than_constant": "hours, better by",
+    "worse_than_state_median": "hours, better by",
+    "better_challenger": "hours, better by",
+    "error_change": "CUSUM, standard deviations",
+    "input_drift": "adjusted p-value; fires below the limit",
+    "worse_slices": "adjusted p-value; fires below the limit",
+}
+"""The unit of each alert's number and limit."""
 
 
 def conclusion(document: Mapping[str, Any]) -> str:
@@ -56,8 +68,8 @@ def _interval(record: Mapping[str, Any], name: str) -> str:
     return f" (95% interval {low:,.0f} to {high:,.0f} h)"
 
 
-def as_html(document: Mapping[str, Any]) -> str:
-    """The page: one file, nothing loaded, nothing run."""
+def as_html(document: Mapping[str, Any], limits: AlertLimits) -> str:
+    """The page: one file, nothing loaded, nothing run. `limits` are those of the document."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -72,13 +84,13 @@ def as_html(document: Mapping[str, Any]) -> str:
         document=document,
         conclusion=conclusion(document),
         questions=QUESTIONS,
-        significant=SIGNIFICANT,
-        charts=all_charts(document),
+        limits=limits,
+        charts=all_charts(document, limits),
     )
 
 
 def as_markdown(document: Mapping[str, Any]) -> str:
-    """The conclusion, the alerts and the models' errors as tables."""
+    """The conclusion, the alerts and the models' recent errors as tables."""
     lines = [
         f"**{conclusion(document)}**",
         "",
@@ -94,18 +106,44 @@ def as_markdown(document: Mapping[str, Any]) -> str:
         lines.append(f"| {QUESTIONS[alert['name']]} | {mark}{_cell(alert['description'])}{new} |")
     lines += [
         "",
-        "| model | rows | MAE h | 95% interval | bias h | within 24 h | skill |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        f"The last {document['recent_days']} days with tickets, without Closed rows; hours, with"
+        " 95% intervals:",
+        "",
+        "| model | MAE | better by | bias | within 24 h | skill |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
-    for record in document["models"]:
-        if record["period"] == "recent":
-            interval = f"{_hours(record['mae_low_h'])} to {_hours(record['mae_high_h'])}"
-            lines.append(
-                f"| {_cell(record['model'])} | {record['population']} | {_hours(record['mae_h'])} |"
-                f" {interval} | {_hours(record['bias_h'])} | {_share(record['within_24h'])} |"
-                f" {_share(record['skill_constant'])} |"
-            )
+    lines += [
+        _line(record)
+        for record in document["models"]
+        if (record["period"], record["population"]) == ("recent", OPEN)
+    ]
+    lines += [
+        "",
+        "Better by: the error of the model in use minus this one's. Skill: how much smaller the"
+        " error is than the constant's. In the store, `evaluation_report.html` has the charts, the"
+        " slices and the drift.",
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    """A model's row of the Markdown table."""
+    better = MISSING if record["is_champion"] else _with_interval(record, "better")
+    cells = (
+        _cell(record["model"]),
+        _with_interval(record, "mae"),
+        better,
+        _hours(record["bias_h"]),
+        _share(record["within_24h"]),
+        _share(record["skill_constant"]),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _with_interval(record: Mapping[str, Any], name: str) -> str:
+    low, high = record[f"{name}_low_h"], record[f"{name}_high_h"]
+    interval = "" if low is None else f" ({_hours(low)} to {_hours(high)})"
+    return f"{_hours(record[f'{name}_h'])}{interval}"
 
 
 def _cell(text: str) -> str:

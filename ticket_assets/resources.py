@@ -1,20 +1,18 @@
 """Resources and configuration of the assets: the log, what is evaluated, the sample, the model."""
 
 import logging
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 
 from ticket_assets.addresses import holds_secret, printable
-from ticket_assets.errors import (
-    SourceError,
-)
-from ticket_assets.evaluation.models import (
-    PriorityHours,
-)
+from ticket_assets.errors import SourceError
+from ticket_assets.evaluation.alert_limits import AlertLimits, broken_rule
+from ticket_assets.evaluation.models import PriorityHours
 from ticket_assets.event_log import DownloadLimits, Log, open_log
 from ticket_assets.event_log.live import LiveFile, list_files
 from ticket_assets.store.tables import Table, to_frame
@@ -81,13 +79,65 @@ class EventLog(dg.ConfigurableResource["EventLog"]):
         return to_frame(self.open(log).read(first_day, last_day))
 
 
+def _limit(name: str, description: str) -> Any:
+    default = getattr(AlertLimits, name)
+    return Field(
+        default=None, description=f"{description}; empty: TICKET_ALERT_LIMITS, else {default:g}"
+    )
+
+
+class AlertLimitsConfig(dg.Config):
+    """The limits of the report's alerts; an empty one is as the settings say."""
+
+    mae_h: float | None = Field(
+        default=None,
+        description="MAE in hours that is too large; empty: TICKET_MAE_LIMIT_H, else the highest of"
+        " any 28 days before",
+    )
+    baseline_better_h: float | None = _limit(
+        "baseline_better_h", "hours by which a baseline must be better"
+    )
+    challenger_better_h: float | None = _limit(
+        "challenger_better_h", "hours by which another model must be better"
+    )
+    change_significance: float | None = _limit(
+        "change_significance", "probability of a false alarm of a changed error"
+    )
+    drift_significance: float | None = _limit(
+        "drift_significance", "adjusted p-value below which an input has changed"
+    )
+    drift_share: float | None = _limit(
+        "drift_share", "share of incidents with another value of the input"
+    )
+    slice_significance: float | None = _limit(
+        "slice_significance", "adjusted p-value below which a slice is worse"
+    )
+    slice_worse_h: float | None = _limit("slice_worse_h", "hours by which a slice must be worse")
+    fewest_incidents: int | None = _limit(
+        "fewest_incidents", "incidents without which there is no interval and no test of a slice"
+    )
+
+    @field_validator("*")
+    @classmethod
+    def _is_a_limit(cls, value: float | None, info: ValidationInfo) -> float | None:
+        # Pydantic calls this before the run's first step, and its error names the field.
+        if rule := broken_rule(str(info.field_name), value):
+            raise ValueError(f"found {value}, expected {rule}")
+        return value
+
+    def limits(self, otherwise: AlertLimits) -> AlertLimits:
+        """The limits that are set here, and the others from `otherwise`."""
+        given = {name: value for name, value in self.model_dump().items() if value is not None}
+        return replace(otherwise, **given)
+
+
 class Evaluation(dg.ConfigurableResource["Evaluation"]):
     """What is evaluated, unless a run's configuration says otherwise: the settings' choice."""
 
     model: str = Field(description="the model; see TICKET_MODEL")
     population: str = Field(description="the rows that are sampled; see TICKET_POPULATION")
-    mae_limit_h: float | None = Field(
-        default=None, description="the error that is too large; see TICKET_MAE_LIMIT_H"
+    alert_limits: dict[str, float] = Field(
+        description="limits of alerts that are not the defaults; see TICKET_ALERT_LIMITS"
     )
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import dagster as dg
 
 from ticket_assets.addresses import holds_secret, printable
 from ticket_assets.errors import SettingError
+from ticket_assets.evaluation.alert_limits import AlertLimits, broken_rule
 from ticket_assets.evaluation.models import PRIORITY_HOURS
 from ticket_assets.evaluation.named_models import ACCEPTED, is_model_name
 from ticket_assets.evaluation.populations import POPULATIONS
@@ -33,7 +34,7 @@ class Settings:
     download_limit_mb: int
     model: str
     population: str
-    mae_limit_h: float | None
+    alert_limits: AlertLimits
     dagster_url: str
     webhook_url: str = field(repr=False)  # a secret: anyone who knows it can post to it
 
@@ -59,9 +60,7 @@ class Settings:
             download_limit_mb=int(_positive(env, "TICKET_DOWNLOAD_LIMIT_MB", "4096")),
             model=_model(env),
             population=_choice(env, "TICKET_POPULATION", POPULATIONS),
-            mae_limit_h=_positive(env, "TICKET_MAE_LIMIT_H", "120")
-            if env.get("TICKET_MAE_LIMIT_H", "").strip()
-            else None,
+            alert_limits=_alert_limits(env),
             dagster_url=_shown_address(env, "TICKET_DAGSTER_URL", "http://127.0.0.1:3000"),
             webhook_url=_address(env, "TICKET_WEBHOOK_URL", ""),
         )
@@ -139,6 +138,31 @@ def _choice(env: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
             " it."
         )
     return text
+
+
+def _alert_limits(env: Mapping[str, str]) -> AlertLimits:
+    """The limits of TICKET_ALERT_LIMITS and TICKET_MAE_LIMIT_H, and the defaults of the others."""
+    limits: dict[str, float] = {}
+    if env.get("TICKET_MAE_LIMIT_H", "").strip():
+        limits["mae_h"] = _positive(env, "TICKET_MAE_LIMIT_H", "120")
+    # `mae_h` has a setting of its own.
+    names = [each.name for each in fields(AlertLimits) if each.name != "mae_h"]
+    faults = []
+    for text in env.get("TICKET_ALERT_LIMITS", "").replace(",", " ").split():
+        name, _, value = text.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if name not in names:
+            faults.append(f"found {printable(text)}; expected NAME=NUMBER with {', '.join(names)}")
+        elif rule := broken_rule(name, number):
+            faults.append(f"{name} is '{printable(value)}'; expected {rule}")
+        else:
+            limits[name] = number
+    if faults:
+        raise SettingError(f"TICKET_ALERT_LIMITS: {'. '.join(faults)}. Correct it, or unset it.")
+    return AlertLimits.of(limits)
 
 
 def _address(env: Mapping[str, str], name: str, default: str) -> str:

@@ -156,6 +156,7 @@ def _written(
         modules=names,
         names=partition_names,
         identifiers=identifiers(plan, plan.name),
+        forbids_retries=any("failure" in entry.rules for entry in extraction.needed.values()),
         is_sequential=declared_executor(job, {}).kind == "in process",
         description=job.description,
     )

@@ -2,7 +2,7 @@
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import packages_distributions
 
@@ -10,8 +10,8 @@ import libcst as cst
 
 from prefect_compat.eject.modules import Modules, SourceModule, Statement
 from prefect_compat.eject.names import BUILTINS, Imported, attributes_of, imports_of
-from prefect_compat.eject.rules.all_rules import HOMES, RULES
-from prefect_compat.eject.rules.rule import DAGSTER, apply_rules
+from prefect_compat.eject.rules.all_rules import HOMES, RULES, STEP_RULES
+from prefect_compat.eject.rules.rule import DAGSTER, Rule, apply_rules
 from prefect_compat.eject.scopes import global_reads
 from prefect_compat.eject.source import SourceFunction
 from prefect_compat.errors import EjectError
@@ -64,7 +64,8 @@ class Extraction:
             plain = _lifted(plain, source, module)
         known = self._functions.get((module.name, line))
         if known is None:
-            rules = self._add(module, Statement(plain, "", line, frozenset({source.name})))
+            entry = Statement(plain, "", line, frozenset({source.name}))
+            rules = self._add(module, entry, STEP_RULES)
             written = cst.ensure_type(self._needed(module).statements[line], cst.FunctionDef)
             known = self._functions[module.name, line] = (rules, written)
         return known
@@ -80,14 +81,19 @@ class Extraction:
     def _needed(self, module: SourceModule) -> NeededModule:
         return self.needed.setdefault(module.name, NeededModule(module))
 
-    def _add(self, module: SourceModule, entry: Statement) -> frozenset[str]:
+    def _add(
+        self,
+        module: SourceModule,
+        entry: Statement,
+        kinds: Sequence[type[Rule]] = RULES,
+    ) -> frozenset[str]:
         needed = self._needed(module)
         if entry.line in needed.statements:
             return frozenset()
         node = entry.node
         if isinstance(node, cst.FunctionDef) and self._is_left_out(module, node):
             node = _without_body(node)
-        node, rules = apply_rules(node, module.dagster, RULES)
+        node, rules = apply_rules(node, module.dagster, kinds)
         needed.statements[entry.line] = node
         needed.rules |= set(rules)
         code = module.tree.code_for_node(node)

@@ -50,8 +50,8 @@ def identifiers(plan: Plan, flow_name: str) -> dict[str, str]:
 class FlowWriter:
     """Writes the tasks and the flow of a job.
 
-    `modules` has the written module of each step's function, `resources` the names of the
-    resources that are IO managers.
+    `modules` has the written module of each of the project's. `forbids_retries` says that some
+    failure may forbid a retry.
     """
 
     job: dg.JobDefinition
@@ -61,6 +61,7 @@ class FlowWriter:
     names: PartitionNames
     identifiers: Mapping[str, str]
     is_sequential: bool
+    forbids_retries: bool
     description: str | None
     imports: set[str] = field(default_factory=set)
 
@@ -111,7 +112,7 @@ class FlowWriter:
             if any(delays):
                 same = len(set(delays)) == 1
                 yield f"retry_delay_seconds={delays[0] if same else list(delays)}"
-            if step.retries_by_failure:
+            if self.forbids_retries or step.blocking:
                 self.imports.add("from failures import may_retry")
                 yield "retry_condition_fn=may_retry"
         tags = [f"{n}={v}" for n, v in step.step.tags if not n.startswith("dagster/")]
@@ -122,8 +123,8 @@ class FlowWriter:
     def _task_parameters(self, step: EjectedStep) -> Iterator[str]:
         if step.step.partitions is not None:
             yield "partition_keys: list[str]" if self.covers_ranges else "partition_key: str"
-        for name in dict.fromkeys(self._passed_name(entry) for entry in step.passed):
-            yield f"{name}: Any"
+        names = (self._passed_name(entries[0]) for entries in _by_input(step))
+        yield from (f"{name}: Any" for name in dict.fromkeys(names))
         yield from (f"{name}: Any" for name in step.given)
         if step.arguments.config is not None and step.refusal is None:
             yield f"config: {self._config_type(step)}"
@@ -242,37 +243,25 @@ class FlowWriter:
         return "partition_keys" if self.covers_ranges else "[partition_key]"
 
     def _arguments(self, step: EjectedStep) -> Iterator[str]:
-        parameters = step.shape.parameters
-        if "partition_key" in parameters and step.arguments.has_context:
+        context = step.arguments.context
+        if context is not None and context in step.shape.parameters:
+            yield f"{context}={self._context(step)}"
+        elif context is not None and "partition_key" in step.shape.parameters:
             yield "partition_key=partition_key"
-        elif step.arguments.has_context and (name := self._context_parameter(step)):
-            yield f"{name}={self._context(step)}"
         if step.arguments.config is not None:
             yield f"{step.arguments.config}=config"
         for name in step.arguments.resources:
             yield f"{name}={_local(name)}"
         for entry in step.loaded:
             yield f"{entry.name}={self._load(step, entry)}"
-        by_name: dict[str, list[Passed]] = {}
-        for passed in step.passed:
-            by_name.setdefault(passed.name, []).append(passed)
-        for name, entries in by_name.items():
-            values = [
-                f"{self._passed_name(entry)}[{literal(entry.output)}]" if entry.output else name
-                for entry in entries[:1]
-            ]
-            yield f"{name}={values[0]}"
+        for entries in _by_input(step):
+            name = self._passed_name(entries[0])
+            output = entries[0].output
+            taken = f"{name}[{literal(output)}]" if output else name
+            yield f"{entries[0].name}={taken}"
         yield from (f"{name}={name}" for name in step.given)
         for name, value in sorted(step.captured.items()):
             yield f"{name}={literal(value)}"
-
-    def _context_parameter(self, step: EjectedStep) -> str | None:
-        given = {entry.name for entry in (*step.loaded, *step.passed)}
-        others = {step.arguments.config, *step.arguments.resources, *given, *step.captured}
-        left = sorted(step.shape.parameters - others - {None})
-        return next((name for name in ("context", "_context", "_") if name in left), None) or next(
-            iter(left), None
-        )
 
     def _context(self, step: EjectedStep) -> str:
         self.imports.add("from context import StepContext")
@@ -416,8 +405,9 @@ class FlowWriter:
         if step.step.partitions is not None:
             arguments.append("partition_keys" if self.covers_ranges else "partition_key")
         mapped = [entry for entry in step.passed if entry.is_mapped]
-        for entry in {self._passed_name(entry): entry for entry in step.passed}.values():
-            arguments.append(f"{self._passed_name(entry)}={self._taken(entry)}")
+        for name, entries in {self._passed_name(e[0]): e for e in _by_input(step)}.items():
+            taken = [self._taken(entry) for entry in entries]
+            arguments.append(f"{name}={taken[0] if len(taken) == 1 else f'[{", ".join(taken)}]'}")
         arguments += [f"{entry}={name}_{entry}" for entry in step.given]
         if step.arguments.config is not None and step.refusal is None:
             arguments.append(f"config={self._config_parameter(step)}")
@@ -456,6 +446,14 @@ class FlowWriter:
 
     def _run(self, name: str) -> str:
         return f"{self.identifiers[name]}_run"
+
+
+def _by_input(step: EjectedStep) -> list[list[Passed]]:
+    """What is passed to each input: of several, the function gets a list."""
+    found: dict[str, list[Passed]] = {}
+    for entry in step.passed:
+        found.setdefault(entry.name, []).append(entry)
+    return list(found.values())
 
 
 def _local(resource: str) -> str:

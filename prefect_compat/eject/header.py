@@ -2,9 +2,12 @@
 
 import shlex
 import subprocess
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+WIDTH = 94  # with the comment sign and a backslash, below the 100 of the written project
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,14 @@ class Origin:
 
     def comment(self) -> str:
         """The header as comments of Python, TOML or YAML."""
-        return "".join(f"# {line}\n" for line in self.lines())
+        source, again = self.lines()
+        wrapped = textwrap.wrap(again, WIDTH, break_long_words=False, break_on_hyphens=False)
+        return "".join(f"# {line}\n" for line in (source, *_continued(wrapped)))
+
+
+def _continued(lines: Sequence[str]) -> list[str]:
+    """The lines of one command; a shell joins them at the backslash."""
+    return [f"{line} \\" for line in lines[:-1]] + list(lines[-1:])
 
 
 def _commit(folder: Path) -> str | None:

@@ -87,9 +87,13 @@ def _docstring(tree: cst.Module) -> str:
 def _import_lines(
     needed: NeededModule, modules: Modules, names: Mapping[str, str], *, for_types: bool
 ) -> Iterable[str]:
+    read = global_reads("".join(map(needed.source.tree.code_for_node, needed.statements.values())))
     for local, imported in needed.imports.items():
         if (local in needed.types_only) == for_types:
-            yield import_line(local, imported, modules, names)
+            line = import_line(local, imported, modules, names)
+            # `as` says that the module passes the name on.
+            is_passed_on = local not in read and " as " not in line and "from " in line
+            yield f"{line.rstrip()} as {local}\n" if is_passed_on else line
             if imported.name is None and imported.module == local:
                 yield from (f"import {name}\n" for name in needed.source.dotted.get(local, ()))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
 
 from prefect_compat.eject.names import Imported, bound_names, imports_of
 from prefect_compat.eject.rules.rule import DAGSTER, DagsterNames
@@ -56,8 +57,7 @@ class SourceModule:
 
     @cached_property
     def _positions(self) -> Mapping[cst.CSTNode, Any]:
-        wrapper = cst.metadata.MetadataWrapper(self.tree, unsafe_skip_copy=True)
-        return wrapper.resolve(cst.metadata.PositionProvider)
+        return MetadataWrapper(self.tree, unsafe_skip_copy=True).resolve(PositionProvider)
 
     def lines_of(self, node: cst.FunctionDef) -> range:
         """The lines from a function's first decorator to its `def`."""

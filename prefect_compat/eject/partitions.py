@@ -109,8 +109,8 @@ def keys_code(
                 name = mapping.partition_dimension_name or _common(own, upstream)
                 return f"[key.keys_by_dimension[{literal(name)}] for key in {keys}]"
     raise EjectError(
-        f"{asset}: the partition mapping {type(mapping).__name__} has no counterpart. Write the step"
-        " by hand."
+        f"{asset}: the partition mapping {type(mapping).__name__} has no counterpart. Write the"
+        " step by hand."
     )
 
 
@@ -137,7 +137,7 @@ def _windows_code(
 def _static_code(
     upstream: dg.PartitionsDefinition, mapping: dg.StaticPartitionMapping, keys: str
 ) -> str:
-    downstream_of: Mapping[str, set[str]] = mapping._mapping  # type: ignore[attr-defined]
+    downstream_of: Mapping[str, set[str]] = mapping._mapping
     by_key: dict[str, list[str]] = {}
     for name in upstream.get_partition_keys():
         for key in sorted(downstream_of.get(name, ())):

@@ -67,7 +67,11 @@ class Shape:
 
 @dataclass(frozen=True)
 class EjectedStep:
-    """A step that is written. `given` are inputs that a run is started with; `refusal` says why it is not; it is then a stub, or nothing is."""
+    """A step that is written.
+
+    `given` are inputs that a run is started with. With a `refusal` the step is a stub, or nothing
+    is written.
+    """
 
     step: Step
     function: SourceFunction | None
@@ -97,11 +101,6 @@ class EjectedStep:
     @property
     def blocking(self) -> tuple[CheckId, ...]:
         return tuple(o.check_key for o in self.step.outputs if o.is_blocking and o.check_key)
-
-    @property
-    def retries_by_failure(self) -> bool:
-        """True if the function may forbid its own retry."""
-        return bool(self.step.retry.delays_s) and "failure" in self.rules
 
 
 def read_steps(
@@ -192,7 +191,13 @@ def _inputs(
                 )
             loaded.append(Loaded(entry.name, entry.asset_key, facts))
         elif edges:
-            passed += [_passed(plan, step, entry, edge.upstream) for edge in edges]
+            sources = [_passed(plan, step, entry, edge.upstream) for edge in edges]
+            if len(sources) > 1 and any(source.output for source in sources):
+                raise EjectError(
+                    f"{step.name}: its input '{entry.name}' is a list of outputs of a step that"
+                    " has several. Give each output a step of its own."
+                )
+            passed += sources
         elif not input_has_default(job, step, entry.name):
             given.append(entry.name)
     return loaded, passed, given
@@ -212,7 +217,8 @@ def _output_for(outputs: list[Output], entry: Input) -> str:
     same = [output.name for output in outputs if output.name == entry.name]
     if len(same) != 1:
         raise EjectError(
-            f"The input '{entry.name}' takes one of several outputs; name the output like the input."
+            f"The input '{entry.name}' takes one of several outputs; name the output like the"
+            " input."
         )
     return same[0]
 

@@ -17,15 +17,16 @@ from prefect.artifacts import (
 from prefect_compat.engine.result import Materialization, StepResult
 
 NUMBERS = (dg.IntMetadataValue, dg.FloatMetadataValue)
+MARKDOWN = re.compile(r"[\\`*_\[\]<>#|~]")
 ONLY_AN_IMAGE = re.compile(r"\s*!\[[^]]*\]\((\S+)\)\s*")
 
 
 def create_artifacts(result: StepResult) -> None:
     """Creates a table of each asset's numbers, one row a partition.
 
-    Each entry of markdown, table, JSON or URL metadata becomes an artifact of its own; markdown
-    that is nothing but an image becomes an image. For a range of partitions, the last one that has
-    the entry counts.
+    Each entry of markdown, table, JSON or URL metadata becomes an artifact of its own. Markdown
+    that is nothing but an image becomes an image; JSON that is a list of texts becomes a list. For
+    a range of partitions, the last one that has the entry counts.
     """
     figures: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     latest: dict[tuple[tuple[str, ...], str], tuple[Materialization, Any]] = {}
@@ -57,13 +58,21 @@ def _create(key: str, description: str, value: Any) -> None:
         else:
             create_markdown_artifact(text, key=key, description=description)
     elif isinstance(value, dg.JsonMetadataValue):
-        text = json.dumps(value.data, indent=2)
-        create_markdown_artifact(f"```json\n{text}\n```", key=key, description=description)
+        create_markdown_artifact(_json_as_markdown(value.data), key=key, description=description)
     elif isinstance(value, dg.TableMetadataValue):
         rows = [dict(record.data) for record in value.records]
         create_table_artifact(rows, key=key, description=description)
     elif isinstance(value, dg.UrlMetadataValue):
         create_link_artifact(value.url or "", key=key, description=description)
+
+
+def _json_as_markdown(data: Any) -> str:
+    """A list of texts as a list, which wraps on a narrow screen; anything else as JSON."""
+    if isinstance(data, list) and data and all(isinstance(each, str) for each in data):
+        # A line break would end the item, and Markdown's own characters would be read as such.
+        lines = (MARKDOWN.sub(r"\\\g<0>", " ".join(each.split())) for each in data)
+        return "\n".join(f"- {line}" for line in lines)
+    return f"```json\n{json.dumps(data, indent=2)}\n```"
 
 
 def artifact_key(path: tuple[str, ...], name: str | None = None) -> str:

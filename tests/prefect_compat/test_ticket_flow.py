@@ -1,10 +1,13 @@
 """Our own job under both orchestrators: the same content, the same answers to bad input."""
 
+import json
+from dataclasses import fields
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from prefect.exceptions import ParameterTypeError
+from prefect.utilities.callables import parameter_schema
 
 from prefect_compat import as_flow
 from prefect_compat.errors import StepError
@@ -14,6 +17,7 @@ from tests.projects import JOB, REPORT_JOB, files, project, run_dagster
 needs.tickets()
 
 from tests.logs import write_log  # noqa: E402  # reads the tickets' schema
+from ticket_assets.evaluation.alert_limits import AlertLimits  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -76,6 +80,23 @@ def test_a_batch_of_none_is_refused_before_any_task_runs(tmp_path: Path) -> None
     with pytest.raises(ParameterTypeError, match=r"sampled_batch\.batch_size"):
         flow(partition="2016-03-08", sampled_batch={"batch_size": 0})
     assert files(tmp_path) == {}
+
+
+def test_the_report_s_limits_are_a_parameter_and_a_wrong_one_is_refused_by_its_name(
+    tmp_path: Path,
+) -> None:
+    as_flow(project(tmp_path), job=JOB)(partition="2016-03-08")
+    flow = as_flow(project(tmp_path), job=REPORT_JOB)
+    schema = parameter_schema(flow.fn).definitions["AlertLimitsConfig"]["properties"]
+    assert list(schema) == [each.name for each in fields(AlertLimits)]
+    assert schema["drift_share"]["description"].endswith("empty: TICKET_ALERT_LIMITS, else 0")
+    refused = r"evaluation_report\.drift_share: .*found 2\.0, expected a share from 0 to below 1"
+    with pytest.raises(ParameterTypeError, match=refused):
+        flow(evaluation_report={"drift_share": 2})
+    assert not (tmp_path / "evaluation_report.json").exists()
+    flow(evaluation_report={"baseline_better_h": 7})
+    document = json.loads((tmp_path / "evaluation_report.json").read_text())
+    assert {each["name"]: each["limit"] for each in document["alerts"]}["worse_than_constant"] == 7
 
 
 def test_a_log_with_faults_is_refused_in_the_same_words_and_at_once(tmp_path: Path) -> None:

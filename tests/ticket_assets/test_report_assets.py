@@ -11,6 +11,7 @@ import pytest
 from tests.projects import REPORT_JOB, failure, project, run_and_notify, run_dagster
 from tests.ticket_settings import SETTINGS
 from tests.webhook import Webhook
+from ticket_assets.evaluation.alert_limits import AlertLimits
 from ticket_assets.evaluation.alerts import ALERTS
 
 MONTH = "2016-03-08...2016-04-08"
@@ -51,12 +52,29 @@ def test_it_is_a_document_a_page_and_markdown_with_one_check_an_alert(
     assert not challenger.passed
     assert challenger.metadata["limit"].value == 0.0
     assert float(str(challenger.metadata["number"].value)) > 0
+    assert challenger.metadata["unit"].value == "hours, better by"
+    (made,) = (
+        event.step_materialization_data.materialization
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey("evaluation_report")
+    )
+    figures = {name: value.value for name, value in made.metadata.items()}
+    (error,) = (
+        each["mae_h"]
+        for each in document["models"]
+        if (each["period"], each["population"], each["is_champion"]) == ("recent", "open", True)
+    )
+    assert figures["recent_mae_h"] == error
+    assert figures["model"] == document["champion"]
+    assert figures["firing_alerts"] == sum(each["fires"] for each in document["alerts"]) > 0
 
 
 def test_a_limit_that_is_set_and_broken_is_an_error(
     store: Path, instance: dg.DagsterInstance
 ) -> None:
-    result = run_dagster(project(store, mae_limit_h=1.0), None, instance, job=REPORT_JOB)
+    result = run_dagster(
+        project(store, alert_limits=AlertLimits(mae_h=1.0)), None, instance, job=REPORT_JOB
+    )
     (check,) = (
         check
         for check in result.get_asset_check_evaluations()
@@ -91,7 +109,7 @@ def test_tables_of_other_rows_are_refused(tmp_path: Path, instance: dg.DagsterIn
 def test_the_notice_has_the_alerts_that_are_new_and_no_others(
     store: Path, instance: dg.DagsterInstance, webhook: Webhook
 ) -> None:
-    settings = replace(SETTINGS, store=store, webhook_url=webhook.url, mae_limit_h=None)
+    settings = replace(SETTINGS, store=store, webhook_url=webhook.url)
     outcome = run_and_notify(settings, None, instance, job=REPORT_JOB)
     assert "was delivered" in str(outcome.skip_message)
     document = json.loads((store / "evaluation_report.json").read_text())
@@ -131,3 +149,30 @@ def test_a_report_is_requested_after_days_were_evaluated_and_once(
     assert count == 0
     assert run_dagster(defs, "2016-03-09", instance).success
     assert requested(cursor)[0] == 1
+
+
+def test_a_run_s_limits_come_before_those_of_the_settings(
+    store: Path, instance: dg.DagsterInstance
+) -> None:
+    of_settings = AlertLimits(challenger_better_h=2000.0, baseline_better_h=3000.0)
+    result = run_dagster(
+        project(store, alert_limits=of_settings),
+        None,
+        instance,
+        {"evaluation_report": {"challenger_better_h": 4000.0}},
+        job=REPORT_JOB,
+    )
+    assert result.success, failure(result)
+    alerts = json.loads((store / "evaluation_report.json").read_text())["alerts"]
+    limits = {each["name"]: each["limit"] for each in alerts}
+    assert (limits["better_challenger"], limits["worse_than_state_median"]) == (4000.0, 3000.0)
+
+
+def test_a_limit_that_cannot_be_is_refused_by_its_name(
+    store: Path, instance: dg.DagsterInstance
+) -> None:
+    config = {"evaluation_report": {"drift_significance": 5.0}}
+    result = run_dagster(project(store), None, instance, config, job=REPORT_JOB)
+    assert not result.success
+    assert "drift_significance" in failure(result)
+    assert "found 5.0, expected a number above 0.007 and below 1" in failure(result)

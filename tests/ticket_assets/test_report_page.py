@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.ticket_assets.evaluation.test_report import CHAMPION, MODELS, evaluated, report
+from ticket_assets.evaluation.alert_limits import AlertLimits
 from ticket_assets.evaluation.alerts import ALERTS
-from ticket_assets.report_page import QUESTIONS, as_html, as_markdown, conclusion
+from ticket_assets.report_page import QUESTIONS, UNITS, as_html, as_markdown, conclusion
 
 
 class Page(HTMLParser):
@@ -47,7 +48,7 @@ def document() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def html(document: dict[str, Any]) -> str:
-    return as_html(document)
+    return as_html(document, AlertLimits())
 
 
 def test_the_page_stands_alone(html: str) -> None:
@@ -89,7 +90,7 @@ def test_each_alert_is_an_item_and_those_that_fire_look_different(
 ) -> None:
     items = [attributes.get("class") for tag, attributes in Page(html).attributes if tag == "li"]
     assert items == ["fires" if each["fires"] else None for each in document["alerts"]]
-    assert set(QUESTIONS) == set(ALERTS)
+    assert set(QUESTIONS) == set(UNITS) == set(ALERTS)
 
 
 def test_the_table_has_every_model_in_both_populations_and_periods(html: str) -> None:
@@ -101,19 +102,19 @@ def test_the_table_has_every_model_in_both_populations_and_periods(html: str) ->
 def test_a_name_cannot_become_markup() -> None:
     of = evaluated(days=30)
     rows = of.rows.assign(category="<b>bold</b>", assignment_group="<script>x</script>")
-    html = as_html(report(replace(of, rows=rows)))
+    html = as_html(report(replace(of, rows=rows)), AlertLimits())
     assert "<script" not in html
     assert "<b>bold" not in html
     assert "&lt;b&gt;bold" in html
 
 
 def test_the_same_document_gives_the_same_page(html: str, document: dict[str, Any]) -> None:
-    assert as_html(document) == html
+    assert as_html(document, AlertLimits()) == html
 
 
 def test_a_report_without_rows_is_a_page_too() -> None:
     of = evaluated(days=2)
-    html = as_html(report(replace(of, rows=of.rows[:0])))
+    html = as_html(report(replace(of, rows=of.rows[:0])), AlertLimits())
     assert "Too few days are evaluated to judge the model priority-hours." in html
     assert "<svg" not in html
 
@@ -134,7 +135,25 @@ def test_the_conclusion_of_the_best_model_names_no_other() -> None:
 def test_the_markdown_has_a_row_an_alert_and_a_model(document: dict[str, Any]) -> None:
     lines = as_markdown(document).splitlines()
     tables = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line[:1] == "|"]
-    assert {len(row) for row in tables} == {2, 7}
+    assert {len(row) for row in tables} == {2, 6}
     assert [row[0] for row in tables if len(row) == 2][2:] == list(QUESTIONS.values())
-    assert [row[0] for row in tables if len(row) == 7][2:] == [*MODELS, *MODELS]
+    assert [row[0] for row in tables if len(row) == 6][2:] == list(MODELS)
     assert lines[0] == f"**{conclusion(document)}**"
+
+
+def test_the_markdown_s_errors_are_the_recent_ones_of_open_rows(document: dict[str, Any]) -> None:
+    (record,) = (
+        each
+        for each in document["models"]
+        if (each["period"], each["population"], each["model"]) == ("recent", "open", "constant")
+    )
+    (row,) = (line for line in as_markdown(document).splitlines() if line[:11] == "| constant ")
+    _, _, mae, better, *_ = row.split("|")
+    assert mae.strip() == "{mae_h:.1f} ({mae_low_h:.1f} to {mae_high_h:.1f})".format(**record)
+    assert better.strip().startswith(f"{record['better_h']:.1f} (")
+
+
+def test_the_first_rows_of_a_table_are_those_that_the_conclusion_is_about(html: str) -> None:
+    cells = Page(html).all_of("td")
+    start = cells.index(CHAMPION)
+    assert cells[start + 1] == "open"

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from ticket_assets.errors import SettingError
+from ticket_assets.evaluation.alert_limits import AlertLimits
 from ticket_assets.settings import Settings
 
 
@@ -39,11 +40,30 @@ def test_the_defaults_need_no_environment() -> None:
         ("TICKET_STORE", "s3://", "expected a local path .*, or s3://bucket/prefix"),
         ("TICKET_STORE", "s3://bucket/*/store", "expected a local path"),
         ("TICKET_CACHE", "s3://bucket/cache", "TICKET_CACHE is .*; expected a local path"),
+        ("TICKET_MAE_LIMIT_H", "-1", "TICKET_MAE_LIMIT_H is '-1'; expected a number above 0"),
+        (
+            "TICKET_ALERT_LIMITS",
+            "drift_share=2 slice_worse_h=soon",
+            r"drift_share is '2'; .* below 1\. slice_worse_h is 'soon'; expected a number of hours",
+        ),
+        ("TICKET_ALERT_LIMITS", "mae_h=3", "found mae_h=3; expected NAME=NUMBER with baseline"),
+        ("TICKET_ALERT_LIMITS", "drift_share", "drift_share is ''; expected a share"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         Settings.from_environment({name: value})
+
+
+def test_limits_of_alerts_are_read_by_name() -> None:
+    environment = {
+        "TICKET_ALERT_LIMITS": "drift_significance=0.01, fewest_incidents=100 slice_worse_h=5",
+        "TICKET_MAE_LIMIT_H": "120",
+    }
+    assert Settings.from_environment(environment).alert_limits == AlertLimits(
+        mae_h=120.0, drift_significance=0.01, fewest_incidents=100, slice_worse_h=5.0
+    )
+    assert Settings.from_environment({}).alert_limits == AlertLimits()
 
 
 def test_the_store_may_be_on_s3() -> None:
@@ -92,7 +112,7 @@ def test_the_settings_never_show_the_secret_of_the_log_s_address() -> None:
 
 def test_every_setting_stands_in_the_documentation_and_in_the_example(root: Path) -> None:
     read = set(re.findall(r'"(TICKET_\w+)"', (root / "ticket_assets/settings.py").read_text()))
-    assert len(read) == 15
+    assert len(read) == 16
     for name in ("docs/settings.md", ".env.example"):
         text = (root / name).read_text()
         assert {setting for setting in read if setting not in text} == set(), name

@@ -4,15 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ticket_assets.evaluation.alert_limits import AlertLimits
 from ticket_assets.evaluation.models import CONSTANT, STATE_MEDIAN
-from ticket_assets.evaluation.multiple_tests import SIGNIFICANT
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Thresholds in hours; None is learned from the reference period."""
-
-    mae_h: float | None = None
 
 
 @dataclass(frozen=True)
@@ -33,15 +26,21 @@ class Alert:
     is_severe: bool = False
 
 
-def alerts_of(findings: Mapping[str, Any], limits: Limits) -> list[Alert]:
-    """All alerts, those that do not fire too, in a fixed order: see ALERTS."""
+def alerts_of(findings: Mapping[str, Any], limits: AlertLimits) -> list[Alert]:
+    """All alerts, those that do not fire too, in a fixed order: see ALERTS.
+
+    The findings were made with the same limits.
+    """
     return [
-        _error_limit(findings, limits),
-        *(_baseline(findings, baseline) for baseline in (CONSTANT, STATE_MEDIAN)),
-        _challenger(findings),
+        _error_limit(findings, limits.mae_h),
+        *(
+            _baseline(findings, baseline, limits.baseline_better_h)
+            for baseline in (CONSTANT, STATE_MEDIAN)
+        ),
+        _challenger(findings, limits.challenger_better_h),
         _change(findings["change"]),
-        _inputs(findings["drift"]),
-        _slices(findings["slices"]),
+        _inputs(findings["drift"], limits),
+        _slices(findings["slices"], limits),
     ]
 
 
@@ -77,13 +76,13 @@ def _interval(record: Mapping[str, Any], name: str) -> str:
     return f"95% interval {low:,.1f} to {high:,.1f} h"
 
 
-def _error_limit(findings: Mapping[str, Any], limits: Limits) -> Alert:
+def _error_limit(findings: Mapping[str, Any], limit_h: float | None) -> Alert:
     name = "error_limit"
     champion = next((each for each in _recent(findings) if each["is_champion"]), None)
-    limit = limits.mae_h or findings["reference_mae_h"]
+    limit = findings["reference_mae_h"] if limit_h is None else limit_h
     if champion is None or not _known(limit):
         return Alert(name, name, False, "Too few days to judge the recent error.")
-    source = "set" if limits.mae_h else "highest of the reference period"
+    source = "highest of the reference period" if limit_h is None else "set"
     low = champion["mae_low_h"]
     # Judged by the interval's lower end: not by chance alone.
     fires = bool(_known(low) and low > limit)
@@ -95,16 +94,16 @@ def _error_limit(findings: Mapping[str, Any], limits: Limits) -> Alert:
         f" {limit:,.1f} h ({source}).",
         champion["mae_h"],
         limit,
-        bool(limits.mae_h),
+        limit_h is not None,
     )
 
 
-def _baseline(findings: Mapping[str, Any], baseline: str) -> Alert:
+def _baseline(findings: Mapping[str, Any], baseline: str, limit_h: float) -> Alert:
     name = f"worse_than_{baseline.replace('-', '_')}"
-    return _compared(findings, baseline, name, f"the {baseline} of the past")
+    return _compared(findings, baseline, name, f"the {baseline} of the past", limit_h)
 
 
-def _challenger(findings: Mapping[str, Any]) -> Alert:
+def _challenger(findings: Mapping[str, Any], limit_h: float) -> Alert:
     """The best model other than the baselines; without one, nothing can fire."""
     name = "better_challenger"
     others = [
@@ -115,21 +114,23 @@ def _challenger(findings: Mapping[str, Any]) -> Alert:
     if not others:
         return Alert(name, name, False, "There is no other model to compare with.")
     best = max(others, key=lambda record: record["better_h"])
-    return _compared(findings, best["model"], name, f"the challenger {best['model']}")
+    return _compared(findings, best["model"], name, f"the challenger {best['model']}", limit_h)
 
 
-def _compared(findings: Mapping[str, Any], model: str, name: str, shown: str) -> Alert:
+def _compared(
+    findings: Mapping[str, Any], model: str, name: str, shown: str, limit_h: float
+) -> Alert:
     record = next((each for each in _recent(findings) if each["model"] == model), None)
     if record is None:
         return Alert(name, name, False, f"Too few days to compare with {shown}.")
     if record["is_champion"]:
         return Alert(name, name, False, f"The model is {shown}.")
     better, low = record["better_h"], record["better_low_h"]
-    fires = bool(_known(low) and low > 0)
+    fires = bool(_known(low) and low > limit_h)
     word = "better" if better > 0 else "worse"
     description = f"{shown[0].upper()}{shown[1:]} is {word} by {abs(better):,.1f} h"
     description += f" ({_interval(record, 'better')})."
-    return Alert(name, f"{name}:{model}", fires, description, better, 0.0)
+    return Alert(name, f"{name}:{model}", fires, description, better, limit_h)
 
 
 def _change(change: Mapping[str, Any]) -> Alert:
@@ -147,32 +148,45 @@ def _change(change: Mapping[str, Any]) -> Alert:
     return Alert(name, name, fires, description, change["statistic"], change["limit"])
 
 
-def _inputs(drift: list[Mapping[str, Any]]) -> Alert:
+def _inputs(drift: list[Mapping[str, Any]], limits: AlertLimits) -> Alert:
     name = "input_drift"
     tested = [each for each in drift if _known(each["adjusted_p_value"])]
     if not tested:
         return Alert(name, name, False, "Too few days to compare the inputs.")
     smallest = min(each["adjusted_p_value"] for each in tested)
-    drifted = [each["column"] for each in tested if each["adjusted_p_value"] < SIGNIFICANT]
+    limit, share = limits.drift_significance, limits.drift_share
+    drifted = [
+        each["column"]
+        for each in tested
+        if each["adjusted_p_value"] < limit and each["total_variation"] >= share
+    ]
     columns = ", ".join(drifted)
-    description = f"Changed against the reference: {columns}." if drifted else "No input changed."
-    key = f"{name}:{columns}"
-    return Alert(name, key, bool(drifted), description, smallest, SIGNIFICANT)
+    size = f" by {share:.0%} or more" if share else ""
+    description = (
+        f"Changed against the reference{size}: {columns}."
+        if drifted
+        else f"No input changed{size}."
+    )
+    return Alert(name, f"{name}:{columns}", bool(drifted), description, smallest, limit)
 
 
-def _slices(slices: list[Mapping[str, Any]]) -> Alert:
-    name = "worse_slices"
+def _slices(slices: list[Mapping[str, Any]], limits: AlertLimits) -> Alert:
+    name, limit = "worse_slices", limits.slice_significance
     worse = [
         each
         for each in slices
-        if _known(each["adjusted_p_value"]) and each["adjusted_p_value"] < SIGNIFICANT
+        if _known(each["adjusted_p_value"])
+        and each["adjusted_p_value"] < limit
+        and each["difference_h"] >= limits.slice_worse_h
     ]
+    size = f" by {limits.slice_worse_h:,.1f} h or more" if limits.slice_worse_h else ""
     if not worse:
-        return Alert(name, name, False, "No slice is worse than the other rows.")
+        return Alert(name, name, False, f"No slice is worse than the other rows{size}.")
     shown = ", ".join(f"{each['slice']} {each['value']}" for each in worse[:3])
     more = f" and {len(worse) - 3} more" if len(worse) > 3 else ""
     description = (
-        f"Worse than the other rows: {shown}{more}; first by {worse[0]['difference_h']:,.1f} h."
+        f"Worse than the other rows{size}: {shown}{more}; first by"
+        f" {worse[0]['difference_h']:,.1f} h."
     )
     key = f"{name}:{worse[0]['slice']}={worse[0]['value']}"
-    return Alert(name, key, True, description, worse[0]["adjusted_p_value"], SIGNIFICANT)
+    return Alert(name, key, True, description, worse[0]["adjusted_p_value"], limit)

@@ -1,5 +1,6 @@
 """Change of performance: have the daily errors changed in the days that are monitored?"""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,11 +22,11 @@ _LEAST_VARIANCE = 1e-24
 class Change:
     """The latest days' errors against those of the reference before.
 
-    `statistic` is above `limit` in 5 of 100 windows without a change. `changed_on` is the day on
-    which a change most probably began, and the error changed from `before_s` (the reference) to
-    `after_s` (since that day), both weighted as the test weights days. These are the best guess
-    where `has_changed` is not so, too. With too few days, `too_few` says which are missing and
-    the rest is None.
+    Without a change, `statistic` is above `limit` in 5 of 100 windows, or in the share that was
+    asked for. `changed_on` is the day on which a change most probably began, and the error changed
+    from `before_s` (the reference) to `after_s` (since that day), both weighted as the test weights
+    days. These are the best guess where `has_changed` is not so, too. With too few days, `too_few`
+    says which are missing and the rest is None.
     """
 
     reference_days: int
@@ -57,6 +58,7 @@ def measure_change(
     monitored_days: int = 28,
     reference_days: int = 26 * WEEK,
     resamples: int = 999,
+    false_alarms: float = FALSE_ALARMS,
 ) -> Change:
     """Tests the last `monitored_days` days with tickets for a change that lasts to the end.
 
@@ -72,11 +74,11 @@ def measure_change(
     estimated anew each time (H. R. Kuensch, "The jackknife and the bootstrap for general
     stationary observations", Ann. Statist. 17, 1989; Davison and Hinkley, "Bootstrap Methods and
     their Application", 1997, section 8.2.3). The same seed gives the same limit. Raises DataError
-    for a day that is there twice or has an error but no incidents, and for fewer than 19
-    resamples.
+    for a day that is there twice or has an error but no incidents, and for fewer resamples than
+    a limit needs: 19 for `false_alarms` of 0.05.
     """
     days = daily.dropna(subset="mae_s").sort_values("day")
-    _validate(days, resamples)
+    _validate(days, resamples, false_alarms)
     monitored = min(monitored_days, len(days))
     reference = min(reference_days, len(days) - monitored) // WEEK * WEEK
     if too_few := _too_few(reference, monitored):
@@ -94,7 +96,7 @@ def measure_change(
         reference,
         monitored,
         statistic=float(scan.statistic[0]),
-        limit=float(np.sort(null.statistic)[-int(FALSE_ALARMS * (resamples + 1))]),
+        limit=float(np.sort(null.statistic)[-_allowed(resamples, false_alarms)]),
         p_value=(1 + larger) / (1 + resamples),
         changed_on=days["day"].iloc[start],
         before_s=float(scan.mean[0]),
@@ -102,11 +104,17 @@ def measure_change(
     )
 
 
-def _validate(days: pd.DataFrame, resamples: int) -> None:
-    if FALSE_ALARMS * (resamples + 1) < 1:
+def _allowed(resamples: int, false_alarms: float) -> int:
+    """The number of windows without a change whose statistic may reach the limit."""
+    # 0.57 * 1000 is a little below 570.
+    return int(false_alarms * (resamples + 1) + 1e-9)
+
+
+def _validate(days: pd.DataFrame, resamples: int, false_alarms: float) -> None:
+    if _allowed(resamples, false_alarms) < 1:
         raise DataError(
-            f"change: resamples is {resamples}, expected 19 or more: fewer have no limit that 5 of"
-            " 100 exceed. 999 is the default."
+            f"change: resamples is {resamples}, expected {math.ceil(1 / false_alarms) - 1} or more:"
+            f" fewer have no limit that {100 * false_alarms:g} of 100 exceed. 999 is the default."
         )
     if twice := int(days["day"].duplicated().sum()):
         raise DataError(

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ticket_assets.evaluation.alerts import Limits, alerts_of
+from ticket_assets.evaluation.alert_limits import AlertLimits
+from ticket_assets.evaluation.alerts import alerts_of
 from ticket_assets.evaluation.change import measure_change
 from ticket_assets.evaluation.input_drift import measure_input_drift
 from ticket_assets.evaluation.intervals import mean_intervals
@@ -65,19 +66,19 @@ def _last_days(rows: pd.DataFrame) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(rows["day"].unique()).sort_values()[-RECENT_DAYS:]
 
 
-def report_of(evaluated: Evaluated, scores: pd.DataFrame, limits: Limits) -> dict[str, Any]:
+def report_of(evaluated: Evaluated, scores: pd.DataFrame, limits: AlertLimits) -> dict[str, Any]:
     """The document: JSON without NaN; times in hours, shares from 0 to 1.
 
     `scores` are those of `score_models` for the same days. An alert `is_new` if it did not fire
     on what was known a day with tickets earlier. The same input always gives the same document.
     """
-    findings = _findings(evaluated, scores)
+    findings = _findings(evaluated, scores, limits)
     alerts = alerts_of(findings, limits)
     with_rows = pd.DatetimeIndex(evaluated.rows["day"].unique()).sort_values()
     known_before: set[str] = set()
     if len(with_rows) > 1:
         earlier = evaluated.until(with_rows[-2])
-        before = _findings(earlier, scores[scores["day"] <= with_rows[-2]])
+        before = _findings(earlier, scores[scores["day"] <= with_rows[-2]], limits)
         known_before = {alert.key for alert in alerts_of(before, limits) if alert.fires}
     document = {
         "first_day": str(evaluated.days.min().date()),
@@ -101,17 +102,27 @@ def report_of(evaluated: Evaluated, scores: pd.DataFrame, limits: Limits) -> dic
     return cleaned
 
 
-def _findings(evaluated: Evaluated, scores: pd.DataFrame) -> dict[str, Any]:
+def _findings(evaluated: Evaluated, scores: pd.DataFrame, limits: AlertLimits) -> dict[str, Any]:
     """Computes what the alerts are judged by."""
     rows = evaluated.open_rows()
     error = rows[evaluated.champion] - rows["target_s"]
-    slices = slice_errors(rows.assign(error_s=error), RECENT_DAYS)
+    slices = slice_errors(
+        rows.assign(error_s=error),
+        RECENT_DAYS,
+        fewest_incidents=limits.fewest_incidents,
+        significance=limits.slice_significance,
+    )
     drift = measure_input_drift(rows, DRIFT_COLUMNS, SEED, RECENT_DAYS)
     champion = scores[scores["is_champion"] & (scores["population"] == OPEN)]
-    change = measure_change(champion[["day", "mae_s", "incidents"]], SEED, RECENT_DAYS)
+    change = measure_change(
+        champion[["day", "mae_s", "incidents"]],
+        SEED,
+        RECENT_DAYS,
+        false_alarms=limits.change_significance,
+    )
     changed_on = change.changed_on
     return {
-        "models": _models(evaluated),
+        "models": _models(evaluated, limits.fewest_incidents),
         "slices": _in_hours(slices),
         "drift": drift.to_dict("records"),
         "change": _hours_of(asdict(change))
@@ -124,7 +135,7 @@ def _findings(evaluated: Evaluated, scores: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _models(evaluated: Evaluated) -> Records:
+def _models(evaluated: Evaluated, fewest_incidents: int) -> Records:
     """Each model on all days and on the recent ones, in both populations."""
     recent = _last_days(evaluated.open_rows())
     records: Records = []
@@ -135,12 +146,12 @@ def _models(evaluated: Evaluated) -> Records:
                 rows = rows[rows["day"].isin(recent)]
             records += [
                 {"period": period, "population": population, **record}
-                for record in _compared(rows, evaluated)
+                for record in _compared(rows, evaluated, fewest_incidents)
             ]
     return records
 
 
-def _compared(rows: pd.DataFrame, evaluated: Evaluated) -> Records:
+def _compared(rows: pd.DataFrame, evaluated: Evaluated, fewest_incidents: int) -> Records:
     """The errors of each model on the rows that every model has predicted."""
     rows = rows[rows[list(evaluated.models)].notna().all(axis=1)]
     if rows.empty:
@@ -150,7 +161,9 @@ def _compared(rows: pd.DataFrame, evaluated: Evaluated) -> Records:
     better = absolute[[evaluated.champion]].to_numpy() - absolute
     group = pd.DataFrame({"group": np.zeros(len(rows), dtype="int64")}, index=rows.index)
     intervals = {
-        name: mean_intervals(values, group, rows["number"]).set_index("column")
+        name: mean_intervals(
+            values, group, rows["number"], fewest_clusters=fewest_incidents
+        ).set_index("column")
         for name, values in (("mae", absolute), ("bias", errors), ("better", better))
     }
     records = []

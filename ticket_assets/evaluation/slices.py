@@ -41,6 +41,7 @@ def slice_errors(
     recent_days: int = 28,
     level: float = 0.95,
     fewest_incidents: int = FEWEST_INCIDENTS,
+    significance: float = SIGNIFICANT,
 ) -> pd.DataFrame:
     """Errors by state, priority, category, group and number of reassignments: one row per value.
 
@@ -57,10 +58,10 @@ def slice_errors(
     - `trend_s`: the MAE on the last `recent_days` days that have rows, less that before, with
       `trend_low_s` and `trend_high_s`. They are not adjusted for the number of slices.
 
-    First the slices that are worse than the others by an adjusted p-value below 0.05, largest
-    difference first; then the rest in the same order. Intervals and p-values are by incident and
-    null where a side has fewer than `fewest_incidents`. No rows give no slices. Raises DataError
-    if an error or a number is missing.
+    First the slices that are worse than the others by an adjusted p-value below `significance`,
+    largest difference first; then the rest in the same order. Intervals and p-values are by
+    incident and null where a side has fewer than `fewest_incidents`. No rows give no slices.
+    Raises DataError if an error or a number is missing.
     """
     _validate(rows)
     days = np.sort(rows["day"].unique())
@@ -70,7 +71,7 @@ def slice_errors(
     ]
     table = pd.concat(slices, ignore_index=True)
     table["adjusted_p_value"] = holm_adjusted(table["p_value"].to_numpy())
-    worse = (table["adjusted_p_value"] < SIGNIFICANT) & (table["difference_s"] > 0)
+    worse = (table["adjusted_p_value"] < significance) & (table["difference_s"] > 0)
     order = np.lexsort((-table["difference_s"].fillna(-np.inf), ~worse))
     return table.iloc[order].reset_index(drop=True)[list(_DTYPES)].astype(_DTYPES)
 

@@ -19,7 +19,6 @@ from prefect_compat.eject.rules.values import (
 )
 
 RULES: tuple[type[Rule], ...] = (
-    SimpleContext,
     GeneratedEvents,
     ReturnedResult,
     CheckResults,
@@ -34,6 +33,9 @@ RULES: tuple[type[Rule], ...] = (
     Contexts,
     KnownTypes,
 )
+
+# Those of a step's function alone: what calls it is written anew.
+STEP_RULES: tuple[type[Rule], ...] = (SimpleContext, *RULES)
 
 # The home in the written project of each name that a rule may put in.
 HOMES = {

@@ -9,7 +9,7 @@ SIMPLE = {"partition_key": "partition_key", "log": "get_run_logger()"}
 
 
 class SimpleContext(Rule):
-    """`context.partition_key` becomes the parameter `partition_key`, `context.log` Prefect's log."""
+    """`context.partition_key` becomes a parameter, `context.log` the log of the task run."""
 
     name = "simple context"
     what = "the partition key as a parameter, and the log of the task run"

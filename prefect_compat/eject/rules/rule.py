@@ -62,7 +62,9 @@ def argument(call: cst.Call, name: str, place: int | None = None) -> cst.BaseExp
 def statement(code: str, **values: cst.BaseExpression) -> cst.BaseStatement:
     """A statement made of code, with expressions put in for its names."""
     node: cst.BaseStatement = cst.parse_statement(code)
-    return cst.ensure_type(node.visit(_Filled(values)), cst.BaseStatement)
+    filled = node.visit(_Filled(values))
+    assert isinstance(filled, cst.BaseStatement)
+    return filled
 
 
 class _Filled(cst.CSTTransformer):

@@ -1,5 +1,6 @@
 """Facts of a job's steps that only its definitions have: functions, arguments, IO managers."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from prefect_compat.graph.plan import AssetPath, Step
 class FunctionArguments:
     """The names of a step function's parameters, by what Dagster passes for them."""
 
-    has_context: bool
+    context: str | None
     config: str | None
     config_class: type[Any] | None
     resources: tuple[str, ...]
@@ -45,14 +46,18 @@ def function_arguments(op_def: dg.OpDefinition) -> FunctionArguments:
     """The parameters of an op's function; an op without a decorated function has none."""
     function = op_def.compute_fn
     if not isinstance(function, DecoratedOpFunction):
-        return FunctionArguments(False, None, None, ())
+        return FunctionArguments(None, None, None, ())
     config = function.get_config_arg() if function.has_config_arg() else None
     return FunctionArguments(
-        has_context=function.has_context_arg(),
+        context=_first_parameter(function) if function.has_context_arg() else None,
         config=config.name if config else None,
         config_class=config.annotation if config else None,
         resources=tuple(entry.name for entry in function.get_resource_args()),
     )
+
+
+def _first_parameter(function: DecoratedOpFunction) -> str:
+    return next(iter(inspect.signature(function.decorated_fn).parameters))
 
 
 def output_facts(job: dg.JobDefinition, step: Step, name: str) -> OutputFacts:

@@ -95,6 +95,7 @@ def test_metadata_as_artifacts(tmp_path: Path) -> None:
             metadata={
                 "summary": dg.MetadataValue.md("**bold**"),
                 "figures": dg.MetadataValue.json({"a": {"b": 1}}),
+                "said": dg.MetadataValue.json(["a_b is *bad*\nand worse", "two"]),
                 "link": dg.MetadataValue.url("http://127.0.0.1/"),
                 "plot": dg.MetadataValue.md("![a plot](data:image/png;base64,aGk=)"),
                 "dagster/row_count": 3,
@@ -107,12 +108,16 @@ def test_metadata_as_artifacts(tmp_path: Path) -> None:
         found = {artifact.key: artifact for artifact in client.read_artifacts()}
     assert found["shown--summary"].data == "**bold**"
     assert '"b": 1' in str(found["shown--figures"].data)
+    assert found["shown--said"].data == "- a\\_b is \\*bad\\* and worse\n- two"
     assert "127.0.0.1" in str(found["shown--link"].data)
     assert found["shown--plot"].type == "image"
     assert found["shown--plot"].data == "data:image/png;base64,aGk="
     assert json.loads(str(found["shown"].data)) == [{"row_count": 3, "error_h": 1.5}]
     own = {key for key in found if str(key).startswith("shown")}
-    assert own == {"shown", *(f"shown--{n}" for n in ("summary", "figures", "link", "plot"))}
+    assert own == {
+        "shown",
+        *(f"shown--{n}" for n in ("summary", "figures", "said", "link", "plot")),
+    }
 
 
 def test_of_a_range_the_numbers_of_each_partition(tmp_path: Path) -> None:

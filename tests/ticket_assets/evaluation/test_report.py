@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ticket_assets.evaluation.alerts import ALERTS, Limits
+from ticket_assets.evaluation.alert_limits import AlertLimits
+from ticket_assets.evaluation.alerts import ALERTS
 from ticket_assets.evaluation.model_scores import score_models
 from ticket_assets.evaluation.report import ROW_COLUMNS, Evaluated, report_of
 
@@ -43,9 +44,9 @@ def evaluated(days: int = 100, bad_days: int = 0, seed: int = 1) -> Evaluated:
     return Evaluated(rows, pd.DatetimeIndex(rows["day"].unique(), name="day"), MODELS, CHAMPION)
 
 
-def report(of: Evaluated, limits: Limits | None = None) -> dict[str, Any]:
+def report(of: Evaluated, limits: AlertLimits | None = None) -> dict[str, Any]:
     scores = score_models(of.rows, of.models, of.champion, of.days)
-    return report_of(of, scores, limits or Limits())
+    return report_of(of, scores, limits or AlertLimits())
 
 
 def alert(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -186,9 +187,9 @@ class TestAlerts:
         assert "highest of the reference period" in learned["description"]
         assert not learned["fires"]
         assert not learned["is_severe"]
-        broken = alert(report(evaluated(), Limits(mae_h=1.0)), "error_limit")
+        broken = alert(report(evaluated(), AlertLimits(mae_h=1.0)), "error_limit")
         assert (broken["fires"], broken["is_severe"], broken["limit"]) == (True, True, 1.0)
-        held = alert(report(evaluated(), Limits(mae_h=1000.0)), "error_limit")
+        held = alert(report(evaluated(), AlertLimits(mae_h=1000.0)), "error_limit")
         assert not held["fires"]
 
     def test_an_error_above_all_before_breaks_the_learned_limit(self) -> None:

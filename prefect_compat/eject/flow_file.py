@@ -406,8 +406,8 @@ class FlowWriter:
             arguments.append("partition_keys" if self.covers_ranges else "partition_key")
         mapped = [entry for entry in step.passed if entry.is_mapped]
         for name, entries in {self._passed_name(e[0]): e for e in _by_input(step)}.items():
-            taken = [self._taken(entry) for entry in entries]
-            arguments.append(f"{name}={taken[0] if len(taken) == 1 else f'[{", ".join(taken)}]'}")
+            taken = ", ".join(self._taken(entry) for entry in entries)
+            arguments.append(f"{name}=[{taken}]" if len(entries) > 1 else f"{name}={taken}")
         arguments += [f"{entry}={name}_{entry}" for entry in step.given]
         if step.arguments.config is not None and step.refusal is None:
             arguments.append(f"config={self._config_parameter(step)}")

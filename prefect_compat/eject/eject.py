@@ -157,6 +157,9 @@ def _written(
         names=partition_names,
         identifiers=identifiers(plan, plan.name),
         forbids_retries=any("failure" in entry.rules for entry in extraction.needed.values()),
+        faithful_managers=frozenset(
+            name for name, code in resources.items() if code.type in ("PickledFiles", "InMemory")
+        ),
         is_sequential=declared_executor(job, {}).kind == "in process",
         description=job.description,
     )

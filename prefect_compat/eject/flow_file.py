@@ -5,6 +5,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -12,24 +13,19 @@ import dagster as dg
 from prefect_compat.eject.literals import is_literal, literal
 from prefect_compat.eject.partitions import PartitionNames, keys_code
 from prefect_compat.eject.steps import EjectedStep, Loaded, Passed, written_metadata
-from prefect_compat.engine.dagster_port.step_facts import partitions_of_asset, partitions_of_step
+from prefect_compat.engine.dagster_port.step_facts import (
+    InputFacts,
+    has_check_partitions,
+    partitions_of_asset,
+    partitions_of_step,
+)
 from prefect_compat.graph.plan import Plan
 
+# Names that the file uses itself.
 RESERVED = frozenset(
-    {"flow", "task", "load", "save", "opened", "partitions", "resources", "checks", "tasks"}
-    | {
-        "context",
-        "asyncio",
-        "Any",
-        "value",
-        "config",
-        "key",
-        "element",
-        "partition",
-        "partition_key",
-        "partition_keys",
-        "reporting",
-    }
+    {"flow", "task", "load", "save", "opened", "quote", "reporting", "tasks", "Any", "asyncio"}
+    | {"partitions", "resources", "checks", "context", "partition", "partition_key"}
+    | {"partition_keys", "value", "config", "key", "keys", "name", "element"}
 )
 
 
@@ -51,7 +47,7 @@ class FlowWriter:
     """Writes the tasks and the flow of a job.
 
     `modules` has the written module of each of the project's. `forbids_retries` says that some
-    failure may forbid a retry.
+    failure may forbid a retry. `faithful_managers` load what was stored, to the last bit.
     """
 
     job: dg.JobDefinition
@@ -62,6 +58,7 @@ class FlowWriter:
     identifiers: Mapping[str, str]
     is_sequential: bool
     forbids_retries: bool
+    faithful_managers: frozenset[str]
     description: str | None
     imports: set[str] = field(default_factory=set)
 
@@ -154,15 +151,11 @@ class FlowWriter:
         return last
 
     def _body(self, step: EjectedStep) -> Iterator[str]:
-        lines = list(self._all_lines(step))
-        if lines[-1] == "return value" and len(lines) > 1 and lines[-2].startswith("value = "):
-            lines[-2:] = [f"return {lines[-2].removeprefix('value = ')}"]
-        yield from lines
-
-    def _all_lines(self, step: EjectedStep) -> Iterator[str]:
         managers = self._managers(step)
         opened = list(dict.fromkeys([*managers, *step.arguments.resources]))
         inner = list(self._inner(step))
+        if len(inner) > 1 and inner[-1] == "return value" and inner[-2].startswith("value = "):
+            inner[-2:] = [f"return {inner[-2].removeprefix('value = ')}"]
         if step.checks:
             self.imports.add("from checks import reporting")
             inner = [f"with {self._reporting(step)}:", *_indented(inner)]
@@ -173,8 +166,6 @@ class FlowWriter:
                 managed = f"({managed})"
             inner = [f"with {managed}:", *_indented(inner)]
         yield from inner
-        if step.saved and not self._has_no_value(step):
-            yield "return value"
 
     def _inner(self, step: EjectedStep) -> Iterator[str]:
         assert step.function is not None
@@ -211,6 +202,24 @@ class FlowWriter:
                 yield f"if {literal(entry.name)} in value:"
                 line = f"    {line}"
             yield line
+        yield f"return {self._returned(step)}"
+
+    def _returned(self, step: EjectedStep) -> str:
+        """The value, as later steps load it: an IO manager may store it in another form."""
+        (entry, *others) = step.saved
+        manager = entry.facts.io_manager
+        if others or entry.asset is None or manager not in self.reading_managers:
+            return "value"
+        loaded = Loaded(entry.name, entry.asset, InputFacts(manager, {}, entry.facts.metadata))
+        return self._load(step, loaded)
+
+    @cached_property
+    def reading_managers(self) -> frozenset[str]:
+        """The IO managers of the project's own that some step loads from."""
+        return (
+            frozenset(entry.facts.io_manager for step in self.steps for entry in step.loaded)
+            - self.faithful_managers
+        )
 
     def _value(self, step: EjectedStep, call: str) -> Iterator[str]:
         names = [entry.name for entry in step.saved]
@@ -318,8 +327,8 @@ class FlowWriter:
         options = [literal(checks)]
         if step.blocking:
             options.append(f"blocking={literal([check.name for check in step.blocking])}")
-        if step.step.partitions is not None and not self.covers_ranges and not step.saved:
-            options.append("partition_key=partition_key")
+        if keys := self._own_keys(step) if has_check_partitions(self.job, step.step) else None:
+            options.append(f"partition_keys={keys}")
         return f"reporting({', '.join(options)})"
 
     # --- the flow ----------------------------------------------------------------------------
@@ -381,29 +390,27 @@ class FlowWriter:
             yield from self._flow_keys()
         for step in self.steps:
             yield from self._submission(step)
-        runs = ", ".join(
-            f"*{self._run(step.name)}.values()"
-            if step.step.kind == "mapped"
-            else self._run(step.name)
-            for step in self.steps
-        )
-        yield f"return [{runs}]"
+        runs = (self._futures(step.name) for step in self.steps)
+        yield f"return [{', '.join(runs)}]"
 
     def _flow_keys(self) -> Iterator[str]:
         partitions = self.job.partitions_def
         assert partitions is not None
         self.imports.add("import partitions")
         own = f"partitions.{self.names.name_of(partitions, 'partitions')}"
+        self.imports.add("from prefect.utilities.annotations import quote")
+        yield "# Quoted: Prefect would else infer that a task with the key depends on each one"
+        yield "# whose result has the same text in it."
         if self.covers_ranges:
-            yield f"partition_keys = {own}.keys_of(partition or {own}.latest())"
+            yield f"keys = quote({own}.keys_of(partition or {own}.latest()))"
         else:
-            yield f"partition_key = {own}.validated(partition_key or {own}.latest())"
+            yield f"key = quote({own}.validated(partition_key or {own}.latest()))"
 
     def _submission(self, step: EjectedStep) -> Iterator[str]:
         name, run = self.identifiers[step.name], self._run(step.name)
         arguments = []
         if step.step.partitions is not None:
-            arguments.append("partition_keys" if self.covers_ranges else "partition_key")
+            arguments.append("keys" if self.covers_ranges else "key")
         mapped = [entry for entry in step.passed if entry.is_mapped]
         for name, entries in {self._passed_name(e[0]): e for e in _by_input(step)}.items():
             taken = ", ".join(self._taken(entry) for entry in entries)
@@ -421,8 +428,8 @@ class FlowWriter:
         items = self._run(source.upstream)
         items += ".items()" if self._is_mapped(source.upstream) else ".result().items()"
         yield f"{run} = {{"
-        yield f"    key: {name}.submit({', '.join([*arguments, 'mapping_key=key'])})"
-        yield f"    for key, element in {items}"
+        yield f"    name: {name}.submit({', '.join([*arguments, 'mapping_key=name'])})"
+        yield f"    for name, element in {items}"
         yield "}"
 
     def _taken(self, entry: Passed) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from prefect_compat.comparison.record.files import STORE
 from prefect_compat.comparison.record.record import Record
-from prefect_compat.comparison.sources.candidate_place import project_folder
+from prefect_compat.comparison.sources.candidate_place import project_folder, store_variables
 from prefect_compat.comparison.sources.file_store import FileStore
 from prefect_compat.comparison.sources.foreign_flow import CandidateTask
 from prefect_compat.comparison.sources.matching import StepFacts
@@ -98,7 +98,7 @@ class CandidateFlow:
             self._files(home).write_values(outputs, record, folder, values)
             return
         task = {"home": str(home), "outputs": list(map(str, outputs)), "folder": str(values)}
-        variables = self.work.store_variables
+        variables = self._store_variables
         code = start_process(VALUES, json.dumps(task), home, variables, place=self._place(home))
         if code != 0:
             raise ComparisonError(f"{self.name}'s results cannot be read; see {home / 'log.txt'}")
@@ -127,7 +127,7 @@ class CandidateFlow:
             FLOW,
             self._task(folder).as_json(),
             home,
-            self.work.store_variables,
+            self._store_variables,
             server,
             update,
             self._place(home),
@@ -151,6 +151,11 @@ class CandidateFlow:
             " '{asset}/{partition}.parquet', and --candidate-store if not below the folder in"
             " --store-env."
         )
+
+    @property
+    def _store_variables(self) -> tuple[str, ...]:
+        own = store_variables(self.options.entrypoint)
+        return tuple(dict.fromkeys((*self.work.store_variables, *own)))
 
     def _place(self, home: Path) -> Place:
         """Results are persisted in the side's home, unless a task says otherwise."""

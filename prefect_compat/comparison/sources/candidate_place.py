@@ -13,6 +13,7 @@ import psutil
 
 from prefect_compat.comparison.sources.place import Place, lend
 from prefect_compat.errors import ComparisonError
+from prefect_compat.graph.project_settings import read_project_settings
 
 OPTION = "--candidate-python"
 OLDEST_PYTHON = (3, 11)
@@ -50,6 +51,14 @@ def import_folders(entrypoint: str) -> tuple[str, ...]:
     if project is None:
         return ()
     return tuple(str(folder) for folder in (project, project / "src") if folder.is_dir())
+
+
+def store_variables(entrypoint: str) -> tuple[str, ...]:
+    """The variables that say where the flow's own project stores its outputs, by its settings."""
+    project = project_folder(entrypoint)
+    if project is None:
+        return ()
+    return read_project_settings(project / "pyproject.toml").store_env
 
 
 @contextmanager

@@ -9,16 +9,15 @@ from pathlib import Path
 
 from prefect_compat.comparison.diff.values import write_values
 from prefect_compat.comparison.sources.foreign_flow import load_results
-from prefect_compat.flow.prefect_port import stored_result
 from prefect_compat.graph.ids import OutputId
 
 
 def main() -> None:
     """Reads the results in a process of its own: a pickle runs code of the candidate's modules."""
     task = json.loads(sys.argv[1])
-    files = load_results(Path(task["home"]))
+    results = load_results(Path(task["home"]))
     outputs = [OutputId.parse(text) for text in task["outputs"]]
-    write_values(lambda output: stored_result(files[output]), outputs, Path(task["folder"]))
+    write_values(lambda output: results[output].value(), outputs, Path(task["folder"]))
 
 
 if __name__ == "__main__":

@@ -81,7 +81,10 @@ class CandidateTask:
             "runs": tuple(map(tuple, data["runs"])),
             "steps": tuple(
                 StepFacts(
-                    step["name"], step["asset"] and tuple(step["asset"]), step["is_partitioned"]
+                    step["name"],
+                    step["asset"] and tuple(step["asset"]),
+                    step["is_partitioned"],
+                    tuple((name, tuple(asset)) for name, asset in step["parts"]),
                 )
                 for step in data["steps"]
             ),
@@ -253,10 +256,10 @@ def _record(task: CandidateTask, runs: Sequence[FlowRunOf], cost: Any) -> Record
     failed = next((run.state for run in runs if not run.state.is_completed()), None)
     results = dict(_results(task, runs, matching)) if task.reads_results else {}
     outputs = tuple(
-        RecordedOutput(output, fingerprint(stored_result(path))) for output, path in results.items()
+        RecordedOutput(output, fingerprint(result.value())) for output, result in results.items()
     )
     (Path(task.home) / RESULTS).write_text(
-        json.dumps({str(output): str(path) for output, path in results.items()})
+        json.dumps({str(output): asdict(result) for output, result in results.items()})
     )
     if failed is not None:  # the tasks after the failure have no task run
         seen = {(step.run, step.step.name) for step in steps}
@@ -310,28 +313,61 @@ def _checks(runs: Sequence[FlowRunOf]) -> Iterator[RecordedCheck]:
         yield from merge_checks(reported, is_range=len(of_run) > 1)
 
 
+@dataclass(frozen=True)
+class TaskResult:
+    """The file of a task's persisted result, or the value of one key in it."""
+
+    file: str
+    key: str | None = None
+
+    def value(self) -> Any:
+        """Reads the file, which may run code of the candidate's modules."""
+        whole = stored_result(Path(self.file))
+        return whole if self.key is None else whole[self.key]
+
+
 def _results(
     task: CandidateTask, runs: Iterable[FlowRunOf], matching: Matching
-) -> Iterator[tuple[OutputId, Path]]:
-    """The file with the persisted result of each task that stands for an asset's step."""
+) -> Iterator[tuple[OutputId, TaskResult]]:
+    """The result of each task that stands for an asset's step.
+
+    A task for several assets returns a mapping, by the names of the outputs or the assets.
+    """
     steps = {step.name: step for step in task.steps}
     for flow_run in runs:
         for run in flow_run.task_runs:
             step = steps.get(matching.steps.get(task_name(run), ""))
             data = run.state.data if run.state is not None else None
             key = getattr(data, "storage_key", None)
-            if step is None or step.asset is None or key is None:
+            if step is None or key is None:
                 continue
             if run.state is None or not run.state.is_completed():
                 continue
             partition = flow_run.partition if step.is_partitioned else None
-            yield OutputId(step.asset, partition), Path(task.home, "results", key)
+            file = str(Path(task.home, "results", key))
+            if step.asset is not None:
+                yield OutputId(step.asset, partition), TaskResult(file)
+            elif step.parts:
+                value = TaskResult(file).value()
+                for asset, name in _named_parts(step, value if isinstance(value, dict) else {}):
+                    yield OutputId(asset, partition), TaskResult(file, name)
 
 
-def load_results(home: Path) -> dict[OutputId, Path]:
-    """The file of each output's persisted result, as a run has left them in its home."""
-    files: Mapping[str, str] = json.loads((home / RESULTS).read_text())
-    return {OutputId.parse(text): Path(path) for text, path in files.items()}
+def _named_parts(
+    step: StepFacts, value: Mapping[Any, Any]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The assets that a mapping has, each with its key there."""
+    for output, asset in step.parts:
+        names = (output, "/".join(asset), asset[-1])
+        name = next((name for name in names if name in value), None)
+        if name is not None:
+            yield asset, name
+
+
+def load_results(home: Path) -> dict[OutputId, TaskResult]:
+    """Where the result of each output is, as a run has left them in its home."""
+    results: Mapping[str, Mapping[str, str]] = json.loads((home / RESULTS).read_text())
+    return {OutputId.parse(text): TaskResult(**result) for text, result in results.items()}
 
 
 if __name__ == "__main__":

@@ -4,16 +4,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from prefect_compat.errors import ComparisonError
-from prefect_compat.graph.plan import Plan
+from prefect_compat.graph.plan import Plan, Step
 
 
 @dataclass(frozen=True)
 class StepFacts:
-    """A step of the job: its name, and the asset that it makes if it makes exactly one."""
+    """A step of the job: its name, and the asset that it makes if it makes exactly one.
+
+    `parts` has the outputs of a step that makes several assets, each with its asset.
+    """
 
     name: str
     asset: tuple[str, ...] | None = None
     is_partitioned: bool = False
+    parts: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -29,9 +33,14 @@ def step_facts(plan: Plan) -> tuple[StepFacts, ...]:
             step.name,
             step.asset_keys[0] if len(step.asset_keys) == 1 else None,
             step.partitions is not None,
+            _parts(step) if len(step.asset_keys) > 1 else (),
         )
         for step in plan.steps
     )
+
+
+def _parts(step: Step) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((o.name, o.asset_key) for o in step.outputs if o.asset_key is not None)
 
 
 def parse_matches(texts: Iterable[str]) -> dict[str, str]:

@@ -109,6 +109,16 @@ def partitions_of_step(job: dg.JobDefinition, step: Step) -> dg.PartitionsDefini
     return next((found for key in keys if (found := partitions_of_asset(job, key))), None)
 
 
+def has_check_partitions(job: dg.JobDefinition, step: Step) -> bool:
+    """True if the step's checks have partitions of their own, as they can since Dagster 1.13."""
+    graph = job.asset_layer.asset_graph
+    specs = [
+        graph.get(dg.AssetCheckKey(dg.AssetKey(check.asset_key), check.name))
+        for check in step.check_keys
+    ]
+    return any(getattr(spec, "partitions_def", None) is not None for spec in specs)
+
+
 def resource_object(resource_def: dg.ResourceDefinition) -> Any:
     """The object that was given as a resource: a ConfigurableResource, or None for a function."""
     return getattr(resource_def.resource_fn, "__self__", None)

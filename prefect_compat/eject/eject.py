@@ -25,6 +25,7 @@ from prefect_compat.eject.project_files import (
 )
 from prefect_compat.eject.resources import ResourceCode, ResourceWriter
 from prefect_compat.eject.rules.all_rules import HOMES
+from prefect_compat.eject.source import SourceFunction, source_of_function
 from prefect_compat.eject.steps import EjectedStep, read_steps
 from prefect_compat.engine.dagster_port.executors import declared_executor
 from prefect_compat.errors import EjectError
@@ -77,6 +78,7 @@ def eject(source: JobSource, origin: Origin, options: EjectOptions = EjectOption
     modules = Modules()
     extraction = _extraction(modules, options)
     steps = read_steps(job, plan, extraction, modules)
+    config_function = _config_function(job, extraction)
     resources, steps = _resources(job, steps, extraction, modules)
     refused = {step.name: step.refusal for step in steps if step.refusal}
     if refused and not options.has_stubs:
@@ -85,7 +87,20 @@ def eject(source: JobSource, origin: Origin, options: EjectOptions = EjectOption
             + "\n  ".join(f"{name}: {reason}" for name, reason in sorted(refused.items()))
             + "\nPass --stub to write them as stubs that raise."
         )
-    return _written(source, origin, steps, resources, extraction, modules)
+    return _written(source, origin, steps, resources, extraction, modules, config_function)
+
+
+def _config_function(job: dg.JobDefinition, extraction: Extraction) -> SourceFunction | None:
+    """The function that gives the configuration of each partition, added to the extraction."""
+    config = job.partitioned_config
+    # A configuration that is the same for all partitions is given as a value, by a function of
+    # Dagster's own.
+    function = config.run_config_for_partition_key_fn if config else None
+    if function is None or function.__module__.startswith("dagster."):
+        return None
+    source = source_of_function(f"the configuration of {job.name}", function)
+    extraction.add_function(source)
+    return source
 
 
 def _extraction(modules: Modules, options: EjectOptions) -> Extraction:
@@ -142,6 +157,7 @@ def _written(
     resources: Mapping[str, ResourceCode],
     extraction: Extraction,
     modules: Modules,
+    config_function: SourceFunction | None,
 ) -> Ejection:
     job, plan = source.job, source.plan
     names = written_names(extraction)
@@ -160,6 +176,7 @@ def _written(
         faithful_managers=frozenset(
             name for name, code in resources.items() if code.type in ("PickledFiles", "InMemory")
         ),
+        config_function=config_function,
         is_sequential=declared_executor(job, {}).kind == "in process",
         description=job.description,
     )

@@ -12,6 +12,7 @@ import dagster as dg
 
 from prefect_compat.eject.literals import is_literal, literal
 from prefect_compat.eject.partitions import PartitionNames, keys_code
+from prefect_compat.eject.source import SourceFunction
 from prefect_compat.eject.steps import EjectedStep, Loaded, Passed, written_metadata
 from prefect_compat.engine.dagster_port.step_facts import (
     InputFacts,
@@ -48,6 +49,7 @@ class FlowWriter:
 
     `modules` has the written module of each of the project's. `forbids_retries` says that some
     failure may forbid a retry. `faithful_managers` load what was stored, to the last bit.
+    `config_function` gives the configuration of each partition.
     """
 
     job: dg.JobDefinition
@@ -59,6 +61,7 @@ class FlowWriter:
     is_sequential: bool
     forbids_retries: bool
     faithful_managers: frozenset[str]
+    config_function: SourceFunction | None
     description: str | None
     imports: set[str] = field(default_factory=set)
 
@@ -359,9 +362,12 @@ class FlowWriter:
         for step, name in given:
             yield f"{self.identifiers[step.name]}_{name}: Any"
         for step in configured:
+            name, kind = self._config_parameter(step), self._config_type(step)
+            if self.config_function is not None:
+                yield f"{name}: {kind} | None = None"
+                continue
             default = self._config_default(step)
-            name = self._config_parameter(step)
-            yield f"{name}: {self._config_type(step)}" + (f" = {default}" if default else "")
+            yield f"{name}: {kind}" + (f" = {default}" if default else "")
 
     def _config_default(self, step: EjectedStep) -> str | None:
         """The configuration that the job declares, or that of its class; None if it has none."""
@@ -375,6 +381,15 @@ class FlowWriter:
             return None
         arguments = ", ".join(f"{name}={literal(value)}" for name, value in given.items())
         return f"{self._config_type(step)}({arguments})"
+
+    def _config_argument(self, step: EjectedStep) -> str:
+        """What is passed to the task: the parameter, or else the partition's configuration."""
+        name, function = self._config_parameter(step), self.config_function
+        if function is None:
+            return name
+        call = f"{self._module(function.module)}.{function.name}(key.unquote())"
+        path = "".join(f"[{literal(part)}]" for part in ("ops", step.step.node[0], "config"))
+        return f"{name} or {self._config_type(step)}(**{call}{path})"
 
     def _config_parameter(self, step: EjectedStep) -> str:
         """The flow's parameter with a step's configuration; pydantic has its own `model_config`."""
@@ -412,12 +427,13 @@ class FlowWriter:
         if step.step.partitions is not None:
             arguments.append("keys" if self.covers_ranges else "key")
         mapped = [entry for entry in step.passed if entry.is_mapped]
-        for name, entries in {self._passed_name(e[0]): e for e in _by_input(step)}.items():
-            taken = ", ".join(self._taken(entry) for entry in entries)
-            arguments.append(f"{name}=[{taken}]" if len(entries) > 1 else f"{name}={taken}")
+        for parameter, entries in {self._passed_name(e[0]): e for e in _by_input(step)}.items():
+            taken = ", ".join(map(self._taken, entries))
+            taken = f"[{taken}]" if len(entries) > 1 else taken
+            arguments.append(f"{parameter}={taken}")
         arguments += [f"{entry}={name}_{entry}" for entry in step.given]
         if step.arguments.config is not None and step.refusal is None:
-            arguments.append(f"config={self._config_parameter(step)}")
+            arguments.append(f"config={self._config_argument(step)}")
         if step.waits_for:
             waits = ", ".join(map(self._futures, step.waits_for))
             arguments.append(f"wait_for=[{waits}]")

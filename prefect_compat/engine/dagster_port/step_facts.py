@@ -128,18 +128,3 @@ def is_default_io_manager(resource_def: dg.ResourceDefinition) -> bool:
     """True for the IO manager of a job that declares none."""
     name: str = getattr(resource_def.resource_fn, "__name__", "")
     return name.startswith("default_job_io_manager")
-
-
-def hardcoded_value(resource_def: dg.ResourceDefinition) -> Any:
-    """The plain object that was given as a resource, None for anything else."""
-    function = resource_def.resource_fn
-    if "hardcoded_resource" not in getattr(function, "__qualname__", ""):
-        return None
-    (cell,) = getattr(function, "__closure__", None) or (None,)
-    return cell.cell_contents if cell is not None else None
-
-
-def partitioned_config_function(job: dg.JobDefinition) -> Any:
-    """The function that gives the job's configuration for a partition key, or None."""
-    config = job.partitioned_config
-    return getattr(config, "_run_config_for_partition_key_fn", None) if config else None

@@ -20,13 +20,13 @@ from prefect_compat.eject.project_files import (
     not_carried,
     prefect_yaml,
     pyproject,
-    template,
     test_file,
 )
 from prefect_compat.eject.resources import ResourceCode, ResourceWriter
 from prefect_compat.eject.rules.all_rules import HOMES
 from prefect_compat.eject.source import SourceFunction, source_of_function
 from prefect_compat.eject.steps import EjectedStep, read_steps
+from prefect_compat.eject.templates import template
 from prefect_compat.engine.dagster_port.executors import declared_executor
 from prefect_compat.errors import EjectError
 from prefect_compat.graph.job_source import JobSource
@@ -147,7 +147,7 @@ def _resource_names(step: EjectedStep) -> list[str]:
         return []
     managers = [entry.facts.io_manager for entry in step.loaded]
     managers += [entry.facts.io_manager for entry in step.saved if entry.asset is not None]
-    return list(dict.fromkeys([*managers, *step.arguments.resources]))
+    return list(dict.fromkeys([*managers, *step.step.resource_keys]))
 
 
 def _written(

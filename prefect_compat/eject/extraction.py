@@ -8,6 +8,7 @@ from importlib.metadata import packages_distributions
 
 import libcst as cst
 
+from prefect_compat.eject.contexts import validate_contexts
 from prefect_compat.eject.modules import Modules, SourceModule, Statement
 from prefect_compat.eject.names import BUILTINS, Imported, attributes_of, imports_of
 from prefect_compat.eject.rules.all_rules import HOMES, RULES, STEP_RULES
@@ -94,6 +95,8 @@ class Extraction:
         if isinstance(node, cst.FunctionDef) and self._is_left_out(module, node):
             node = _without_body(node)
         node, rules = apply_rules(node, module.dagster, kinds)
+        if isinstance(node, cst.FunctionDef | cst.ClassDef):
+            validate_contexts(module, node, entry.line, is_step=kinds is STEP_RULES)
         needed.statements[entry.line] = node
         needed.rules |= set(rules)
         code = module.tree.code_for_node(node)
@@ -222,10 +225,12 @@ def _root(module: str) -> str:
 def _place_of(module: SourceModule, code: str, name: str, entry: Statement) -> tuple[int, str]:
     """The line in the file of the first use of a name that is left in code, and its text."""
     left = {ast.unparse(node) for node in ast.walk(ast.parse(code or "pass")) if _names(node, name)}
-    for node in ast.walk(ast.parse(module.text)):
-        line = getattr(node, "lineno", 0)
-        if line >= entry.line and _names(node, name) and ast.unparse(node) in left:
-            return line, f"`{ast.unparse(node)}`"
+    # `dg.Output` says more than `dg`, which is a part of it.
+    for text in sorted(left, key=len, reverse=True):
+        for node in ast.walk(ast.parse(module.text)):
+            line = getattr(node, "lineno", 0)
+            if line >= entry.line and _names(node, name) and ast.unparse(node) == text:
+                return line, f"`{text}`"
     return entry.line, f"`{name}`"
 
 

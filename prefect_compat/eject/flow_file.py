@@ -155,7 +155,7 @@ class FlowWriter:
 
     def _body(self, step: EjectedStep) -> Iterator[str]:
         managers = self._managers(step)
-        opened = list(dict.fromkeys([*managers, *step.arguments.resources]))
+        opened = list(dict.fromkeys([*managers, *step.step.resource_keys]))
         inner = list(self._inner(step))
         if len(inner) > 1 and inner[-1] == "return value" and inner[-2].startswith("value = "):
             inner[-2:] = [f"return {inner[-2].removeprefix('value = ')}"]
@@ -289,6 +289,11 @@ class FlowWriter:
             options += [keys, f"partitions.{name}"]
         if step.step.kind == "mapped":
             options.append("mapping_key=mapping_key")
+        others = [name for name in step.step.resource_keys if name not in step.arguments.resources]
+        if others:
+            self.imports.add("from types import SimpleNamespace")
+            given = ", ".join(f"{name}={_local(name)}" for name in others)
+            options.append(f"resources=SimpleNamespace({given})")
         return f"StepContext({', '.join(options)})"
 
     def _load(self, step: EjectedStep, entry: Loaded) -> str:

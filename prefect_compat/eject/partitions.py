@@ -48,7 +48,7 @@ def _time_code(partitions: dg.TimeWindowPartitionsDefinition) -> str:
         "fmt": fmt if fmt != "%Y-%m-%d" else None,
         "timezone": partitions.timezone if partitions.timezone != "UTC" else None,
         "minute": partitions.minute_offset or None,
-        "hour": partitions.hour_offset or None,
+        "hour": None if unit == "hour" else partitions.hour_offset or None,
         "day": day if unit == "month" or day != first_day else None,
         "end_offset": partitions.end_offset or None,
     }

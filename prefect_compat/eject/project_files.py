@@ -4,7 +4,6 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
-from importlib.resources import files as resource_files
 from textwrap import dedent
 
 import dagster as dg
@@ -13,14 +12,6 @@ from prefect_compat.eject.extraction import distributions_of
 from prefect_compat.eject.header import Origin
 from prefect_compat.eject.literals import literal
 from prefect_compat.graph.plan import Plan
-
-TEMPLATES = "templates/eject"
-
-
-def template(name: str) -> str:
-    """The text of a file that is the same in every project."""
-    path = resource_files("prefect_compat").joinpath(TEMPLATES, f"{name}.py.txt")
-    return path.read_text(encoding="utf-8")
 
 
 def pyproject(name: str, libraries: Iterable[str], variables: Sequence[str]) -> str:

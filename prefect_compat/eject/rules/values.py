@@ -34,17 +34,14 @@ class EnvironmentVariables(Rule):
     what = "read where it is used"
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
-        function = updated_node.func
-        match function:
+        # The original is asked: an inner call is replaced first.
+        match original_node.func:
             case cst.Attribute(value=cst.Call() as inner, attr=cst.Name(value="get_value")):
-                name = self.names.called(original_node.func.value)  # type: ignore[attr-defined]
-                variable = argument(original_node.func.value, "var", 0)  # type: ignore[attr-defined]
-                if name == "EnvVar" and variable is not None:
+                variable = argument(inner, "var", 0)
+                if self.names.called(inner) == "EnvVar" and variable is not None:
                     self.is_used = True
-                    arguments = [cst.Arg(variable), *updated_node.args]
-                    return cst.Call(_environ("get"), arguments)
-                del inner
-        if self.names.of(function) == "EnvVar" and len(updated_node.args) == 1:
+                    return cst.Call(_environ("get"), [cst.Arg(variable), *updated_node.args])
+        if self.names.called(original_node) == "EnvVar" and len(updated_node.args) == 1:
             self.is_used = True
             return cst.Subscript(
                 cst.parse_expression("os.environ"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dagster as dg
+import libcst as cst
 
 from prefect_compat.eject.extraction import Extraction
 from prefect_compat.eject.flow_file import FlowWriter, identifiers
@@ -204,7 +205,7 @@ def _written(
     others = {
         "pyproject.toml": origin.comment()
         + "\n"
-        + pyproject(plan.name, _libraries(files), variables),
+        + pyproject(plan.name, _libraries(files), variables, _moved(extraction, names)),
         "prefect.yaml": origin.comment()
         + "\n"
         + prefect_yaml(plan.name, f"{flow_file}:{writer.flow_name}", _schedules(source, plan.name)),
@@ -216,6 +217,15 @@ def _written(
         ),
     }
     return Ejection({**code, **others}, steps, f"{flow_file}:{writer.flow_name}")
+
+
+def _moved(extraction: Extraction, names: Mapping[str, str]) -> dict[str, str]:
+    """The written modules with classes that a stored value may be of, and their sources."""
+    return {
+        names[name]: name
+        for name, needed in extraction.needed.items()
+        if any(isinstance(node, cst.ClassDef) for node in needed.statements.values())
+    }
 
 
 def _title(name: str, plan: Plan) -> str:

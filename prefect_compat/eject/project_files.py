@@ -14,8 +14,13 @@ from prefect_compat.eject.literals import literal
 from prefect_compat.graph.plan import Plan
 
 
-def pyproject(name: str, libraries: Iterable[str], variables: Sequence[str]) -> str:
-    """`pyproject.toml`: the libraries that the code imports, and how it is tested."""
+def pyproject(
+    name: str, libraries: Iterable[str], variables: Sequence[str], moved: Mapping[str, str]
+) -> str:
+    """`pyproject.toml`: the libraries that the code imports, and how it is tested and compared.
+
+    `variables` say where values are stored; `moved` are modules that took over another's classes.
+    """
     found = {"prefect": version("prefect")}
     for distribution in distributions_of(libraries):
         if not distribution.startswith(("dagster", "prefect-compat")):
@@ -24,7 +29,10 @@ def pyproject(name: str, libraries: Iterable[str], variables: Sequence[str]) -> 
         f"    {json.dumps(f'{distribution}>={number}')},\n"
         for distribution, number in sorted(found.items())
     )
-    store = f"\n[tool.prefect-compat]\nstore_env = {json.dumps(list(variables))}\n"
+    compared = f"\n[tool.prefect-compat]\nstore_env = {json.dumps(list(variables))}\n"
+    if moved:
+        compared += "\n[tool.prefect-compat.moved_modules]\n"
+        compared += "".join(f'"{new}" = "{old}"\n' for new, old in sorted(moved.items()))
     text = dedent(
         f"""\
         [project]
@@ -50,7 +58,7 @@ def pyproject(name: str, libraries: Iterable[str], variables: Sequence[str]) -> 
         disable_error_code = ["call-overload", "arg-type"]
         """
     ).replace("DEPENDENCIES", dependencies)
-    text += store if variables else ""
+    text += compared if variables or moved else ""
     tomllib.loads(text)  # names of distributions come from elsewhere
     return text
 

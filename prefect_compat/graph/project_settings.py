@@ -53,7 +53,8 @@ class ProjectSettings(BaseModel):
     `store_env` names the environment variables that say where the project stores its outputs,
     `ignore_metadata` the metadata that are not compared. `assets` declare keys and tolerances, by
     asset. `match` has a task of a candidate flow and the step that it stands for, or "" for a task
-    that stands for none.
+    that stands for none. `moved_modules` has modules of a candidate flow's project, each with the
+    one whose classes it has taken over.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,6 +64,7 @@ class ProjectSettings(BaseModel):
     empty_partition: str | None = None
     assets: dict[str, AssetSettings] = Field(default_factory=dict)
     match: dict[str, str] = Field(default_factory=dict)
+    moved_modules: dict[str, str] = Field(default_factory=dict)
     eject: EjectSettings = EjectSettings()
 
 

@@ -1,7 +1,10 @@
 """The words in which a value is taken apart: parts, buffers, and why it cannot be."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 
@@ -85,9 +88,26 @@ def package(kind: type) -> str:
     return str(kind.__module__).partition(".")[0]
 
 
+# An immutable default: a context starts without moved modules.
+_moved_modules: ContextVar[Mapping[str, str]] = ContextVar(
+    "moved_modules", default=MappingProxyType({})
+)
+
+
+@contextmanager
+def moved_modules(names: Mapping[str, str]) -> Iterator[None]:
+    """Classes of these modules meanwhile go by their former modules."""
+    token = _moved_modules.set(names)
+    try:
+        yield
+    finally:
+        _moved_modules.reset(token)
+
+
 def qualified(kind: type) -> str:
-    """`package.module.Class.Inner`."""
-    return f"{kind.__module__}.{kind.__qualname__}"
+    """`package.module.Class.Inner`, of a moved module under its former name."""
+    module = _moved_modules.get().get(kind.__module__, kind.__module__)
+    return f"{module}.{kind.__qualname__}"
 
 
 def attributes(pairs: Iterable[tuple[str, Any]]) -> Parts:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from prefect_compat.comparison.record.files import STORE
 from prefect_compat.comparison.record.record import Record
-from prefect_compat.comparison.sources.candidate_place import project_folder, store_variables
+from prefect_compat.comparison.sources.candidate_place import candidate_settings, project_folder
 from prefect_compat.comparison.sources.file_store import FileStore
 from prefect_compat.comparison.sources.foreign_flow import CandidateTask
 from prefect_compat.comparison.sources.matching import StepFacts
@@ -97,7 +97,12 @@ class CandidateFlow:
         if self._has_files:
             self._files(home).write_values(outputs, record, folder, values)
             return
-        task = {"home": str(home), "outputs": list(map(str, outputs)), "folder": str(values)}
+        task = {
+            "home": str(home),
+            "outputs": list(map(str, outputs)),
+            "folder": str(values),
+            "moved": candidate_settings(self.options.entrypoint).moved_modules,
+        }
         variables = self._store_variables
         code = start_process(VALUES, json.dumps(task), home, variables, place=self._place(home))
         if code != 0:
@@ -154,7 +159,7 @@ class CandidateFlow:
 
     @property
     def _store_variables(self) -> tuple[str, ...]:
-        own = store_variables(self.options.entrypoint)
+        own = candidate_settings(self.options.entrypoint).store_env
         return tuple(dict.fromkeys((*self.work.store_variables, *own)))
 
     def _place(self, home: Path) -> Place:
@@ -175,6 +180,7 @@ class CandidateFlow:
             steps=self.steps,
             declared=dict(self.options.matches),
             reads_results=not self._has_files,
+            moved=candidate_settings(self.options.entrypoint).moved_modules,
             record=str(folder / f"{self.name}.json"),
             home=str(folder / self.name),
             side=self.name,

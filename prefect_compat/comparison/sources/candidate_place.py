@@ -13,7 +13,7 @@ import psutil
 
 from prefect_compat.comparison.sources.place import Place, lend
 from prefect_compat.errors import ComparisonError
-from prefect_compat.graph.project_settings import read_project_settings
+from prefect_compat.graph.project_settings import ProjectSettings, read_project_settings
 
 OPTION = "--candidate-python"
 OLDEST_PYTHON = (3, 11)
@@ -53,12 +53,10 @@ def import_folders(entrypoint: str) -> tuple[str, ...]:
     return tuple(str(folder) for folder in (project, project / "src") if folder.is_dir())
 
 
-def store_variables(entrypoint: str) -> tuple[str, ...]:
-    """The variables that say where the flow's own project stores its outputs, by its settings."""
+def candidate_settings(entrypoint: str) -> ProjectSettings:
+    """The settings of the flow's own project; the defaults without one."""
     project = project_folder(entrypoint)
-    if project is None:
-        return ()
-    return read_project_settings(project / "pyproject.toml").store_env
+    return read_project_settings(project / "pyproject.toml") if project else ProjectSettings()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The steps that the task runs of a candidate flow stand for."""
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from prefect_compat.graph.ids import StepId
 STATES = {"COMPLETED": "succeeded", "PENDING": NOT_STARTED}
 # Prefect names a task run by its task and the first 3 letters of the run's dynamic key.
 SHORTEST_SUFFIX = 3
+# A run of a mapped task that says which element it is of.
+MAPPED = re.compile(r"(?P<task>[^\[\]]+)\[(?P<key>[^\[\]]+)\]")
 
 
 @dataclass(frozen=True)
@@ -37,20 +40,11 @@ def steps_of(runs: Iterable[FlowRunOf], matching: Matching) -> Iterator[Recorded
     by_step: dict[tuple[int, StepId], list[TaskRun]] = defaultdict(list)
     step_of: dict[UUID, StepId] = {}
     for flow_run in runs:
-        counts: dict[str, int] = defaultdict(int)
-        of_name: dict[str, int] = defaultdict(int)
-        for run in flow_run.task_runs:
-            of_name[task_name(run)] += 1
+        ids = step_ids(flow_run, matching)
+        step_of |= ids
         for run in sorted(flow_run.task_runs, key=_start):
-            name = task_name(run)
-            step = matching.steps.get(name)
-            if step is None:
-                continue
-            # A mapped task has a run for each of its elements.
-            mapping_key = str(counts[name]) if of_name[name] > 1 else None
-            counts[name] += 1
-            step_of[run.id] = StepId(step, mapping_key)
-            by_step[flow_run.run, step_of[run.id]].append(run)
+            if run.id in ids:
+                by_step[flow_run.run, ids[run.id]].append(run)
     for (number, step_id), task_runs in by_step.items():
         states = [_state(run) for run in task_runs]
         upstream = {
@@ -75,6 +69,27 @@ def steps_of(runs: Iterable[FlowRunOf], matching: Matching) -> Iterator[Recorded
         )
 
 
+def step_ids(flow_run: FlowRunOf, matching: Matching) -> dict[UUID, StepId]:
+    """The step of each task run that stands for one.
+
+    A mapped task has a run for each of its elements. Its key is in the run's name, as in
+    `clean[2019_01]`, or else the runs are numbered in the order of their starts.
+    """
+    found: dict[UUID, StepId] = {}
+    totals = Counter(map(task_name, flow_run.task_runs))
+    counts: Counter[str] = Counter()
+    for run in sorted(flow_run.task_runs, key=_start):
+        name = task_name(run)
+        step = matching.steps.get(name)
+        if step is None:
+            continue
+        named = MAPPED.fullmatch(run.name)
+        number = str(counts[name]) if totals[name] > 1 else None
+        counts[name] += 1
+        found[run.id] = StepId(step, named["key"] if named else number)
+    return found
+
+
 def _start(run: TaskRun) -> float:
     at = run.start_time or run.expected_start_time
     return at.timestamp() if at else 0.0
@@ -91,6 +106,8 @@ def task_name(run: TaskRun) -> str:
 
     A task that gives its runs names of their own goes by the name of its function.
     """
+    if named := MAPPED.fullmatch(run.name):
+        return named["task"]
     name, _, suffix = run.name.rpartition("-")
     if name and len(suffix) >= SHORTEST_SUFFIX and run.dynamic_key.startswith(suffix):
         return name

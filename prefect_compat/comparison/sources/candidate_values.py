@@ -8,16 +8,18 @@ import sys
 from pathlib import Path
 
 from prefect_compat.comparison.diff.values import write_values
-from prefect_compat.comparison.sources.foreign_flow import load_results
-from prefect_compat.graph.ids import OutputId
+from prefect_compat.comparison.fingerprint.parts import moved_modules
+from prefect_compat.comparison.sources.candidate_results import load_results
+from prefect_compat.graph.ids import parse_value_id
 
 
 def main() -> None:
     """Reads the results in a process of its own: a pickle runs code of the candidate's modules."""
     task = json.loads(sys.argv[1])
     results = load_results(Path(task["home"]))
-    outputs = [OutputId.parse(text) for text in task["outputs"]]
-    write_values(lambda output: results[output].value(), outputs, Path(task["folder"]))
+    outputs = [parse_value_id(text) for text in task["outputs"]]
+    with moved_modules(task["moved"]):
+        write_values(lambda output: results[output].value(), outputs, Path(task["folder"]))
 
 
 if __name__ == "__main__":

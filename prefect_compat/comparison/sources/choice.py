@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import dagster as dg
+
 from prefect_compat.comparison.sources.base_stores import with_own_stores
 from prefect_compat.comparison.sources.candidate import CandidateFlow, CandidateOptions
 from prefect_compat.comparison.sources.candidate_place import candidate_place
@@ -17,8 +19,10 @@ from prefect_compat.comparison.sources.project_source import ProjectSource
 from prefect_compat.comparison.sources.project_store import ProjectStore
 from prefect_compat.comparison.sources.source import RunSource, Source
 from prefect_compat.comparison.sources.work import Work
+from prefect_compat.engine.dagster_port.step_facts import output_facts
 from prefect_compat.errors import ComparisonError
 from prefect_compat.graph.job import read_plan
+from prefect_compat.graph.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,18 @@ def candidate_source(
     """A flow that someone wrote, with what it is matched against."""
     plan = read_plan(empty.job)
     keys, per_run = empty.keys or (), plan.partitions_per_run
-    return CandidateFlow(options, empty.work, server, step_facts(plan), keys, per_run, place)
+    steps = step_facts(plan, _without_value(empty.job, plan))
+    return CandidateFlow(options, empty.work, server, steps, keys, per_run, place)
+
+
+def _without_value(job: dg.JobDefinition, plan: Plan) -> frozenset[tuple[str, str]]:
+    """The outputs, by step and name, that only say that something is done."""
+    return frozenset(
+        (step.name, output.name)
+        for step in plan.steps
+        for output in step.outputs
+        if output.check_key is None and output_facts(job, step, output.name).is_nothing
+    )
 
 
 def run_source(source: Source) -> RunSource:

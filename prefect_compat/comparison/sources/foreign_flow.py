@@ -8,7 +8,7 @@ import inspect
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from prefect.flows import load_flow_from_entrypoint
 
 from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
+from prefect_compat.comparison.fingerprint.parts import moved_modules
 from prefect_compat.comparison.record.check_artifacts import KEY, merge_checks, read_checks
 from prefect_compat.comparison.record.record import (
     NOT_STARTED,
@@ -33,20 +34,19 @@ from prefect_compat.comparison.record.record import (
 )
 from prefect_compat.comparison.record.task_runs import read_task_runs
 from prefect_compat.comparison.record.versions import versions
+from prefect_compat.comparison.sources.candidate_results import results_of, write_results
 from prefect_compat.comparison.sources.candidate_steps import FlowRunOf, steps_of, task_name
-from prefect_compat.comparison.sources.matching import Matching, StepFacts, match_tasks
+from prefect_compat.comparison.sources.matching import StepFacts, ValueFacts, match_tasks
 from prefect_compat.comparison.sources.meter import Meter
 from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.comparison.sources.process_body import write_record
 from prefect_compat.errors import ComparisonError
-from prefect_compat.flow.prefect_port import around_task_functions, stored_result
-from prefect_compat.graph.ids import OutputId, StepId
+from prefect_compat.flow.prefect_port import around_task_functions
+from prefect_compat.graph.ids import StepId
 from prefect_compat.server.api import named_server, own_server
 
 # Names of parameters that are taken for the partition, in this order.
 PARTITION_NAMES = ("partition", "partition_key", "day", "date", "key", "run_date")
-# In a side's home: the file of each output's persisted result.
-RESULTS = "results.json"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class CandidateTask:
 
     `parameter` takes the partition key; `parameters` are passed beside it, as JSON text. `steps`
     are those of the job, `declared` matches of tasks. `reads_results` is False if the outputs are
-    files that the flow writes. `project` is the folder of the flow's own project, if it has one.
+    files that the flow writes. `moved` has modules that took over another's classes. `project` is
+    the folder of the flow's own project, if it has one.
     """
 
     entrypoint: str
@@ -65,6 +66,7 @@ class CandidateTask:
     steps: tuple[StepFacts, ...]
     declared: Mapping[str, str]
     reads_results: bool
+    moved: Mapping[str, str]
     record: str
     home: str
     side: str
@@ -84,7 +86,14 @@ class CandidateTask:
                     step["name"],
                     step["asset"] and tuple(step["asset"]),
                     step["is_partitioned"],
-                    tuple((name, tuple(asset)) for name, asset in step["parts"]),
+                    tuple(
+                        ValueFacts(
+                            output["name"],
+                            output["asset"] and tuple(output["asset"]),
+                            output["is_dynamic"],
+                        )
+                        for output in step["outputs"]
+                    ),
                 )
                 for step in data["steps"]
             ),
@@ -254,13 +263,14 @@ def _record(task: CandidateTask, runs: Sequence[FlowRunOf], cost: Any) -> Record
     has_checks = any(run.checks is not None for run in runs)
     steps = tuple(steps_of(runs, matching))
     failed = next((run.state for run in runs if not run.state.is_completed()), None)
-    results = dict(_results(task, runs, matching)) if task.reads_results else {}
-    outputs = tuple(
-        RecordedOutput(output, fingerprint(result.value())) for output, result in results.items()
-    )
-    (Path(task.home) / RESULTS).write_text(
-        json.dumps({str(output): asdict(result) for output, result in results.items()})
-    )
+    home = Path(task.home)
+    results = dict(results_of(home, task.steps, runs, matching)) if task.reads_results else {}
+    with moved_modules(task.moved):
+        outputs = tuple(
+            RecordedOutput(output, fingerprint(result.value()))
+            for output, result in results.items()
+        )
+    write_results(home, results)
     if failed is not None:  # the tasks after the failure have no task run
         seen = {(step.run, step.step.name) for step in steps}
         steps += tuple(
@@ -281,6 +291,10 @@ def _record(task: CandidateTask, runs: Sequence[FlowRunOf], cost: Any) -> Record
         unknown=(
             *_unknown(has_failed=failed is not None, has_checks=has_checks),
             *((name, "declared to have no counterpart") for name in matching.left_out),
+            *(
+                (f"the module of {old}'s classes", f"declared to have moved to {new}")
+                for new, old in task.moved.items()
+            ),
         ),
     )
 
@@ -311,63 +325,6 @@ def _checks(runs: Sequence[FlowRunOf]) -> Iterator[RecordedCheck]:
         of_run = [run for run in runs if run.run == number]
         reported = (run.checks or () for run in of_run)
         yield from merge_checks(reported, is_range=len(of_run) > 1)
-
-
-@dataclass(frozen=True)
-class TaskResult:
-    """The file of a task's persisted result, or the value of one key in it."""
-
-    file: str
-    key: str | None = None
-
-    def value(self) -> Any:
-        """Reads the file, which may run code of the candidate's modules."""
-        whole = stored_result(Path(self.file))
-        return whole if self.key is None else whole[self.key]
-
-
-def _results(
-    task: CandidateTask, runs: Iterable[FlowRunOf], matching: Matching
-) -> Iterator[tuple[OutputId, TaskResult]]:
-    """The result of each task that stands for an asset's step.
-
-    A task for several assets returns a mapping, by the names of the outputs or the assets.
-    """
-    steps = {step.name: step for step in task.steps}
-    for flow_run in runs:
-        for run in flow_run.task_runs:
-            step = steps.get(matching.steps.get(task_name(run), ""))
-            data = run.state.data if run.state is not None else None
-            key = getattr(data, "storage_key", None)
-            if step is None or key is None:
-                continue
-            if run.state is None or not run.state.is_completed():
-                continue
-            partition = flow_run.partition if step.is_partitioned else None
-            file = str(Path(task.home, "results", key))
-            if step.asset is not None:
-                yield OutputId(step.asset, partition), TaskResult(file)
-            elif step.parts:
-                value = TaskResult(file).value()
-                for asset, name in _named_parts(step, value if isinstance(value, dict) else {}):
-                    yield OutputId(asset, partition), TaskResult(file, name)
-
-
-def _named_parts(
-    step: StepFacts, value: Mapping[Any, Any]
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The assets that a mapping has, each with its key there."""
-    for output, asset in step.parts:
-        names = (output, "/".join(asset), asset[-1])
-        name = next((name for name in names if name in value), None)
-        if name is not None:
-            yield asset, name
-
-
-def load_results(home: Path) -> dict[OutputId, TaskResult]:
-    """Where the result of each output is, as a run has left them in its home."""
-    results: Mapping[str, Mapping[str, str]] = json.loads((home / RESULTS).read_text())
-    return {OutputId.parse(text): TaskResult(**result) for text, result in results.items()}
 
 
 if __name__ == "__main__":

@@ -1,23 +1,37 @@
 """Matches the tasks of a candidate flow with the steps of a job."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from prefect_compat.errors import ComparisonError
-from prefect_compat.graph.plan import Plan, Step
+from prefect_compat.graph.plan import Plan
+
+
+@dataclass(frozen=True)
+class ValueFacts:
+    """An output of a step: an asset, or (None) a value; a dynamic one has several, by key."""
+
+    name: str
+    asset: tuple[str, ...] | None = None
+    is_dynamic: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys under which a task's result may have the output."""
+        return (self.name, "/".join(self.asset), self.asset[-1]) if self.asset else (self.name,)
 
 
 @dataclass(frozen=True)
 class StepFacts:
     """A step of the job: its name, and the asset that it makes if it makes exactly one.
 
-    `parts` has the outputs of a step that makes several assets, each with its asset.
+    `outputs` are those with a value: assets, and values for other steps.
     """
 
     name: str
     asset: tuple[str, ...] | None = None
     is_partitioned: bool = False
-    parts: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    outputs: tuple[ValueFacts, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -26,21 +40,23 @@ class StepFacts:
         return frozenset(map(_spelled, filter(None, (self.name, "__".join(asset), *asset[-1:]))))
 
 
-def step_facts(plan: Plan) -> tuple[StepFacts, ...]:
-    """The steps of a plan."""
+def step_facts(
+    plan: Plan, without_value: Collection[tuple[str, str]] = ()
+) -> tuple[StepFacts, ...]:
+    """The steps of a plan; `without_value` are outputs, by step and name, that have no value."""
     return tuple(
         StepFacts(
             step.name,
             step.asset_keys[0] if len(step.asset_keys) == 1 else None,
             step.partitions is not None,
-            _parts(step) if len(step.asset_keys) > 1 else (),
+            tuple(
+                ValueFacts(output.name, output.asset_key, output.is_dynamic)
+                for output in step.outputs
+                if output.check_key is None and (step.name, output.name) not in without_value
+            ),
         )
         for step in plan.steps
     )
-
-
-def _parts(step: Step) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((o.name, o.asset_key) for o in step.outputs if o.asset_key is not None)
 
 
 def parse_matches(texts: Iterable[str]) -> dict[str, str]:

@@ -274,11 +274,24 @@ def compare(progress: Progress, **options: Any) -> None:
     refused.
     """
     with errors_on_stderr():
-        comparison, outcomes = _compare(CompareOptions(**options), progress)
+        given = CompareOptions(**options)
+        comparison, outcomes = _compare(given, progress)
     if not comparison.have_run or comparison.broke_off:
         sys.exit(COULD_NOT_RUN)
     if not (comparison.verdict.holds and all(outcome.holds for outcome in outcomes)):
         sys.exit(DIFFERENT)
+    if given.candidate:
+        with errors_on_stderr():
+            _remember_equality(given.candidate)
+
+
+def _remember_equality(entrypoint: str) -> None:
+    """Notes in a project that `eject` has written that its steps are equal."""
+    from prefect_compat.comparison.sources.candidate_place import project_folder
+    from prefect_compat.eject.state import mark_compared_equal
+
+    if folder := project_folder(entrypoint):
+        mark_compared_equal(folder, dt.date.today())
 
 
 def _compare(

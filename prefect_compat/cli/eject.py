@@ -1,6 +1,9 @@
 """`prefect-compat eject`: a Prefect project, without Dagster, from a job."""
 
+import datetime as dt
 import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +12,11 @@ import click
 from prefect_compat.cli.exit_codes import REFUSED, errors_on_stderr
 from prefect_compat.cli.options import job_options, project_options
 from prefect_compat.counted import counted
+from prefect_compat.errors import EjectError
 
 if TYPE_CHECKING:
     from prefect_compat.eject.eject import Ejection
+    from prefect_compat.eject.state import StepProgress
     from prefect_compat.eject.steps import EjectedStep
     from prefect_compat.graph.job import JobChoice
     from prefect_compat.graph.project import Project
@@ -24,6 +29,13 @@ if TYPE_CHECKING:
 @click.option("--plan", "is_plan", is_flag=True, help="Only show what would be carried over.")
 @click.option("--vendor", is_flag=True, help="Copy what is needed of every module of the project.")
 @click.option("--stub", is_flag=True, help="Write steps that are refused as stubs that raise.")
+@click.option(
+    "--defer",
+    multiple=True,
+    metavar="STEP=REASON",
+    help="Write this step as a stub for now. May be repeated; the written project remembers it.",
+)
+@click.option("--resume", multiple=True, metavar="STEP", help="No longer defer this step.")
 @click.option("--force", is_flag=True, help="Replace files that were changed since.")
 def eject(
     project: "Project",
@@ -32,6 +44,8 @@ def eject(
     is_plan: bool,
     vendor: bool,
     stub: bool,
+    defer: tuple[str, ...],
+    resume: tuple[str, ...],
     force: bool,
 ) -> None:
     """Write a Prefect project, without Dagster, from a job.
@@ -41,44 +55,87 @@ def eject(
     if not is_plan and output is None:
         raise click.UsageError("Pass -o FOLDER, or --plan to see what would be written.")
     with errors_on_stderr():
+        _require_libraries()
         from prefect_compat.eject.eject import EjectOptions, read_ejectable
         from prefect_compat.eject.eject import eject as eject_job
         from prefect_compat.eject.header import Origin
-        from prefect_compat.eject.written import write_files
+        from prefect_compat.eject.state import read_progress, write_project
         from prefect_compat.graph.job_source import JobSource
         from prefect_compat.graph.project_settings import read_project_settings
 
+        folder = Path(output) if output else None
+        known = read_progress(folder) if folder else {}
+        deferred = {**_deferred_before(known), **_parse_deferred(defer)}
+        deferred = {name: reason for name, reason in deferred.items() if name not in resume}
         source = JobSource(project, choice)
-        options = EjectOptions(vendor, stub, read_project_settings().eject.leave_out)
+        left_out = read_project_settings().eject.leave_out
+        options = EjectOptions(vendor, stub, left_out, deferred)
         if is_plan:
             steps = read_ejectable(source, options)
-            _print_plan(steps)
+            _print_plan(steps, known)
             if any(step.refusal for step in steps):
                 sys.exit(REFUSED)
             return
-        assert output is not None
+        assert folder is not None
         origin = Origin.of(str(project), ["prefect-compat", *sys.argv[1:]])
         ejection = eject_job(source, origin, options)
-        write_files(Path(output), ejection.files, {}, force=force)
-    _print_result(ejection, output)
+        write_project(
+            folder,
+            ejection.files,
+            [step.name for step in ejection.steps if step.refusal is None],
+            {step.name: step.refusal or "" for step in ejection.refused},
+            deferred,
+            dt.date.today(),
+            force=force,
+        )
+    _print_result(ejection, folder, project)
     if ejection.refused:
         sys.exit(REFUSED)
 
 
-def _print_plan(steps: "tuple[EjectedStep, ...]") -> None:
+def _require_libraries() -> None:
+    missing = [name for name in ("libcst", "ruff") if find_spec(name) is None]
+    if missing:
+        raise EjectError(
+            f"eject needs {' and '.join(missing)}, not installed here. Install"
+            " 'prefect-compat[eject]'."
+        )
+
+
+def _parse_deferred(texts: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        step, mark, reason = text.partition("=")
+        if not (step.strip() and mark and reason.strip()):
+            raise EjectError(f"--defer '{text}' is not understood; expected STEP=REASON.")
+        found[step.strip()] = reason.strip()
+    return found
+
+
+def _deferred_before(known: "Mapping[str, StepProgress]") -> dict[str, str]:
+    return {name: entry.reason or "" for name, entry in known.items() if entry.state == "deferred"}
+
+
+def _print_plan(steps: "tuple[EjectedStep, ...]", known: "Mapping[str, StepProgress]") -> None:
     for step in steps:
+        state = known[step.name].state if step.name in known else "not begun"
         if step.refusal is not None:
-            click.echo(f"refused  {step.name}: {step.refusal}")
+            click.echo(f"refused  {step.name} ({state}): {step.refusal}")
         else:
-            click.echo(f"carried  {step.name}: {', '.join(step.rules) or 'as it is'}")
+            rules = ", ".join(step.rules) or "as it is"
+            click.echo(f"carried  {step.name} ({state}): {rules}")
     refused = sum(step.refusal is not None for step in steps)
     click.echo(f"{counted(len(steps), 'step')}, {refused} of them refused.")
 
 
-def _print_result(ejection: "Ejection", folder: str) -> None:
+def _print_result(ejection: "Ejection", folder: Path, project: "Project") -> None:
     click.echo(
         f"{folder}: {counted(len(ejection.files), 'file')} written,"
         f" {counted(len(ejection.steps), 'step')}, {len(ejection.refused)} of them as stubs."
     )
-    click.echo(f"See {folder}/NOT_CARRIED.md. To prove it the same:")
-    click.echo(f"  prefect-compat compare … --candidate {folder}/{ejection.flow}")
+    click.echo(f"See {folder}/NOT_CARRIED.md. To prove it the same, in an environment of its own:")
+    options = " ".join(sys.argv[2:]).partition(" -o")[0]
+    click.echo(
+        f"  prefect-compat compare {options} --candidate {folder}/{ejection.flow}"
+        " --candidate-python PYTHON"
+    )

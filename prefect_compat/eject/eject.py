@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import dagster as dg
@@ -62,11 +62,15 @@ class Ejection:
 
 @dataclass(frozen=True)
 class EjectOptions:
-    """How a project is written: with copies of all modules, with stubs, without some functions."""
+    """How a project is written: with copies of all modules, with stubs, without some functions.
+
+    `deferred` steps, each with its reason, are stubs for now.
+    """
 
     is_vendored: bool = False
     has_stubs: bool = False
     left_out: tuple[str, ...] = ()
+    deferred: Mapping[str, str] = field(default_factory=dict)
 
 
 def eject(source: JobSource, origin: Origin, options: EjectOptions = EjectOptions()) -> Ejection:
@@ -78,10 +82,14 @@ def eject(source: JobSource, origin: Origin, options: EjectOptions = EjectOption
     job, plan = source.job, source.plan
     modules = Modules()
     extraction = _extraction(modules, options)
-    steps = read_steps(job, plan, extraction, modules)
+    steps = _with_deferred(read_steps(job, plan, extraction, modules), options.deferred)
     config_function = _config_function(job, extraction)
     resources, steps = _resources(job, steps, extraction, modules)
-    refused = {step.name: step.refusal for step in steps if step.refusal}
+    refused = {
+        step.name: step.refusal
+        for step in steps
+        if step.refusal and step.name not in options.deferred
+    }
     if refused and not options.has_stubs:
         raise EjectError(
             f"{plan.name}: {len(refused)} of {len(steps)} steps cannot be carried over:\n  "
@@ -104,6 +112,22 @@ def _config_function(job: dg.JobDefinition, extraction: Extraction) -> SourceFun
     return source
 
 
+def _with_deferred(
+    steps: tuple[EjectedStep, ...], deferred: Mapping[str, str]
+) -> tuple[EjectedStep, ...]:
+    """The steps, some as stubs for now. Raises EjectError for the name of no step."""
+    known = {step.name for step in steps}
+    for name in deferred:
+        if name not in known:
+            raise EjectError(
+                f"--defer {name}: there is no such step; there are {', '.join(sorted(known))}."
+            )
+    return tuple(
+        replace(step, refusal=f"deferred: {deferred[step.name]}") if step.name in deferred else step
+        for step in steps
+    )
+
+
 def _extraction(modules: Modules, options: EjectOptions) -> Extraction:
     return Extraction(modules, is_vendored=options.is_vendored, left_out=options.left_out)
 
@@ -115,6 +139,7 @@ def read_ejectable(
     modules = Modules()
     extraction = _extraction(modules, options)
     steps = read_steps(source.job, source.plan, extraction, modules)
+    steps = _with_deferred(steps, options.deferred)
     return _resources(source.job, steps, extraction, modules)[1]
 
 

@@ -94,7 +94,9 @@ class Extraction:
         node = entry.node
         if isinstance(node, cst.FunctionDef) and self._is_left_out(module, node):
             node = _without_body(node)
-        node, rules = apply_rules(node, module.dagster, kinds)
+        rules: tuple[str, ...] = ()
+        if kinds is STEP_RULES or module.dagster.may_be_in(module.tree.code_for_node(node)):
+            node, rules = apply_rules(node, module.dagster, kinds)
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
             validate_contexts(module, node, entry.line, is_step=kinds is STEP_RULES)
         needed.statements[entry.line] = node

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import sys
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,10 +68,22 @@ class SourceModule:
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
         found = []
+        # LibCST's own positions take longer than all rules together.
+        line = 1 + len(self.tree.header)
         for node in self.tree.body:
             code = self.tree.code_for_node(node)
-            found.append(Statement(node, code, self._positions[node].start.line, bound_names(code)))
+            leading = len(getattr(node, "leading_lines", ()))
+            found.append(Statement(node, code, line + leading, bound_names(code)))
+            line += code.count("\n")
         return tuple(found)
+
+    @cached_property
+    def _bindings(self) -> Mapping[str, tuple[Statement, ...]]:
+        found: dict[str, list[Statement]] = defaultdict(list)
+        for entry in self.statements:
+            for name in entry.binds:
+                found[name].append(entry)
+        return {name: tuple(entries) for name, entries in found.items()}
 
     @cached_property
     def imports(self) -> dict[str, Imported]:
@@ -119,7 +132,7 @@ class SourceModule:
 
     def binding(self, name: str) -> tuple[Statement, ...]:
         """The statements that bind a name or change its object."""
-        return tuple(entry for entry in self.statements if name in entry.binds)
+        return self._bindings.get(name, ())
 
     def star_imports(self) -> tuple[str, ...]:
         return tuple(i.module for n, i in self.imports.items() if n.startswith("*"))

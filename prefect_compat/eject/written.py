@@ -40,8 +40,17 @@ def write_files(
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, text)
-    manifest = {**state, FILES: {name: _digest(text) for name, text in sorted(files.items())}}
+    manifest = {**state, FILES: _digests(files)}
     _replace(folder / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+
+
+def are_unchanged(folder: Path, files: Mapping[str, str]) -> bool:
+    """True if an earlier call has written the same files."""
+    return read_manifest(folder).get(FILES) == _digests(files)
+
+
+def _digests(files: Mapping[str, str]) -> dict[str, str]:
+    return {name: _digest(text) for name, text in sorted(files.items())}
 
 
 def read_manifest(folder: Path) -> dict[str, object]:

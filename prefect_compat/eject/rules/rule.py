@@ -16,6 +16,10 @@ class DagsterNames:
     packages: frozenset[str]
     members: Mapping[str, str]
 
+    def may_be_in(self, code: str) -> bool:
+        """False for code that has none of the names."""
+        return any(name in code for name in (*self.packages, *self.members))
+
     def of(self, node: cst.CSTNode | None) -> str | None:
         """Dagster's own name of what an expression names: `Output` for `dg.Output`."""
         match node:

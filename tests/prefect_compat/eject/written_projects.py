@@ -17,15 +17,20 @@ ORIGIN = Origin("shop", None, ("prefect-compat", "eject"))
 
 @contextmanager
 def forgotten_modules(names: set[str]) -> Iterator[None]:
-    """Forgets modules of these names afterwards, and restores the import path."""
+    """Forgets modules of these names before and afterwards, and restores the import path."""
     path = list(sys.path)
+    _forget(names)
     try:
         yield
     finally:
         sys.path[:] = path
-        for name in list(sys.modules):
-            if name.partition(".")[0] in names:
-                del sys.modules[name]
+        _forget(names)
+
+
+def _forget(names: set[str]) -> None:
+    for name in list(sys.modules):
+        if name.partition(".")[0] in names:
+            del sys.modules[name]
 
 
 def ejected(

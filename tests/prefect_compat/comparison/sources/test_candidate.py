@@ -29,10 +29,10 @@ from prefect_compat.comparison.diff.values import write_values
 from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.judging.findings import Difference as D
 from prefect_compat.comparison.record.record import Record
+from prefect_compat.comparison.sources.candidate_results import load_results
 from prefect_compat.comparison.sources.dagster_job import record_dagster
 from prefect_compat.comparison.sources.foreign_flow import (
     CandidateTask,
-    load_results,
     record_candidate,
 )
 from prefect_compat.comparison.sources.matching import step_facts

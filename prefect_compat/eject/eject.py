@@ -24,7 +24,6 @@ from prefect_compat.eject.project_files import (
     test_file,
 )
 from prefect_compat.eject.resources import ResourceCode, ResourceWriter
-from prefect_compat.eject.rules.all_rules import HOMES
 from prefect_compat.eject.source import SourceFunction, source_of_function
 from prefect_compat.eject.steps import EjectedStep, read_steps
 from prefect_compat.eject.templates import template
@@ -33,18 +32,18 @@ from prefect_compat.errors import EjectError
 from prefect_compat.graph.job_source import JobSource
 from prefect_compat.graph.plan import Plan
 
-# Templates, each with those that it imports.
-USED_BY = {
-    "storage": ("context", "resource_base"),
-    "resource_base": ("context",),
-    "pickles": ("storage", "context", "resource_base"),
-    "memory": ("storage", "context", "resource_base"),
-    "duckdb_tables": ("storage", "context", "resource_base"),
-    "checks": (),
-    "config": (),
-    "context": (),
-    "failures": (),
-}
+# Templates of modules.
+TEMPLATES = (
+    "storage",
+    "resource_base",
+    "pickles",
+    "memory",
+    "duckdb_tables",
+    "checks",
+    "config",
+    "context",
+    "failures",
+)
 
 
 @dataclass(frozen=True)
@@ -284,19 +283,17 @@ def _partitions_file(names: PartitionNames) -> str:
 
 
 def _templates(files: Mapping[str, str]) -> dict[str, str]:
-    """The files that the others import."""
-    text = "\n".join(files.values())
-    wanted = {
-        name for name in USED_BY if f"from {name} import" in text or f"import {name}\n" in text
-    }
-    if any(f"import {name}" in text for name, home in HOMES.items() if home == "partitions"):
-        wanted |= set()
-    for name in list(wanted):
-        wanted |= set(USED_BY[name])
-    if "from resource_base import" in text:
-        wanted.add("context")
-    found = {f"{name}.py": template(name) for name in sorted(wanted)}
-    if "from partitions import" in text and "partitions.py" not in files:
+    """The files that the others import, and those that these import in turn."""
+    found: dict[str, str] = {}
+    waiting = list(files.values())
+    while waiting:
+        text = waiting.pop()
+        for name in TEMPLATES:
+            path = f"{name}.py"
+            if path not in found and f"from {name} import" in text:
+                found[path] = template(name)
+                waiting.append(found[path])
+    if "from partitions import" in "\n".join(files.values()) and "partitions.py" not in files:
         found["partitions.py"] = template("partition_types")
     return found
 

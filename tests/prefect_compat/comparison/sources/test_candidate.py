@@ -446,7 +446,11 @@ def test_a_flow_that_appends_in_a_second_run(project: Path) -> None:
 
 
 Refusal = tuple[Callable[[Path], None], tuple[str, ...], str]
-LONG = ("writes nothing", "a second run without known files")
+LONG = (
+    "writes nothing",
+    "a second run without known files",
+    "a fault in a step without a task",
+)
 REFUSED: dict[str, Refusal] = {
     "never ends": (
         lambda project: change(project, KEPT, "    import time; time.sleep(600)\n" + KEPT),

@@ -140,8 +140,10 @@ def test_an_io_manager_with_a_fixed_path_is_not_parity(tmp_path: Path) -> None:
     assert "Different in 1 place: " in found.stdout
     assert not (tmp_path / "real").exists()
 
-    again = shell(tmp_path, FIXED, "-j", "numbers")
-    assert again.returncode == 2
+    again = compare_here(
+        tmp_path, *ONE_DAY[:2], "-j", "numbers", MY_STORE=str(tmp_path / "real")
+    )
+    assert again.exit_code == 2
     assert "second can be read although the store is empty" in again.stderr
 
 
@@ -170,6 +172,7 @@ OPS = """
 """
 
 
+@pytest.mark.nightly
 @shared_server
 def test_a_job_of_ops_alone_is_compared_by_what_its_ops_stored(tmp_path: Path) -> None:
     found = shell(tmp_path, OPS, "-j", "ops")

@@ -118,9 +118,7 @@ def test_a_limit_that_is_set_and_broken_is_an_error(reported: Reported) -> None:
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
 
 
-def test_it_covers_the_days_of_the_present_model(
-    store: Path, instance: dg.DagsterInstance
-) -> None:
+def test_it_covers_the_days_of_the_present_model(store: Path, instance: dg.DagsterInstance) -> None:
     run_dagster(project(store, model="state-median"), "2016-03-10", instance)
     result = run_dagster(project(store), None, instance, job=REPORT_JOB)
     assert result.success, failure(result)

@@ -52,12 +52,12 @@ def here(*command: str) -> Result:
     return CliRunner().invoke(main, [command[0], *PROJECT, *command[1:]])
 
 
-def test_one_run_config_file_serves_both(tmp_path: Path) -> None:
-    """Prefect's side starts a temporary server."""
+def test_one_run_config_file_serves_both(tmp_path: Path, session_server: RunningServer) -> None:
     config = tmp_path / "run_config.yaml"
     config.write_text("ops: {sampled_batch: {config: {batch_size: 50, seed: 7}}}")
     options = ("--partition", "2016-03-08", "-c", str(config))
-    run = shell(tmp_path, "prefect-compat", "run", *PROJECT, *options)
+    server = {"PREFECT_API_URL": session_server.url}
+    run = shell(tmp_path, "prefect-compat", "run", *PROJECT, *options, **server)
     assert run.returncode == 0, run.stderr
     assert f"{JOB}: 15 steps, 9 materializations, 6 checks, 0 of them failed." in run.stdout
     made = files(tmp_path / "store")

@@ -1,5 +1,6 @@
 """A project that cannot run is refused by one clear error, before any task runs."""
 
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -64,10 +65,17 @@ def test_run_config_that_dagster_refuses(
         as_flow(project(tmp_path, [sized]), job="the_job", run_config=config)
 
 
+def test_a_project_that_cannot_be_loaded_is_one_error_in_a_shell(tmp_path: Path) -> None:
+    (tmp_path / "project.py").write_text("import nothing_like_it")
+    command = [Path(sys.executable).parent / "prefect-compat", "explain", "-f", "project.py"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert "nothing_like_it" in found.stderr
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("import nothing_like_it", "nothing_like_it"),
         ("x = 1\n1 / 0", 'project.py", line 2, in <module>\n    1 / 0'),
         ("def broken(:", "project.py"),
         ("from .assets import defs", "attempted relative import with no known parent package"),

@@ -140,9 +140,7 @@ def test_an_io_manager_with_a_fixed_path_is_not_parity(tmp_path: Path) -> None:
     assert "Different in 1 place: " in found.stdout
     assert not (tmp_path / "real").exists()
 
-    again = compare_here(
-        tmp_path, *ONE_DAY[:2], "-j", "numbers", MY_STORE=str(tmp_path / "real")
-    )
+    again = compare_here(tmp_path, *ONE_DAY[:2], "-j", "numbers", MY_STORE=str(tmp_path / "real"))
     assert again.exit_code == 2
     assert "second can be read although the store is empty" in again.stderr
 

@@ -70,6 +70,7 @@ def test_an_asset_that_is_not_deterministic_is_found_and_its_cells_are_shown(
     )
 
 
+@pytest.mark.nightly
 @shared_server
 def test_what_is_declared_makes_contents_equal_and_is_said(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, "--tolerance", "*:*=1e9", first="os.getpid()")

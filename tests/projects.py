@@ -67,7 +67,14 @@ def run_and_notify(
 ) -> dg.SkipReason:
     """Runs the job, then the sensor for its outcome; returns the sensor's result."""
     defs = needs.tickets().build_definitions(settings)
-    result = run_dagster(defs, partition, instance, job=job)
+    return notify(settings, run_dagster(defs, partition, instance, job=job), instance)
+
+
+def notify(
+    settings: "Settings", result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance
+) -> dg.SkipReason:
+    """Runs the sensor for the outcome of this run; returns its result."""
+    defs = needs.tickets().build_definitions(settings)
     name = "notice_of_success" if result.success else "notice_of_failure"
     sensor = next(sensor for sensor in defs.sensors or () if sensor.name == name)
     kind = dg.DagsterEventType.RUN_SUCCESS if result.success else dg.DagsterEventType.RUN_FAILURE

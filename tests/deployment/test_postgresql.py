@@ -240,6 +240,7 @@ def test_two_days_run_by_dagster_at_the_same_time_both_succeed(
             assert len(made) == 9
 
 
+@pytest.mark.nightly
 def test_prefects_server_keeps_a_derived_flows_runs_in_postgresql_alone(
     server: Server, tmp_path: Path
 ) -> None:

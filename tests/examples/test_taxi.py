@@ -198,6 +198,7 @@ def test_a_pattern_names_files_of_one_s_own(tmp_path: Path) -> None:
     assert [Path(name).stem for name in source.matching_files()] == ["2019-01-01", "2019-01-02"]
 
 
+@pytest.mark.nightly
 def test_files_on_s3(
     tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.layouts.__main__ import call, layouts, prepared
 
-IN_EACH_RUN = {"dg_src", "repository", "several_locations"}
+IN_EACH_RUN = {"dg_src", "several_locations"}
 # These need packages that only `make layouts` fetches.
 OTHER_PACKAGES = {"dbt_duckdb", "duckdb_io"}
 

@@ -115,7 +115,11 @@ def test_a_run_is_ended_with_its_workers_and_recorded_as_crashed(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("number", "side"), [(signal.SIGTERM, "dagster"), (signal.SIGINT, "prefect")]
+    ("number", "side"),
+    [
+        (signal.SIGTERM, "dagster"),
+        pytest.param(signal.SIGINT, "prefect", marks=pytest.mark.nightly),
+    ],
 )
 def test_a_comparison_ends_its_side(tmp_path: Path, number: signal.Signals, side: str) -> None:
     marker = tmp_path / "waits"

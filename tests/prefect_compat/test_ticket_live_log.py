@@ -59,7 +59,7 @@ def test_the_daily_flow_takes_new_days_and_days_with_late_rows(
 def test_both_orchestrators_leave_the_same_bytes_of_a_live_log(live: Live, tmp_path: Path) -> None:
     live.add("2016-03-01.csv", rows_of(1, 3))
     live.add("2016-03-02.csv", [*rows_of(1, 2, first=7), *rows_of(2)])
-    ticket_flow.oldest_days()
+    ticket_flow.flow(partition="2016-03-01...2016-03-02")
     under_prefect = files(tmp_path / "store")
     assert live.run("2016-03-01...2016-03-02").success
     assert files(tmp_path / "store") == under_prefect

@@ -1,6 +1,9 @@
 """The job as a user runs it under Dagster: on the sample log, and on small logs with faults."""
 
 import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -35,6 +38,35 @@ TABLES = [
 DAILY = sorted([*TABLES, "challenger", "trial_summary"])
 
 
+pytestmark = pytest.mark.xdist_group("assets")  # they share what took long to make
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A run of days that succeeded, its store, and the instance that knows it; for reading."""
+
+    store: Path
+    instance: dg.DagsterInstance
+    result: dg.ExecuteInProcessResult
+
+
+def evaluated(store: Path, days: str) -> Iterator[Evaluated]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run_dagster(project(store), days, instance)
+        assert result.success, failure(result)
+        yield Evaluated(store, instance, result)
+
+
+@pytest.fixture(scope="module")
+def a_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluated]:
+    yield from evaluated(tmp_path_factory.mktemp("day"), "2016-03-08")
+
+
+@pytest.fixture(scope="module")
+def a_range(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluated]:
+    yield from evaluated(tmp_path_factory.mktemp("range"), "2016-03-07...2016-03-09")
+
+
 @pytest.fixture
 def small_log(tmp_path: Path) -> str:
     rows = [{"closed_at": f"{day}/3/2016 12:00"} for day in (5, 5, 7)]
@@ -65,60 +97,48 @@ def test_the_code_location_declares_these() -> None:
     assert len(partitions.get_partition_keys()) == 356
 
 
-def test_a_day_makes_a_file_of_each_product_and_all_checks_pass(
-    tmp_path: Path, instance: dg.DagsterInstance
-) -> None:
-    result = run_dagster(project(tmp_path), "2016-03-08", instance)
-    assert result.success
-    assert list(files(tmp_path)) == [
+def test_a_day_makes_a_file_of_each_product_and_all_checks_pass(a_day: Evaluated) -> None:
+    assert list(files(a_day.store)) == [
         f"{name}/2016-03-08.{'parquet' if name in TABLES else 'json'}" for name in DAILY
     ]
-    evaluations = result.get_asset_check_evaluations()
+    evaluations = a_day.result.get_asset_check_evaluations()
     assert len(evaluations) == 6
     assert all(evaluation.passed for evaluation in evaluations)
     assert {evaluation.partition for evaluation in evaluations} == {"2016-03-08"}
 
 
 def test_running_a_day_again_or_within_a_range_gives_the_same_bytes(
-    tmp_path: Path, instance: dg.DagsterInstance
+    a_day: Evaluated, a_range: Evaluated
 ) -> None:
-    run_dagster(project(tmp_path / "alone"), "2016-03-08", instance)
-    run_dagster(project(tmp_path / "range"), "2016-03-06...2016-03-09", instance)
-    within = files(tmp_path / "range")
-    alone = files(tmp_path / "alone")
+    within = files(a_range.store)
+    alone = files(a_day.store)
     assert alone
     assert alone == {name: within[name] for name in alone}
 
 
-def test_each_day_of_a_range_has_its_own_metadata(
-    tmp_path: Path, instance: dg.DagsterInstance
-) -> None:
-    result = run_dagster(project(tmp_path), "2016-03-07...2016-03-09", instance)
+def test_each_day_of_a_range_has_its_own_metadata(a_range: Evaluated) -> None:
     events = [
         event.step_materialization_data.materialization
-        for event in result.get_asset_materialization_events()
+        for event in a_range.result.get_asset_materialization_events()
         if event.asset_key == dg.AssetKey("raw_log")
     ]
     rows = {
         event.partition: event.metadata["dagster/partition_row_count"].value for event in events
     }
-    tables = {day: pd.read_parquet(tmp_path / "raw_log" / f"{day}.parquet") for day in rows}
+    tables = {day: pd.read_parquet(a_range.store / "raw_log" / f"{day}.parquet") for day in rows}
     assert rows == {day: len(table) for day, table in tables.items()}
     assert len(rows) == 3
     assert len({event.metadata["content_sha256"].value for event in events}) == 3
     assert {event.metadata["log_source"].value for event in events} == {"sample"}
 
 
-def test_a_day_s_data_version_is_its_content_fingerprint(
-    tmp_path: Path, instance: dg.DagsterInstance
-) -> None:
-    defs = project(tmp_path)
-    run_dagster(defs, "2016-03-08", instance)
-    record = instance.get_latest_materialization_event(dg.AssetKey("targets"))
+def test_a_day_s_data_version_is_its_content_fingerprint(a_day: Evaluated) -> None:
+    record = a_day.instance.get_latest_materialization_event(dg.AssetKey("targets"))
     assert record is not None
     materialization = record.asset_materialization
     assert materialization is not None
-    table = defs.load_asset_value("targets", partition_key="2016-03-08", instance=instance)
+    defs = project(a_day.store)
+    table = defs.load_asset_value("targets", partition_key="2016-03-08", instance=a_day.instance)
     (digest,) = content_digests(table, ["2016-03-08"]).values()
     assert materialization.tags is not None
     assert materialization.tags[DATA_VERSION_TAG] == digest
@@ -178,12 +198,11 @@ class TestBadInput:
         assert not [event for event in result.all_events if event.is_step_up_for_retry]
         assert files(tmp_path / "store") == {}
 
-    @pytest.mark.parametrize("batch_size", [0, -1])
     def test_a_batch_size_below_one_is_refused(
-        self, tmp_path: Path, instance: dg.DagsterInstance, batch_size: int
+        self, tmp_path: Path, instance: dg.DagsterInstance
     ) -> None:
         defs = project(tmp_path)
-        config = {"sampled_batch": {"batch_size": batch_size}}
+        config = {"sampled_batch": {"batch_size": 0}}
         result = run_dagster(defs, "2016-03-08", instance, config)
         assert "batch_size" in failure(result)
         assert "greater than or equal to 1" in failure(result)
@@ -198,13 +217,12 @@ class TestBadInput:
 
 
 def test_the_report_covers_the_days_that_are_evaluated(
-    tmp_path: Path, instance: dg.DagsterInstance
+    a_range: Evaluated, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    defs = project(tmp_path)
-    run_dagster(defs, "2016-03-07...2016-03-09", instance)
-    result = run_dagster(defs, None, instance, job=REPORT_JOB)
+    store = Path(shutil.copytree(a_range.store, tmp_path / "store"))
+    result = run_dagster(project(store), None, instance, job=REPORT_JOB)
     assert result.success, failure(result)
-    report = json.loads((tmp_path / "performance_report.json").read_text())
+    report = json.loads((store / "performance_report.json").read_text())
     assert (report["first_day"], report["last_day"], report["days"]) == (
         "2016-03-07",
         "2016-03-09",
@@ -304,18 +322,21 @@ class TestTheModel:
         result = run_dagster(project(tmp_path, model="constant"), "2016-02-29", instance)
         assert "nothing to train it on for 1 days (first: 2016-02-29)" in failure(result)
 
-    def test_of_stored_days_is_one(self, tmp_path: Path, instance: dg.DagsterInstance) -> None:
-        for day, model in (("2016-05-10", "priority-hours"), ("2016-05-11", "state-median")):
-            assert run_dagster(project(tmp_path, model=model), day, instance).success
-        defs = project(tmp_path)
+    def test_of_stored_days_is_one(
+        self, a_day: Evaluated, tmp_path: Path, instance: dg.DagsterInstance
+    ) -> None:
+        store = Path(shutil.copytree(a_day.store, tmp_path / "store"))
+        other = project(store, model="state-median")
+        assert run_dagster(other, "2016-03-09", instance).success
+        defs = project(store)
         job = defs.resolve_implicit_global_asset_job_def()
         result = job.execute_in_process(
             asset_selection=[dg.AssetKey("model_scores")],
-            tags=partition_tags("2016-05-10...2016-05-11"),
+            tags=partition_tags("2016-03-08...2016-03-09"),
             instance=instance,
             raise_on_error=False,
         )
-        expected = "found those of several models: priority-hours (2016-05-10), state-median"
+        expected = "found those of several models: priority-hours (2016-03-08), state-median"
         assert expected in failure(result)
 
 

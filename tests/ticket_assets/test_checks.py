@@ -19,16 +19,20 @@ predictions_are_positive = checks.predictions_are_positive.define(DAYS)
 no_drift = checks.no_drift.define(DAYS)
 
 
-class TestChecksFindPlantedFaults:
-    @pytest.fixture
-    def products(self, tmp_path: Path, instance: dg.DagsterInstance) -> dict[str, pd.DataFrame]:
-        defs = project(tmp_path)
+@pytest.fixture(scope="module")
+def products(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+    """A day's products, which no test changes in place."""
+    defs = project(tmp_path_factory.mktemp("products"))
+    with dg.DagsterInstance.ephemeral() as instance:
         run_dagster(defs, "2016-03-08", instance)
         return {
             name: defs.load_asset_value(name, partition_key="2016-03-08", instance=instance)
             for name in (asset.name for asset in DAILY_ASSETS)
         }
 
+
+@pytest.mark.xdist_group("checks")  # they share what took long to make
+class TestChecksFindPlantedFaults:
     def test_a_column_of_the_wrong_type(self, products: dict[str, pd.DataFrame]) -> None:
         result = raw_log_schema(CONTEXT, products["raw_log"].astype({"sys_mod_count": "float64"}))
         assert not result.passed

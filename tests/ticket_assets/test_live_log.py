@@ -1,5 +1,6 @@
 """A live log under Dagster: new days and late rows are evaluated by themselves."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,11 +17,33 @@ from ticket_assets.assets import DAILY_ASSETS
 from ticket_assets.definitions import build_definitions
 from ticket_assets.settings import Settings
 
+pytestmark = pytest.mark.xdist_group("live log")  # they share what took long to make
+
 DAILY = sorted(asset.name for asset in DAILY_ASSETS)
 
 
 @pytest.fixture
 def live(tmp_path: Path, instance: dg.DagsterInstance) -> Live:
+    return Live(tmp_path, instance)
+
+
+@pytest.fixture(scope="module")
+def evaluated_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a live log whose first day is evaluated, for tests that change a copy."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    with dg.DagsterInstance.ephemeral() as instance:
+        live = Live(folder, instance)
+        live.add("2016-03-01.csv", rows_of(1, 3))
+        live.add("2016-03-02.csv", rows_of(2, 3))
+        assert live.run("2016-03-01").success
+    return folder
+
+
+@pytest.fixture
+def evaluated(evaluated_day: Path, tmp_path: Path, instance: dg.DagsterInstance) -> Live:
+    """A live log whose first day is evaluated."""
+    for name in ("log", "store"):
+        shutil.copytree(evaluated_day / name, tmp_path / name)
     return Live(tmp_path, instance)
 
 
@@ -144,10 +167,8 @@ def test_a_run_of_a_day_that_is_not_complete_is_refused(live: Live) -> None:
     ) in failure(result)
 
 
-def test_an_old_day_run_again_has_the_same_bytes_when_days_were_added(live: Live) -> None:
-    live.add("2016-03-01.csv", rows_of(1, 3))
-    live.add("2016-03-02.csv", rows_of(2, 3))
-    assert live.run("2016-03-01").success
+def test_an_old_day_run_again_has_the_same_bytes_when_days_were_added(evaluated: Live) -> None:
+    live = evaluated
     before = files(live.folder / "store")
     live.add("2016-03-03.csv", [*rows_of(2, 2, first=8), *rows_of(3)])
     assert live.run("2016-03-01").success
@@ -158,9 +179,8 @@ def test_an_old_day_run_again_has_the_same_bytes_when_days_were_added(live: Live
     assert {name: after[name] for name in before} == before
 
 
-def test_a_replaced_file_says_how_many_rows_are_gone(live: Live) -> None:
-    live.add("2016-03-01.csv", rows_of(1, 3))
-    assert live.run("2016-03-01").success
+def test_a_replaced_file_says_how_many_rows_are_gone(evaluated: Live) -> None:
+    live = evaluated
     live.add("2016-03-01.csv", rows_of(1, 1))
     result = live.run("2016-03-01")
     assert "-2 late rows: 1 rows, 3 at the last evaluation" in live.messages(result.run_id)
@@ -248,9 +268,8 @@ class TestTheSensor:
         assert "2016-03-02.csv, header: 36 faults" in failure(on_disk.observe())
 
 
-def test_a_damaged_table_of_an_earlier_evaluation_is_replaced(live: Live) -> None:
-    live.add("2016-03-01.csv", rows_of(1))
-    assert live.run("2016-03-01").success
+def test_a_damaged_table_of_an_earlier_evaluation_is_replaced(evaluated: Live) -> None:
+    live = evaluated
     table = live.folder / "store" / "raw_log" / "2016-03-01.parquet"
     whole = table.read_bytes()
     table.write_bytes(b"no table")

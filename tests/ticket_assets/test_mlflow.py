@@ -168,9 +168,12 @@ def test_a_model_of_the_registry_predicts_from_the_columns_of_its_signature(
     assert seconds == pytest.approx([60.0, 360.0])
 
 
-def test_a_server_that_does_not_answer_is_named(store: Path) -> None:
+def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    summary = tmp_path / "trial_summary" / "2016-03-08.json"
+    summary.parent.mkdir()
+    summary.write_text("{}")  # nobody looks into it before the server has answered
     with pytest.raises(TrackingError, match=r"127\.0\.0\.1:9: no answer of an MLflow server"):
-        export(str(store), DAYS, "http://127.0.0.1:9")
+        export(str(tmp_path), "2016-03-08", "http://127.0.0.1:9")
 
 
 def test_undefined_figures_are_left_out_and_names_have_no_colon() -> None:

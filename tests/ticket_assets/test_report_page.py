@@ -7,10 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.ticket_assets.evaluation.test_report import CHAMPION, MODELS, evaluated, report
+from tests.ticket_assets.evaluation.reports import (
+    CHAMPION,
+    MODELS,
+    evaluated,
+    report,
+    usual_report,
+)
 from ticket_assets.evaluation.alert_limits import AlertLimits
 from ticket_assets.evaluation.alerts import ALERTS
 from ticket_assets.report_page import QUESTIONS, UNITS, as_html, as_markdown, conclusion
+
+pytestmark = pytest.mark.xdist_group("evaluation report")  # they share what took long to make
 
 
 class Page(HTMLParser):
@@ -43,7 +51,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    return report(evaluated())
+    return usual_report()
 
 
 @pytest.fixture(scope="module")

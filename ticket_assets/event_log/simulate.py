@@ -26,6 +26,7 @@ SAMPLE = Shape()
 # Late rows come one to so many days after their own.
 MOST_DAYS_LATE = 3
 TIMES = tuple(column.name for column in COLUMNS if column.kind == "time")
+TIME_FORMAT = "%d/%m/%Y %H:%M"
 EARLIEST, LATEST = date(1900, 1, 1), date(9000, 1, 1)
 
 
@@ -46,12 +47,12 @@ def daily_tables(plan: Plan, rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
     the sample does not have all of the days, it is moved so that it begins with the first of them.
     """
     shift = _shift(plan)
-    closed = np.array([_parsed(text).date() for text in rows["closed_at"].to_pylist()])
+    closed = pc.strptime(rows["closed_at"], format=TIME_FORMAT, unit="s").to_numpy()
     rng = np.random.default_rng(plan.seed)
     is_late = rng.random(len(rows)) < plan.late
     waits = np.where(is_late, rng.integers(1, MOST_DAYS_LATE + 1, len(rows)), 0)
     first = plan.first_day - timedelta(days=shift)
-    own = np.array([(day - first).days for day in closed])
+    own = (closed.astype("datetime64[D]") - np.datetime64(first, "D")).astype(int)
     arrives = own + waits
     for number in range(plan.days):
         chosen = np.flatnonzero((arrives == number) & (own >= 0))
@@ -68,7 +69,7 @@ def _shift(plan: Plan) -> int:
 
 
 def _parsed(text: str) -> datetime:
-    return datetime.strptime(text, "%d/%m/%Y %H:%M")
+    return datetime.strptime(text, TIME_FORMAT)
 
 
 def _moved(rows: pa.Table, days: int) -> pa.Table:

@@ -47,17 +47,17 @@ def shell(tmp_path: Path, *command: str, **environment: str) -> subprocess.Compl
 
 
 def here(*command: str) -> Result:
-    """Invokes the command in this process: for commands that start no run."""
+    """Invokes the command in this process, which spares it the imports."""
     needs.tickets()
     return CliRunner().invoke(main, [command[0], *PROJECT, *command[1:]])
 
 
-def test_one_run_config_file_serves_both(tmp_path: Path) -> None:
-    """Prefect's side starts a temporary server."""
+def test_one_run_config_file_serves_both(tmp_path: Path, session_server: RunningServer) -> None:
     config = tmp_path / "run_config.yaml"
     config.write_text("ops: {sampled_batch: {config: {batch_size: 50, seed: 7}}}")
     options = ("--partition", "2016-03-08", "-c", str(config))
-    run = shell(tmp_path, "prefect-compat", "run", *PROJECT, *options)
+    server = {"PREFECT_API_URL": session_server.url}
+    run = shell(tmp_path, "prefect-compat", "run", *PROJECT, *options, **server)
     assert run.returncode == 0, run.stderr
     assert f"{JOB}: 15 steps, 9 materializations, 6 checks, 0 of them failed." in run.stdout
     made = files(tmp_path / "store")
@@ -94,13 +94,13 @@ def test_a_wrong_call_is_refused_by_one_clear_error(
     assert found.stdout == ""
 
 
-def test_a_run_that_fails_says_why_and_is_exit_code_2(
-    tmp_path: Path, session_server: RunningServer
-) -> None:
+@pytest.mark.usefixtures("prefect_server")
+def test_a_run_that_fails_says_why_and_is_exit_code_2(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file where the store should be")
-    command = ("prefect-compat", "run", *PROJECT, "--partition", "2016-03-08")
-    found = shell(tmp_path, *command, PREFECT_API_URL=session_server.url)
-    assert found.returncode == 2
+    config = {"resources": {"io_manager": {"config": {"root": str(tmp_path / "store")}}}}
+    (tmp_path / "run_config.json").write_text(json.dumps(config))
+    found = here("run", "--partition", "2016-03-08", "-c", str(tmp_path / "run_config.json"))
+    assert found.exit_code == 2
     (error,) = [line for line in found.stderr.splitlines() if line.startswith("Error: ")]
     assert "raw_log failed" in error
 
@@ -125,6 +125,7 @@ def test_the_plan_is_printed_for_people_and_for_machines(tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.nightly
 def test_two_runs_of_one_day_at_once_leave_the_day_of_one_of_them(
     tmp_path: Path, session_server: RunningServer
 ) -> None:

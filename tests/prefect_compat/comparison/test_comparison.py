@@ -34,6 +34,7 @@ def test_the_same_on_both_sides(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.nightly
 @shared_server
 def test_mapped_steps_are_compared_by_what_they_depend_on(tmp_path: Path) -> None:
     found = compare(tmp_path, "--store-env", "MY_STORE", "-j", "mapping", "--keep", "kept")
@@ -69,17 +70,22 @@ def test_an_asset_that_is_not_deterministic_is_found_and_its_cells_are_shown(
     )
 
 
+@pytest.mark.nightly
 @shared_server
 def test_what_is_declared_makes_contents_equal_and_is_said(tmp_path: Path) -> None:
-    options = ("--tolerance", "*:*=1e9", "--key", "numbers=n")
-    found = compare(tmp_path, *ONE_DAY, *options[:2], first="os.getpid()")
+    found = compare(tmp_path, *ONE_DAY, "--tolerance", "*:*=1e9", first="os.getpid()")
     assert found.exit_code == 0, found.stdout + found.stderr
     assert "equal as declared" in found.stdout.splitlines()[1]
     assert found.stdout.splitlines()[-1] == (
         "Equal as declared (all assets: within 1e+09 in all numbers): the stores have the same"
         " content for 0 of 2 asset-days, 2 are equal as declared."
     )
-    found = compare(tmp_path, *ONE_DAY, *options[2:], first="os.getpid()")
+
+
+@pytest.mark.nightly
+@shared_server
+def test_rows_are_matched_by_the_key_that_is_declared(tmp_path: Path) -> None:
+    found = compare(tmp_path, *ONE_DAY, "--key", "numbers=n", first="os.getpid()")
     assert found.exit_code == 1, found.stderr
     assert "1 row only in dagster (n=" in found.stdout
     found = compare(tmp_path, *ONE_DAY, "--key", "numbers=no", first="os.getpid()")
@@ -133,13 +139,14 @@ MODULE_LEVEL = "3]}})\n\n{}\nprint({{'n': [1"
     ("first", "words"),
     [
         (MODULE_LEVEL.format(f"1 / (not {ON_PREFECT_S_SIDE})"), "division by zero"),
-        (
+        pytest.param(
             MODULE_LEVEL.format(
                 f"if {ON_PREFECT_S_SIDE}:\n"
                 "    from prefect_compat.errors import PartitionError\n"
                 "    raise PartitionError('2016-05-10 is not there')"
             ),
             "2016-05-10 is not there",
+            marks=pytest.mark.nightly,
         ),
     ],
 )
@@ -172,6 +179,7 @@ def test_a_server_that_goes_away_is_said(tmp_path: Path) -> None:
     assert re.search("Connection (refused|reset)|disconnected", found.stderr)  # as it happens
 
 
+@pytest.mark.nightly
 @shared_server
 def test_a_store_that_cannot_be_read_is_not_parity(tmp_path: Path) -> None:
     spoils = (
@@ -186,12 +194,12 @@ def test_a_store_that_cannot_be_read_is_not_parity(tmp_path: Path) -> None:
     assert "cannot be read back" in found.stdout
 
 
+@pytest.mark.nightly
 @shared_server
 def test_a_failure_asked_for_is_the_same_on_both_sides(tmp_path: Path) -> None:
     found = compare(tmp_path, *ONE_DAY, "--fail", "total")
     assert found.exit_code == 0, found.stdout + found.stderr
     assert "1 of 1 asset-days after total: error in all attempts." in found.stdout
-    assert compare_here(tmp_path, *ONE_DAY, "--fail", "totals").exit_code == 2
 
 
 def test_what_was_asked_for_is_checked(tmp_path: Path) -> None:
@@ -199,3 +207,4 @@ def test_what_was_asked_for_is_checked(tmp_path: Path) -> None:
     found = compare_here(tmp_path, *ONE_DAY, "--fail", "total:0")
     assert found.exit_code == 2
     assert "after the colon stands how many attempts fail" in found.stderr
+    assert compare_here(tmp_path, *ONE_DAY, "--fail", "totals").exit_code == 2

@@ -93,7 +93,11 @@ def test_noise_is_put_apart_and_a_fault_beside_it_is_found(tmp_path: Path) -> No
     ("write", "words"),
     [
         pytest.param(REPLACE, None, marks=pytest.mark.nightly),
-        (APPEND, "rows[2016-05-10], index, n, id under dagster: the first run has table 3 x 2"),
+        pytest.param(
+            APPEND,
+            "rows[2016-05-10], index, n, id under dagster: the first run has table 3 x 2",
+            marks=pytest.mark.nightly,
+        ),
         pytest.param(
             LOSE,
             "rows[2016-05-09] under dagster: the first run has table 3 x 2",

@@ -326,9 +326,13 @@ def named_in(verdict: Verdict, kind: D, place: str) -> list[str]:
     return named
 
 
-# Everything on Dagster's side, which is quicker, and a third of it on Prefect's too.
-def cases(names: dict[str, Any]) -> list[tuple[str, str]]:
-    return [("dagster", name) for name in names] + [("prefect", name) for name in [*names][::3]]
+# Everything on Dagster's side, which is quicker, and a third of it on Prefect's too, half nightly.
+def cases(names: dict[str, Any]) -> list[Any]:
+    on_prefect = [
+        pytest.param("prefect", name, marks=pytest.mark.nightly if number % 2 else ())
+        for number, name in enumerate([*names][::3])
+    ]
+    return [*(("dagster", name) for name in names), *on_prefect]
 
 
 @pytest.mark.parametrize(("side", "fault"), cases(FAULTS))

@@ -1,6 +1,7 @@
 """Production's new partitions, compared as they come and remembered; production stays as it is."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -9,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from examples.by_hand import sales
+from prefect_compat.cli.main import main
 from prefect_compat.comparison.shadow import (
     Compared,
     State,
@@ -123,20 +126,36 @@ def write_day(folder: Path, day: str) -> None:
             sales.save(name, day, value)
 
 
+def command(folder: Path) -> tuple[str, ...]:
+    return (
+        *("shadow", "-q", "-m", "examples.by_hand.definitions", "-j", "daily_sales"),
+        *("--store-env", "SALES_STORE", "--production", str(folder / "production")),
+        *("--scratch", str(folder / "scratch"), "--state", str(folder / "state.json")),
+        *("--history", str(folder / "history.jsonl")),
+    )
+
+
 def shadow(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    program = str(Path(sys.executable).parent / "prefect-compat")
     return subprocess.run(
-        [
-            *(program, "shadow", "-q", "-m", "examples.by_hand.definitions", "-j", "daily_sales"),
-            *("--store-env", "SALES_STORE", "--production", str(folder / "production")),
-            *("--scratch", str(folder / "scratch"), "--state", str(folder / "state.json")),
-            *("--history", str(folder / "history.jsonl"), *options),
-        ],
+        [Path(sys.executable).parent / "prefect-compat", *command(folder), *options],
         cwd=ROOT,
         env=dict(os.environ),
         capture_output=True,
         text=True,
     )
+
+
+def test_a_difference_from_production_is_named(tmp_path: Path, handed_over: None) -> None:
+    write_day(tmp_path / "production", DAYS[0])
+    document = tmp_path / "production" / "report" / f"{DAYS[0]}.json"
+    document.write_text(re.sub(r'"orders": \d+', '"orders": 0', document.read_text()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        found = CliRunner().invoke(main, command(tmp_path))
+    assert found.exit_code == 1, found.output
+    assert f"{DAYS[0]}: DIFFERS" in found.stdout
+    place = f"report[{DAYS[0]}], orders"
+    assert f"different content: {place}: production has document" in found.stdout
 
 
 @pytest.mark.nightly

@@ -123,6 +123,7 @@ def test_a_worker_that_dies_is_replaced(own_cluster: Cluster) -> None:
     assert own_cluster.stored("third", "3") == 31
 
 
+@pytest.mark.nightly
 def test_a_step_that_takes_every_worker_down_fails_the_run(own_cluster: Cluster) -> None:
     (own_cluster.folder / "second-4-kills-always").touch()
     with pytest.raises(

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
-from prefect.settings import get_current_settings
+from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 
+from prefect_compat.cli.main import main
 from tests import needs
 from tests.conftest import ROOT
 
@@ -21,13 +23,11 @@ PROGRAM = Path(sys.executable).parent / "prefect-compat"
 PROJECT = ("-m", "tests.prefect_compat.importable", "-j", "the_job")
 
 
-def refused(*options: str, api_url: str = "") -> str:
-    done = subprocess.run(
-        [PROGRAM, "serve", *options],
-        cwd=ROOT, env={**os.environ, "PREFECT_API_URL": api_url},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
+def refused(*options: str) -> str:
+    """What the command says in this process, in which no server is set."""
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        done = CliRunner().invoke(main, ["serve", *options])
+    assert done.exit_code == 2
     return done.stderr
 
 

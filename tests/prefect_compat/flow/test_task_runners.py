@@ -50,6 +50,7 @@ def test_definitions_that_no_other_process_can_import_are_refused(tmp_path: Path
         flow()
 
 
+@pytest.mark.nightly
 def test_a_dask_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real scheduler with two worker processes."""
     DaskTaskRunner = pytest.importorskip("prefect_dask").DaskTaskRunner

@@ -1,6 +1,5 @@
 """A project that cannot run is refused by one clear error, before any task runs."""
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -8,8 +7,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 
 from prefect_compat import as_flow
+from prefect_compat.cli.main import main
 from prefect_compat.errors import ConfigError, DefinitionError
 from tests.prefect_compat.graphs import project
 
@@ -64,10 +65,17 @@ def test_run_config_that_dagster_refuses(
         as_flow(project(tmp_path, [sized]), job="the_job", run_config=config)
 
 
+def test_a_project_that_cannot_be_loaded_is_one_error_in_a_shell(tmp_path: Path) -> None:
+    (tmp_path / "project.py").write_text("import nothing_like_it")
+    command = [Path(sys.executable).parent / "prefect-compat", "explain", "-f", "project.py"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert "nothing_like_it" in found.stderr
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("import nothing_like_it", "nothing_like_it"),
         ("x = 1\n1 / 0", 'project.py", line 2, in <module>\n    1 / 0'),
         ("def broken(:", "project.py"),
         ("from .assets import defs", "attempted relative import with no known parent package"),
@@ -81,13 +89,10 @@ def test_run_config_that_dagster_refuses(
 )
 def test_a_project_that_cannot_be_loaded(tmp_path: Path, source: str, words: str) -> None:
     (tmp_path / "project.py").write_text(textwrap.dedent(source))
-    found = subprocess.run(
-        [Path(sys.executable).parent / "prefect-compat", "explain", "-f", "project.py"],
-        cwd=tmp_path,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.returncode == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        patch.setattr(sys, "path", list(sys.path))
+        patch.delitem(sys.modules, "project", raising=False)
+        found = CliRunner().invoke(main, ["explain", "-f", "project.py"])
+    assert found.exit_code == 2
     assert words in found.stderr

@@ -13,7 +13,9 @@ from uuid import UUID
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 
+from prefect_compat.cli.main import main
 from prefect_compat.errors import ConfigError, DefinitionError
 from prefect_compat.lineage.document import as_document
 from prefect_compat.lineage.graph import Lineage, LineageEdge, Node, NodeId, read_lineage
@@ -254,24 +256,20 @@ def test_an_id_s_text_is_reversible(path: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("form", ["html", "svg", "mermaid", "json", "openlineage"])
-def test_from_the_command_line(form: str, root: Path, tmp_path: Path) -> None:
+def test_from_the_command_line(
+    form: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     needs.tickets()
-    command = [
-        Path(sys.executable).parent / "prefect-compat",
-        "lineage",
-        "-w",
-        "workspace.yaml",
-        "-l",
-        "ticket_assets",
-    ]
-    found = subprocess.run(
-        [*command, "-j", JOB, "--format", form, "-o", tmp_path / "out"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.returncode == 0, found.stderr
+    command = ["lineage", "-w", "workspace.yaml", "-l", "ticket_assets", "-j", JOB]
+    command += ["--format", form, "-o", str(tmp_path / "out")]
+    if form == "html":  # one of them as a shell starts it
+        program = Path(sys.executable).parent / "prefect-compat"
+        found = subprocess.run([program, *command], cwd=root, capture_output=True, check=False)
+        assert found.returncode == 0, found.stderr
+    else:
+        monkeypatch.chdir(root)
+        invoked = CliRunner().invoke(main, command)
+        assert invoked.exit_code == 0, invoked.output
     text = (tmp_path / "out").read_text()
     assert "trial_summary" in text
     if form == "openlineage":

@@ -187,6 +187,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.nightly
 def test_a_script_starts_one_server_and_leaves_none_though_it_is_killed(tmp_path: Path) -> None:
     environment = {"IMPORTABLE_STORE": str(tmp_path), "PYTHONPATH": str(ROOT)}
     with started(tmp_path, sys.executable, "-c", SCRIPT, **environment) as running:

@@ -24,7 +24,7 @@ def changes(series: int, shift: float, days: int) -> list[Change]:
 
 @pytest.mark.parametrize("reference", [FEWEST_REFERENCE_DAYS, 182])
 def test_errors_that_stay_the_same_rarely_raise_an_alarm(reference: int) -> None:
-    found = changes(400, 0.0, reference + 28)
+    found = changes(200, 0.0, reference + 28)
     alarms = sum(change.has_changed for change in found)
     # At most 5 of 100 windows, and the binomial noise of so many.
     assert 0 < alarms <= binom.ppf(0.99, len(found), 0.05)

@@ -20,7 +20,7 @@ def drifts(logs: int, shift: float, days: int) -> list[pd.DataFrame]:
 
 
 def test_inputs_that_stay_the_same_rarely_raise_an_alarm() -> None:
-    tables = drifts(120, 0.0, days=56)
+    tables = drifts(80, 0.0, days=56)
     alarms = sum((table["adjusted_p_value"] <= 0.05).any() for table in tables)
     # At most 5 of 100 families of columns, and the binomial noise of so many.
     assert alarms <= binom.ppf(0.99, len(tables), 0.05)

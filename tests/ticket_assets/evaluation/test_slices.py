@@ -107,13 +107,13 @@ def test_slices_that_are_surely_worse_come_before_those_that_only_seem_so() -> N
 
 
 def test_slices_without_a_difference_rarely_raise_an_alarm() -> None:
-    logs = 100
+    logs = 50
     alarms, seeming = 0, 0
     for seed in range(logs):
         table = slice_errors(sliced_rows(250, np.random.default_rng(seed)), fewest_incidents=30)
         alarms += bool((table["adjusted_p_value"] < 0.05).any())
         seeming += bool((table["p_value"] < 0.05).any())
-    # At most 5 of 100, and the binomial noise of so many logs.
+    # At most 5 in 100, and the binomial noise of so many logs.
     assert alarms <= binom.ppf(0.99, logs, 0.05)
     assert seeming > logs / 5  # so the adjustment matters
 

@@ -256,6 +256,7 @@ def events_that_say(home: Path, words: str) -> int:
     return count
 
 
+@pytest.mark.nightly
 def test_a_process_for_each_step_has_the_address_and_keeps_none_of_it(
     server: FileServer, tmp_path: Path, root: Path
 ) -> None:

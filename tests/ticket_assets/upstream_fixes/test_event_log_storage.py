@@ -61,21 +61,31 @@ def tables(path: Path) -> dict[str, list[Row]]:
     return found
 
 
-@pytest.mark.parametrize("size", ["0", "2", "1000"])
-def test_every_row_is_the_one_that_dagster_writes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: str
-) -> None:
-    """In all tables of all databases, whatever the size of a batch."""
-    for name, entry in (("theirs", ""), ("ours", ENTRY)):
-        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0" if name == "theirs" else size)
-        with home(tmp_path / name, entry, monkeypatch) as instance:
-            assert isinstance(instance.event_log_storage, KeptConnectionsEventLogStorage) is (
-                name == "ours"
-            )
-            for _ in range(2):  # the second run finds the assets' rows
+def stored_by(folder: Path, entry: str, size: str) -> dict[str, list[Row]]:
+    """The rows of two runs; the second finds the assets' rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_EVENT_BATCH_SIZE", size)
+        with home(folder, entry, patch) as instance:
+            ours = isinstance(instance.event_log_storage, KeptConnectionsEventLogStorage)
+            assert ours is (entry == ENTRY)
+            for _ in range(2):
                 assert JOB.execute_in_process(instance=instance, tags=RANGE).success
             assert instance.get_materialized_partitions(letters.key) == {"a", "b", "c"}
-    theirs, ours = tables(tmp_path / "theirs"), tables(tmp_path / "ours")
+    return tables(folder)
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Row]]:
+    return stored_by(tmp_path_factory.mktemp("theirs"), "", "0")
+
+
+@pytest.mark.xdist_group("event log storage")  # they share the rows of Dagster's own storage
+@pytest.mark.parametrize("size", ["0", "2", "1000"])
+def test_every_row_is_the_one_that_dagster_writes(
+    tmp_path: Path, theirs: dict[str, list[Row]], size: str
+) -> None:
+    """In all tables of all databases, whatever the size of a batch."""
+    ours = stored_by(tmp_path, ENTRY, size)
     assert ours.keys() == theirs.keys()
     for table in theirs:
         assert "\n".join(in_any_order(ours[table])) == "\n".join(in_any_order(theirs[table])), table

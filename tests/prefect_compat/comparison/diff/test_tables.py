@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_compat.comparison.diff.declared import EXACT, Declared, Tolerance
@@ -446,6 +446,7 @@ TABLES = st.lists(st.tuples(CELLS, CELLS), max_size=8)
 
 
 @given(TABLES, TABLES)
+@settings(max_examples=50)  # each writes two files
 def test_what_is_found_explains_the_difference(
     tmp_path_factory: pytest.TempPathFactory, left: Any, right: Any
 ) -> None:

@@ -64,13 +64,12 @@ def test_no_version_changes_the_digest_of_a_known_kind() -> None:
     assert {name: fingerprint(make()).digest[:16] for name, make in lasting().items()} == expected
 
 
-@pytest.mark.parametrize("seed", ["0", "123"])
-def test_another_process_with_another_seed_of_hashes_agrees(root: Path, seed: str) -> None:
+def test_another_process_with_another_seed_of_hashes_agrees(root: Path) -> None:
     module = "tests.prefect_compat.comparison.fingerprint.values"
     code = f"import json; from {module} import digests; print(json.dumps(digests()))"
     found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
-        env={**os.environ, "PYTHONHASHSEED": seed},
+        env={**os.environ, "PYTHONHASHSEED": "123"},
         cwd=root,
         capture_output=True,
         text=True,

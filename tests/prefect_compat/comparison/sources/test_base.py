@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click.testing
 import pytest
 
+from prefect_compat.cli.main import main
 from tests.conftest import ROOT
 
 SOURCE = """
@@ -77,13 +79,28 @@ def compare(project: Path, *options: str, **variables: str) -> subprocess.Comple
     )
 
 
-def test_a_change_is_found_against_any_commit(repository: Path) -> None:
+def compare_here(project: Path, *options: str) -> click.testing.Result:
+    """Compares in this process, which spares it the imports; a side has its own, as always."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        patch.setattr(sys, "path", list(sys.path))
+        for module in ("numbers_of_it", "helper"):
+            patch.delitem(sys.modules, module, raising=False)
+        command = ["compare", "-q", "--store-env", "NUMBERS_STORE", *options]
+        return click.testing.CliRunner().invoke(main, command)
+
+
+def test_a_change_is_found_against_a_commit(repository: Path) -> None:
     found = compare(repository, "--base", "HEAD~1")
     assert found.returncode == 1, found.stdout + found.stderr
     assert "different content: total: base has document" in found.stdout
     assert "    value: base 6, head 18" in found.stdout
     assert "prefect" not in found.stdout
     assert git(repository, "worktree", "list").count("\n") == 1
+
+
+@pytest.mark.nightly
+def test_a_project_that_has_not_changed_is_identical(repository: Path) -> None:
     (repository / "helper.py").write_text("FACTOR = 2\n")
     found = compare(repository, "--base", "main")
     assert found.returncode == 0, found.stdout + found.stderr
@@ -115,16 +132,16 @@ def test_another_interpreter(repository: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_the_base(repository: Path, options: tuple[str, ...], words: str) -> None:
-    found = compare(repository, *options)
-    assert found.returncode == 2, found.stdout
+    found = compare_here(repository, *options)
+    assert found.exit_code == 2, found.stdout
     assert words in found.stderr
     assert "Traceback" not in found.stderr
 
 
 def test_an_interpreter_without_dagster(repository: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "b")], check=True)
-    found = compare(repository, "--base-python", str(tmp_path / "b" / "bin" / "python"))
-    assert found.returncode == 2
+    found = compare_here(repository, "--base-python", str(tmp_path / "b" / "bin" / "python"))
+    assert found.exit_code == 2
     assert "cannot run a side: ModuleNotFoundError" in found.stderr
     assert "It needs Dagster 1.12 or later" in found.stderr
 
@@ -133,8 +150,8 @@ def test_a_commit_that_does_not_import(repository: Path) -> None:
     (repository / "helper.py").write_text("FACTOR = = 1\n")
     git(repository, "commit", "-aqm", "broken")
     (repository / "helper.py").write_text("FACTOR = 1\n")
-    found = compare(repository, "--base", "HEAD")
-    assert found.returncode == 2
+    found = compare_here(repository, "--base", "HEAD")
+    assert found.exit_code == 2
     assert "SyntaxError" in found.stderr
     assert git(repository, "worktree", "list").count("\n") == 1
 
@@ -165,8 +182,8 @@ def test_a_base_that_stores_in_a_fixed_place_is_refused(repository: Path, tmp_pa
     (repository / "numbers_of_it.py").write_text(fixed)
     git(repository, "commit", "-aqm", "a fixed place")
     (repository / "numbers_of_it.py").write_text(source)
-    found = compare(repository, "--base", "HEAD")
-    assert found.returncode == 2, found.stdout
+    found = compare_here(repository, "--base", "HEAD")
+    assert found.exit_code == 2, found.stdout
     assert "can be read although the store is empty" in found.stderr
     assert (own / "total").read_text() == "5"
 
@@ -174,5 +191,5 @@ def test_a_base_that_stores_in_a_fixed_place_is_refused(repository: Path, tmp_pa
 def test_outside_of_a_repository(tmp_path: Path) -> None:
     (tmp_path / "numbers_of_it.py").write_text("import dagster as dg\ndefs = dg.Definitions()\n")
     assert ROOT not in tmp_path.parents
-    found = compare(tmp_path, "--base", "main")
-    assert found.returncode == 2
+    found = compare_here(tmp_path, "--base", "main")
+    assert found.exit_code == 2

@@ -16,6 +16,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 from prefect.settings import (
     PREFECT_LOCAL_STORAGE_PATH,
     PREFECT_RESULTS_PERSIST_BY_DEFAULT,
@@ -24,6 +25,7 @@ from prefect.settings import (
 
 import prefect_compat
 from examples.by_hand import definitions, sales
+from prefect_compat.cli.main import main
 from prefect_compat.comparison.comparison import compare_sources
 from prefect_compat.comparison.diff.values import write_values
 from prefect_compat.comparison.faults import Fault
@@ -60,13 +62,15 @@ WORK = Work(
 )
 
 
+COMPARE = (
+    *("compare", "-q", "-m", "examples.by_hand.definitions", "-j", "daily_sales"),
+    *("--partition", DAY, "--store-env", "SALES_STORE", "--candidate", FLOW),
+)
+
+
 def compare(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [
-            *(str(Path(sys.executable).parent / "prefect-compat"), "compare", "-q"),
-            *("-m", "examples.by_hand.definitions", "-j", "daily_sales", "--partition", DAY),
-            *("--store-env", "SALES_STORE", "--candidate", FLOW, *options),
-        ],
+        [Path(sys.executable).parent / "prefect-compat", *COMPARE, *options],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"},
         capture_output=True,
@@ -446,7 +450,11 @@ def test_a_flow_that_appends_in_a_second_run(project: Path) -> None:
 
 
 Refusal = tuple[Callable[[Path], None], tuple[str, ...], str]
-LONG = ("writes nothing", "a second run without known files")
+LONG = (
+    "writes nothing",
+    "a second run without known files",
+    "a fault in a step without a task",
+)
 REFUSED: dict[str, Refusal] = {
     "never ends": (
         lambda project: change(project, KEPT, "    import time; time.sleep(600)\n" + KEPT),
@@ -478,7 +486,10 @@ REFUSED: dict[str, Refusal] = {
 def test_a_candidate_that_cannot_be_compared(project: Path, case: str) -> None:
     prepare, options, words = REFUSED[case]
     prepare(project)
-    found = compare(project, *options)
-    assert found.returncode == 2, found.stdout + found.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        patch.setenv("PYTHONPATH", str(project), prepend=os.pathsep)
+        found = CliRunner().invoke(main, [*COMPARE, *options])
+    assert found.exit_code == 2, found.output
     assert words in found.stderr
     assert "Traceback" not in found.stderr

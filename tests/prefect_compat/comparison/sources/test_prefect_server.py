@@ -28,6 +28,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Comparis
         yield found
 
 
+@pytest.mark.nightly
 def test_all_sides_share_one_that_ends_with_the_comparison(
     server: ComparisonServer, tmp_path: Path
 ) -> None:

@@ -130,8 +130,10 @@ def shell(folder: Path, source: str, *options: str) -> subprocess.CompletedProce
 
 @shared_server
 def test_an_io_manager_with_a_fixed_path_is_not_parity(tmp_path: Path) -> None:
-    found = shell(tmp_path, FIXED, "-j", "numbers")
-    assert found.returncode == 1, found.stdout + found.stderr
+    (tmp_path / "project.py").write_text(textwrap.dedent(FIXED))
+    options = (*ONE_DAY[:2], "-j", "numbers")
+    found = compare_here(tmp_path, *options, MY_STORE=str(tmp_path / "real"))
+    assert found.exit_code == 1, found.output
     findings = [line.strip() for line in found.stdout.splitlines() if line.startswith("  ")]
     assert findings[0] == (
         "not kept apart: second: dagster has another place, prefect has another place"
@@ -140,8 +142,8 @@ def test_an_io_manager_with_a_fixed_path_is_not_parity(tmp_path: Path) -> None:
     assert "Different in 1 place: " in found.stdout
     assert not (tmp_path / "real").exists()
 
-    again = shell(tmp_path, FIXED, "-j", "numbers")
-    assert again.returncode == 2
+    again = compare_here(tmp_path, *options, MY_STORE=str(tmp_path / "real"))
+    assert again.exit_code == 2
     assert "second can be read although the store is empty" in again.stderr
 
 
@@ -170,6 +172,7 @@ OPS = """
 """
 
 
+@pytest.mark.nightly
 @shared_server
 def test_a_job_of_ops_alone_is_compared_by_what_its_ops_stored(tmp_path: Path) -> None:
     found = shell(tmp_path, OPS, "-j", "ops")

@@ -280,7 +280,7 @@ def compare(progress: Progress, **options: Any) -> None:
         sys.exit(COULD_NOT_RUN)
     if not (comparison.verdict.holds and all(outcome.holds for outcome in outcomes)):
         sys.exit(DIFFERENT)
-    if given.candidate:
+    if given.candidate and not given.fault:
         with errors_on_stderr():
             _remember_equality(given.candidate)
 

@@ -32,6 +32,7 @@ from prefect_compat.errors import EjectError
 from prefect_compat.graph.job_source import JobSource
 from prefect_compat.graph.plan import Plan
 
+RUFF_SETTINGS = '[tool.ruff]\nline-length = 100\ntarget-version = "py311"\n'
 # Templates of modules.
 TEMPLATES = (
     "storage",
@@ -329,7 +330,7 @@ def _formatted(files: Mapping[str, str]) -> dict[str, str]:
     """The files as ruff formats them, with sorted imports and without unused ones."""
     with tempfile.TemporaryDirectory(prefix="prefect-compat-eject-") as name:
         folder = Path(name)
-        (folder / "pyproject.toml").write_text("[tool.ruff]\nline-length = 100\n", encoding="utf-8")
+        (folder / "pyproject.toml").write_text(RUFF_SETTINGS, encoding="utf-8")
         for path, text in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text, encoding="utf-8")

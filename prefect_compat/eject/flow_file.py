@@ -145,11 +145,11 @@ class FlowWriter:
         written = self.modules[source]
         package, _, last = written.rpartition(".")
         lasts = [name.rpartition(".")[2] for name in self.modules.values()]
-        is_taken = last in self.identifiers.values() or last in RESERVED or last == self.flow_name
-        if lasts.count(last) > 1 or is_taken:
-            alias = f"{written.partition('.')[2].replace('.', '_')}_module"
-            self.imports.add(f"from {package} import {last} as {alias}")
-            return alias
+        is_shared = lasts.count(last) > 1
+        if is_shared or last in self.identifiers.values() or last in {*RESERVED, self.flow_name}:
+            distinct = written.partition(".")[2].replace(".", "_") if is_shared else last
+            self.imports.add(f"from {package} import {last} as {distinct}_module")
+            return f"{distinct}_module"
         self.imports.add(f"from {package} import {last}")
         return last
 
@@ -159,15 +159,14 @@ class FlowWriter:
         inner = list(self._inner(step))
         if len(inner) > 1 and inner[-1] == "return value" and inner[-2].startswith("value = "):
             inner[-2:] = [f"return {inner[-2].removeprefix('value = ')}"]
-        if step.checks:
-            self.imports.add("from checks import reporting")
-            inner = [f"with {self._reporting(step)}:", *_indented(inner)]
+        managed = [f"opened(resources.{name}()) as {_local(name)}" for name in opened]
         if opened:
             self.imports |= {"import resources", "from resource_base import opened"}
-            managed = ", ".join(f"opened(resources.{name}()) as {_local(name)}" for name in opened)
-            if len(managed) > 80:
-                managed = f"({managed})"
-            inner = [f"with {managed}:", *_indented(inner)]
+        if step.checks:
+            self.imports.add("from checks import reporting")
+            managed.append(self._reporting(step))
+        if managed:
+            inner = [f"with ({', '.join(managed)}):", *_indented(inner)]
         yield from inner
 
     def _inner(self, step: EjectedStep) -> Iterator[str]:
@@ -184,7 +183,8 @@ class FlowWriter:
             return
         if is_check:
             self.imports.add("from checks import report_checks")
-            yield f"report_checks([{call}])"
+            yield f"result = {call}"
+            yield "report_checks([result])"
             return
         if self._has_no_value(step):
             yield f"list({call})" if step.shape.is_generator else call

@@ -115,6 +115,13 @@ class FlowWriter:
             if self.forbids_retries or step.blocking:
                 self.imports.add("from failures import may_retry")
                 yield "retry_condition_fn=may_retry"
+        if step.requested_retries is not None:
+            number, wait_s = step.requested_retries
+            self.imports.add("from failures import is_requested")
+            yield f"retries={number}"
+            if wait_s:
+                yield f"retry_delay_seconds={wait_s}"
+            yield "retry_condition_fn=is_requested"
         tags = [f"{n}={v}" for n, v in step.step.tags if not n.startswith("dagster/")]
         tags += [step.step.pool] if step.step.pool else []
         if tags:

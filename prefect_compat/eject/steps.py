@@ -1,5 +1,6 @@
 """Each step of a job, as what will be written: a task around a function of the project."""
 
+import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,6 +85,7 @@ class EjectedStep:
     waits_for: tuple[str, ...] = ()
     captured: Mapping[str, Any] = field(default_factory=dict, compare=False)
     rules: tuple[str, ...] = ()
+    requested_retries: tuple[int, float] | None = None
     refusal: str | None = None
 
     @property
@@ -145,10 +147,46 @@ def _read(
             _waits_for(plan, step, passed),
             captured,
             tuple(sorted(rules)),
+            _requested_retries(step, function, node),
         )
     except EjectError as error:
         waits = _waits_for(plan, step, ())
         return EjectedStep(step, function, arguments, Shape(), waits_for=waits, refusal=str(error))
+
+
+def _requested_retries(
+    step: Step, function: SourceFunction, node: cst.FunctionDef
+) -> tuple[int, float] | None:
+    """The number of retries that the function itself asks for, and the wait before each.
+
+    Raises EjectError if they are not the same plain numbers each time, or if the step has a retry
+    policy beside them.
+    """
+    calls = [
+        call
+        for call in ast.walk(ast.parse(cst.Module([node]).code))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "RetryRequested"
+    ]
+    if not calls:
+        return None
+    found = {_numbers(call) for call in calls}
+    if len(found) != 1 or None in found or step.retry.delays_s:
+        raise EjectError(
+            f"{function.place}: it asks for retries by `RetryRequested`. Prefect's task needs to"
+            " know their number and wait beforehand: write plain numbers, the same each time, and"
+            " no retry policy beside them."
+        )
+    return found.pop()
+
+
+def _numbers(call: ast.Call) -> tuple[int, float] | None:
+    given = dict(zip(("max_retries", "seconds_to_wait"), call.args, strict=False))
+    given |= {entry.arg: entry.value for entry in call.keywords if entry.arg}
+    try:
+        values = {name: ast.literal_eval(node) for name, node in given.items()}
+    except ValueError:
+        return None
+    return int(values.get("max_retries", 1)), float(values.get("seconds_to_wait") or 0)
 
 
 def _in_order(saved: tuple[Saved, ...], op_def: dg.OpDefinition) -> tuple[Saved, ...]:

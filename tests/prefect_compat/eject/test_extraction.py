@@ -203,3 +203,31 @@ def test_no_secret_is_written(tmp_path: Path) -> None:
     project = ejected(tmp_path, {"shop.py": code})
     assert not [name for name, text in project.files.items() if "hush" in text]
     assert 'token=os.environ["TOKEN"]' in project.files["resources.py"]
+
+
+def test_retries_that_a_function_asks_for_are_those_of_its_task(tmp_path: Path) -> None:
+    code = (
+        "import dagster as dg\n\n"
+        "@dg.asset\ndef sales() -> int:\n"
+        "    try:\n        return 1\n"
+        "    except OSError as error:\n"
+        "        raise dg.RetryRequested(max_retries=3, seconds_to_wait=2) from error\n"
+    )
+    project = ejected(tmp_path, {"shop.py": code})
+    assert (
+        "raise RetryRequested(max_retries=3, seconds_to_wait=2) from error"
+        in (project.files["tasks/shop.py"])
+    )
+    assert (
+        '@task(name="sales", retries=3, retry_delay_seconds=2.0, retry_condition_fn=is_requested)'
+        in project.files["flows/all_assets.py"]
+    )
+
+
+def test_retries_that_only_a_run_knows_are_refused(tmp_path: Path) -> None:
+    code = (
+        "import dagster as dg\n\nN = 3\n\n"
+        "@dg.asset\ndef sales() -> int:\n    raise dg.RetryRequested(max_retries=N)\n"
+    )
+    with pytest.raises(EjectError, match=r"shop\.py:5: it asks for retries by `RetryRequested`"):
+        ejected(tmp_path, {"shop.py": code})

@@ -39,7 +39,7 @@ def sources(root: Path, package: str) -> set[str]:
     return {
         str(path.relative_to(root))
         for path in (root / package).rglob("*")
-        if path.is_file() and path.suffix in (".py", ".typed", ".j2", ".css")
+        if path.is_file() and path.suffix in (".py", ".typed", ".j2", ".css", ".txt")
     }
 
 
@@ -48,6 +48,7 @@ def test_the_librarys_wheel_holds_the_package_without_the_tickets(root: Path, wh
     assert held == sources(root, "prefect_compat") - {"prefect_compat/ticket_flow.py"}
     assert "prefect_compat/py.typed" in held
     assert "prefect_compat/templates/comparison.html.j2" in held
+    assert "prefect_compat/templates/eject/storage.py.txt" in held
 
 
 def test_the_librarys_wheel_names_no_ticket(wheel: Path) -> None:
@@ -68,7 +69,7 @@ def test_the_library_asks_for_ranges_and_for_no_data_library(wheel: Path) -> Non
     assert not packages & {"pandas", "numpy", "pyarrow", "matplotlib", "ticket-assets", "requests"}
     assert not [line for line in asked if "==" in line.split(";")[0] or "~=" in line]
     assert set(metadata(wheel).get_all("Provides-Extra") or []) == {
-        *("pandas", "arrow", "tables", "dask")
+        *("pandas", "arrow", "tables", "dask", "eject")
     }
 
 

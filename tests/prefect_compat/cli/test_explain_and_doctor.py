@@ -49,7 +49,7 @@ def test_features_are_grouped_by_what_needs_attention() -> None:
     assert found.exit_code == 1  # something is refused
     heads = [line for line in found.output.splitlines() if not line.startswith(" ")]
     assert [line.split(":")[0] for line in heads] == [
-        *("refused", "not run", "emulated", "supported"),
+        *("refused", "not run", "emulated", "supported", "eject"),
     ]
     assert "    2 definitions: orders, total" in found.output.splitlines()
 
@@ -58,12 +58,17 @@ def test_the_features_of_what_would_run_and_where() -> None:
     found = call("--select", "total")
     assert found.exit_code == 0, found.output
     assert "orders" not in found.output
-    assert found.output.splitlines()[-1] == "tasks run one at a time: the job has one step"
+    assert found.output.splitlines()[-2:] == [
+        "tasks run one at a time: the job has one step",
+        "eject: 1 of 1 step would be carried over",
+    ]
 
 
 def test_the_same_for_machines() -> None:
     document = json.loads(call("--json", "--select", "*").output)
     assert document["totals"]["emulated"] == 1
+    assert set(document["eject"]) == {"orders", "total"}
+    assert document["eject"]["total"]["refusal"] is None
     assert {entry["definition"] for entry in document["definitions"]} == {
         *("selected_assets", "orders", "total"),
     }

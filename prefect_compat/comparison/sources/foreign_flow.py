@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -66,12 +66,12 @@ class CandidateTask:
     steps: tuple[StepFacts, ...]
     declared: Mapping[str, str]
     reads_results: bool
-    moved: Mapping[str, str]
     record: str
     home: str
     side: str
     fault: Fault | None = None
     project: str | None = None
+    moved: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))

@@ -1,7 +1,6 @@
 """The project: `daily` makes all assets of a day."""
 
 import dagster as dg
-
 from bakery import assets
 from bakery.storage import CsvFiles
 

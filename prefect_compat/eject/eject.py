@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import libcst as cst
@@ -100,13 +101,19 @@ def eject(source: JobSource, origin: Origin, options: EjectOptions = EjectOption
 
 
 def _config_function(job: dg.JobDefinition, extraction: Extraction) -> SourceFunction | None:
-    """The function that gives the configuration of each partition, added to the extraction."""
+    """The function that gives the configuration of each partition, added to the extraction.
+
+    Raises EjectError for a function of the partition's time window.
+    """
     config = job.partitioned_config
-    # A configuration that is the same for all partitions is given as a value, by a function of
-    # Dagster's own.
-    function = config.run_config_for_partition_key_fn if config else None
-    if function is None or function.__module__.startswith("dagster."):
+    if config is None or _is_same_for_all(config):
         return None
+    function = config.run_config_for_partition_key_fn
+    if function.__module__.startswith("dagster."):
+        raise EjectError(
+            f"{job.name}: its configuration is made from the time window of a partition, which no"
+            " rule carries over. Make it from the partition key, by `dg.partitioned_config`."
+        )
     source = source_of_function(f"the configuration of {job.name}", function)
     extraction.add_function(source)
     return source
@@ -126,6 +133,21 @@ def _with_deferred(
         replace(step, refusal=f"deferred: {deferred[step.name]}") if step.name in deferred else step
         for step in steps
     )
+
+
+def _is_same_for_all(config: dg.PartitionedConfig[Any]) -> bool:
+    """True for a value that the job was given: Dagster makes a function of it."""
+    name = getattr(config.run_config_for_partition_key_fn, "__qualname__", "")
+    return name.startswith("PartitionedConfig.from_flexible_config.")
+
+
+def _declared_config(job: dg.JobDefinition) -> Mapping[str, Any]:
+    """The configuration of all runs; empty if each partition has its own."""
+    config = job.partitioned_config
+    if config is None:
+        run_config: Mapping[str, Any] | None = job.run_config
+        return run_config or {}
+    return config.get_run_config_for_partition_key("") if _is_same_for_all(config) else {}
 
 
 def _extraction(modules: Modules, options: EjectOptions) -> Extraction:
@@ -203,6 +225,7 @@ def _written(
             name for name, code in resources.items() if code.type in ("PickledFiles", "InMemory")
         ),
         config_function=config_function,
+        declared_config=_declared_config(job),
         is_sequential=declared_executor(job, {}).kind == "in process",
         description=job.description,
     )

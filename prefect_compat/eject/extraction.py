@@ -99,8 +99,10 @@ class Extraction:
             node, rules = apply_rules(node, module.dagster, kinds)
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
             validate_contexts(module, node, entry.line, is_step=kinds is STEP_RULES)
-        if kinds is not STEP_RULES and "failure" in rules and "RetryRequested(" in (
-            module.tree.code_for_node(node)
+        if (
+            kinds is not STEP_RULES
+            and "failure" in rules
+            and "RetryRequested(" in (module.tree.code_for_node(node))
         ):
             raise EjectError(
                 f"{module.file.name}:{entry.line}: a helper asks for retries by `RetryRequested`."

@@ -49,7 +49,8 @@ class FlowWriter:
 
     `modules` has the written module of each of the project's. `forbids_retries` says that some
     failure may forbid a retry. `faithful_managers` load what was stored, to the last bit.
-    `config_function` gives the configuration of each partition.
+    `config_function` gives the configuration of each partition, or else `declared_config` is that
+    of all runs.
     """
 
     job: dg.JobDefinition
@@ -62,6 +63,7 @@ class FlowWriter:
     forbids_retries: bool
     faithful_managers: frozenset[str]
     config_function: SourceFunction | None
+    declared_config: Mapping[str, Any]
     description: str | None
     imports: set[str] = field(default_factory=set)
 
@@ -385,8 +387,9 @@ class FlowWriter:
         """The configuration that the job declares, or that of its class; None if it has none."""
         config = step.arguments.config_class
         assert config is not None
-        run_config: Mapping[str, Any] = getattr(self.job, "run_config", None) or {}
-        given = run_config.get("ops", {}).get(step.step.node[0], {}).get("config", {})
+        given = self.declared_config
+        for part in _config_path(step):
+            given = given.get(part, {})
         fields = config.model_fields.items()
         required = [name for name, info in fields if info.is_required() and name not in given]
         if required or not is_literal(given):
@@ -400,7 +403,7 @@ class FlowWriter:
         if function is None:
             return name
         call = f"{self._module(function.module)}.{function.name}(key.unquote())"
-        path = "".join(f"[{literal(part)}]" for part in ("ops", step.step.node[0], "config"))
+        path = "".join(f"[{literal(part)}]" for part in _config_path(step))
         return f"{name} or {self._config_type(step)}(**{call}{path})"
 
     def _config_parameter(self, step: EjectedStep) -> str:
@@ -481,6 +484,11 @@ class FlowWriter:
 
     def _run(self, name: str) -> str:
         return f"{self.identifiers[name]}_run"
+
+
+def _config_path(step: EjectedStep) -> tuple[str, ...]:
+    """Where a run config has the configuration of a step."""
+    return (*(part for name in step.step.node for part in ("ops", name)), "config")
 
 
 def _by_input(step: EjectedStep) -> list[list[Passed]]:

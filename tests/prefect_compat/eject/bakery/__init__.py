@@ -1,0 +1,1 @@
+"""A small Dagster project of several modules, which tests copy and eject."""

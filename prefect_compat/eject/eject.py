@@ -23,7 +23,8 @@ from prefect_compat.eject.project_files import (
     template,
     test_file,
 )
-from prefect_compat.eject.resources import ResourceCode, ResourceWriter
+from prefect_compat.eject.resource_code import ResourceCode
+from prefect_compat.eject.resources import ResourceWriter
 from prefect_compat.eject.rules.all_rules import HOMES
 from prefect_compat.eject.source import SourceFunction, source_of_function
 from prefect_compat.eject.steps import EjectedStep, read_steps
@@ -38,6 +39,7 @@ USED_BY = {
     "resource_base": ("context",),
     "pickles": ("storage", "context", "resource_base"),
     "memory": ("storage", "context", "resource_base"),
+    "duckdb_database": ("context", "resource_base"),
     "duckdb_tables": ("storage", "context", "resource_base"),
     "checks": (),
     "config": (),
@@ -124,7 +126,8 @@ def _resources(
     modules: Modules,
 ) -> tuple[dict[str, ResourceCode], tuple[EjectedStep, ...]]:
     """The code of the resources in use, and the steps, some refused because of theirs."""
-    writer = ResourceWriter(extraction, modules, default_store="store")
+    run_config = getattr(job, "run_config", None) or {}
+    writer = ResourceWriter(extraction, modules, "store", run_config)
     written: dict[str, ResourceCode] = {}
     faults: dict[str, str] = {}
     checked = []
@@ -147,7 +150,7 @@ def _resource_names(step: EjectedStep) -> list[str]:
         return []
     managers = [entry.facts.io_manager for entry in step.loaded]
     managers += [entry.facts.io_manager for entry in step.saved if entry.asset is not None]
-    return list(dict.fromkeys([*managers, *step.arguments.resources]))
+    return list(dict.fromkeys([*managers, *step.resources]))
 
 
 def _written(
@@ -303,7 +306,7 @@ def _formatted(files: Mapping[str, str]) -> dict[str, str]:
             (folder / path).write_text(text, encoding="utf-8")
         python = [path for path in files if path.endswith(".py")]
         _ruff(folder, "check", "--quiet", "--fix", "--exit-zero", "--select", "I,F401", *python)
-        _ruff(folder, "format", "--quiet", *python)
+        _ruff(folder, "format", *python)
         return {path: (folder / path).read_text(encoding="utf-8") for path in files}
 
 

@@ -155,7 +155,7 @@ class FlowWriter:
 
     def _body(self, step: EjectedStep) -> Iterator[str]:
         managers = self._managers(step)
-        opened = list(dict.fromkeys([*managers, *step.arguments.resources]))
+        opened = list(dict.fromkeys([*managers, *step.resources]))
         inner = list(self._inner(step))
         if len(inner) > 1 and inner[-1] == "return value" and inner[-2].startswith("value = "):
             inner[-2:] = [f"return {inner[-2].removeprefix('value = ')}"]
@@ -289,6 +289,12 @@ class FlowWriter:
             options += [keys, f"partitions.{name}"]
         if step.step.kind == "mapped":
             options.append("mapping_key=mapping_key")
+        if step.context_resources:
+            self.imports.add("from types import SimpleNamespace")
+            given = ", ".join(f"{name}={_local(name)}" for name in step.context_resources)
+            options.append(f"resources=SimpleNamespace({given})")
+        if step.op_config is not None:
+            options.append(f"op_config={literal(step.op_config)}")
         return f"StepContext({', '.join(options)})"
 
     def _load(self, step: EjectedStep, entry: Loaded) -> str:

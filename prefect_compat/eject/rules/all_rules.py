@@ -51,6 +51,8 @@ HOMES = {
     "RetryRequested": "failures",
     "Resource": "resource_base",
     "IOManager": "storage",
+    "PlainIOManager": "storage",
+    "DuckDBDatabase": "duckdb_database",
     "OutputContext": "storage",
     "InputContext": "storage",
     "MultiPartitionKey": "partitions",

@@ -1,0 +1,97 @@
+"""What a step's function reads of its context."""
+
+import ast
+from functools import cache
+from typing import Any
+
+import dagster as dg
+from dagster._config import process_config
+
+from prefect_compat.eject.literals import is_literal
+from prefect_compat.eject.modules import Modules
+from prefect_compat.eject.project_files import template
+from prefect_compat.eject.source import SourceFunction
+from prefect_compat.errors import EjectError
+from prefect_compat.graph.plan import Step
+
+# Attributes that Dagster has for the context within another one.
+SAME = ("op_execution_context", "asset_execution_context")
+
+
+def context_uses(function: SourceFunction, name: str | None, modules: Modules) -> frozenset[str]:
+    """The attributes that a function reads of its context.
+
+    Raises EjectError, with file and line, for one that the written project's context lacks.
+    """
+    if name is None:
+        return frozenset()
+    tree = _definition(ast.parse(modules.at(function.module, function.file).text), function)
+    found = set()
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.Attribute) and _is_context(node.value, name):
+            if node.attr not in context_attributes():
+                raise EjectError(
+                    f"{function.file.name}:{node.lineno}: the context of a step has no"
+                    f" `{node.attr}` without Dagster. Rewrite it, or pass --stub."
+                )
+            found.add(node.attr)
+    return frozenset(found)
+
+
+def _is_context(node: ast.expr, name: str) -> bool:
+    match node:
+        case ast.Name(id=found):
+            return found == name
+        case ast.Attribute(value=value, attr=attribute):
+            return attribute in SAME and _is_context(value, name)
+    return False
+
+
+def _definition(module: ast.Module, function: SourceFunction) -> ast.AST | None:
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function.name:
+            first = min([node.lineno, *(entry.lineno for entry in node.decorator_list)])
+            if first <= function.line <= node.lineno:
+                return node
+    return None
+
+
+@cache
+def context_attributes() -> frozenset[str]:
+    """The attributes of the context in the written project."""
+    for node in ast.parse(template("context")).body:
+        if isinstance(node, ast.ClassDef) and node.name == "StepContext":
+            return frozenset(filter(None, map(_defined, node.body)))
+    raise AssertionError("the template of the context has no StepContext")
+
+
+def _defined(statement: ast.stmt) -> str | None:
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name
+    return None
+
+
+def op_config(job: dg.JobDefinition, step: Step, op_def: dg.OpDefinition) -> Any:
+    """The configuration of an op that has a schema for it, as the job declares it.
+
+    Raises EjectError if the job does not, or if it differs by partition.
+    """
+    if job.partitioned_config is not None and job.partitions_def is not None:
+        raise EjectError(
+            f"{step.name}: its configuration may differ by partition. Use a class for it, a"
+            " dagster.Config."
+        )
+    given: Any = getattr(job, "run_config", None) or {}
+    for part in step.node:
+        given = (given.get("ops") or {}).get(part) or {}
+    processed = process_config(op_def.config_schema.config_type, given.get("config") or {})
+    mapped = op_def.apply_config_mapping({"config": processed.value}) if processed.success else None
+    if mapped is None or not mapped.success or mapped.value is None:
+        reasons = "; ".join(error.message.split(" You must")[0] for error in processed.errors or ())
+        raise EjectError(f"{step.name}: the job does not declare its configuration: {reasons}")
+    config = mapped.value.get("config")
+    plain = dict(config) if hasattr(config, "keys") else config
+    if not is_literal(plain):
+        raise EjectError(f"{step.name}: its configuration is no plain value.")
+    return plain

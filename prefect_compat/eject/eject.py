@@ -25,7 +25,6 @@ from prefect_compat.eject.project_files import (
 )
 from prefect_compat.eject.resource_code import ResourceCode
 from prefect_compat.eject.resources import ResourceWriter
-from prefect_compat.eject.rules.all_rules import HOMES
 from prefect_compat.eject.source import SourceFunction, source_of_function
 from prefect_compat.eject.steps import EjectedStep, read_steps
 from prefect_compat.engine.dagster_port.executors import declared_executor
@@ -33,19 +32,19 @@ from prefect_compat.errors import EjectError
 from prefect_compat.graph.job_source import JobSource
 from prefect_compat.graph.plan import Plan
 
-# Templates, each with those that it imports.
-USED_BY = {
-    "storage": ("context", "resource_base"),
-    "resource_base": ("context",),
-    "pickles": ("storage", "context", "resource_base"),
-    "memory": ("storage", "context", "resource_base"),
-    "duckdb_database": ("context", "resource_base"),
-    "duckdb_tables": ("storage", "context", "resource_base"),
-    "checks": (),
-    "config": (),
-    "context": (),
-    "failures": (),
-}
+# Templates that are written where something imports them.
+TEMPLATES = (
+    "checks",
+    "config",
+    "context",
+    "duckdb_database",
+    "duckdb_tables",
+    "failures",
+    "memory",
+    "pickles",
+    "resource_base",
+    "storage",
+)
 
 
 @dataclass(frozen=True)
@@ -252,21 +251,19 @@ def _partitions_file(names: PartitionNames) -> str:
 
 
 def _templates(files: Mapping[str, str]) -> dict[str, str]:
-    """The files that the others import."""
+    """The files that the others import, and those that these import in turn."""
+    found: dict[str, str] = {}
     text = "\n".join(files.values())
-    wanted = {
-        name for name in USED_BY if f"from {name} import" in text or f"import {name}\n" in text
-    }
-    if any(f"import {name}" in text for name, home in HOMES.items() if home == "partitions"):
-        wanted |= set()
-    for name in list(wanted):
-        wanted |= set(USED_BY[name])
-    if "from resource_base import" in text:
-        wanted.add("context")
-    found = {f"{name}.py": template(name) for name in sorted(wanted)}
-    if "from partitions import" in text and "partitions.py" not in files:
+    while wanted := [name for name in TEMPLATES if f"{name}.py" not in found and _uses(text, name)]:
+        found |= {f"{name}.py": template(name) for name in wanted}
+        text = "\n".join((*files.values(), *found.values()))
+    if _uses(text, "partitions") and "partitions.py" not in files:
         found["partitions.py"] = template("partition_types")
     return found
+
+
+def _uses(text: str, module: str) -> bool:
+    return f"from {module} import" in text or f"import {module}\n" in text
 
 
 def _libraries(files: Mapping[str, str]) -> set[str]:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import dagster as dg
 
@@ -382,7 +382,7 @@ class FlowWriter:
         run_config: Mapping[str, Any] = getattr(self.job, "run_config", None) or {}
         given = run_config.get("ops", {}).get(step.step.node[0], {}).get("config", {})
         fields = config.model_fields.items()
-        required = [name for name, info in fields if info.is_required() and name not in given]
+        required = [name for name, info in fields if _must_be_given(info) and name not in given]
         if required or not is_literal(given):
             return None
         arguments = ", ".join(f"{name}={literal(value)}" for name, value in given.items())
@@ -483,6 +483,11 @@ def _by_input(step: EjectedStep) -> list[list[Passed]]:
     for entry in step.passed:
         found.setdefault(entry.name, []).append(entry)
     return list(found.values())
+
+
+def _must_be_given(field: Any) -> bool:
+    """True for a field without a default, unless it may be None, as Dagster has it."""
+    return field.is_required() and type(None) not in get_args(field.annotation)
 
 
 def _local(resource: str) -> str:

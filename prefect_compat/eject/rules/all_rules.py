@@ -43,6 +43,7 @@ HOMES = {
     "AssetKey": "context",
     "log_metadata": "context",
     "Logger": "context",
+    "RunLogger": "context",
     "CheckResult": "checks",
     "report_checks": "checks",
     "Config": "config",

@@ -257,3 +257,51 @@ def test_a_duckdb_resource_becomes_a_plain_database(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BAKERY", str(tmp_path / "bakery.duckdb"))
         assert tasks.loaves(resources.database()) == 42
+
+
+def test_a_log_for_a_whole_module_can_be_imported_outside_of_a_run(
+    ejected: Ejected, imported: Imported, caplog: pytest.LogCaptureFixture
+) -> None:
+    code = (
+        "from dagster import Definitions, asset, get_dagster_logger\n"
+        "LOG = get_dagster_logger()\n"
+        "@asset\ndef loaves():\n    LOG.warning('rye is out')\n    return 1\n"
+        "defs = Definitions(assets=[loaves])\n"
+    )
+    tasks = imported(ejected({"logging_module.py": code}, "logging_module"), "tasks.logging_module")
+    assert tasks.loaves() == 1
+    assert "rye is out" in caplog.text
+
+
+def test_a_parameter_that_may_be_none_need_not_be_given(
+    ejected: Ejected, imported: Imported
+) -> None:
+    code = (
+        "from typing import Optional\n"
+        "from dagster import Config, Definitions, asset\n"
+        "class Oven(Config):\n    heat: Optional[int]\n    name: str = 'stone'\n"
+        "@asset\ndef loaves(config: Oven):\n    return config.heat, config.name\n"
+        "defs = Definitions(assets=[loaves])\n"
+    )
+    ejection = ejected({"optional.py": code}, "optional")
+    tasks = imported(ejection, "tasks.optional")
+    assert tasks.loaves(tasks.Oven()) == (None, "stone")
+    assert tasks.loaves(tasks.Oven(heat=3)) == (3, "stone")
+    (flow,) = (text for name, text in ejection.files.items() if name == ejection.flow.split(":")[0])
+    assert "Oven = optional.Oven()" in flow  # the flow can be started without it
+
+
+def test_what_a_written_file_imports_is_written_too(ejected: Ejected) -> None:
+    code = (
+        "import dagster as dg\n"
+        "@dg.asset\ndef loaves():\n    return 1\n"
+        "@dg.asset_check(asset=loaves)\n"
+        "def enough(loaves):\n    return dg.AssetCheckResult(passed=loaves > 0)\n"
+        "defs = dg.Definitions(assets=[loaves], asset_checks=[enough])\n"
+    )
+    files = ejected({"checked.py": code}, "checked").files
+    tops = {name.removesuffix(".py") for name in files if "/" not in name}
+    own = {"checks", "config", "context", "failures", "partitions", "resources", "storage"}
+    for name, text in files.items():
+        if name.endswith(".py"):
+            assert _imported(text) & own <= tops, name

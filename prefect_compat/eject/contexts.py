@@ -12,6 +12,8 @@ from prefect_compat.errors import EjectError
 
 # The template that defines each.
 CONTEXTS = {"StepContext": "context", "OutputContext": "storage", "InputContext": "storage"}
+# Attributes that Dagster has for the context within another one.
+SAME = ("op_execution_context", "asset_execution_context")
 USUAL_NAMES = ("context", "_context")
 
 
@@ -30,7 +32,7 @@ def validate_contexts(
             kind = _kind_of(argument, is_step=is_step and function is tree.body[0])
             if kind is None:
                 continue
-            for attribute in _read_of(function, argument.arg):
+            for attribute in read_of(function, argument.arg):
                 if attribute.attr not in attributes(kind):
                     raise EjectError(
                         f"{module.file.name}:{_line(module, line, attribute)}: the context has no"
@@ -48,12 +50,20 @@ def _kind_of(argument: ast.arg, *, is_step: bool) -> str | None:
     return None
 
 
-def _read_of(function: ast.AST, name: str) -> Iterator[ast.Attribute]:
-    """The attributes that are read of a name."""
+def read_of(function: ast.AST, name: str) -> Iterator[ast.Attribute]:
+    """The attributes that are read of a context, also of the same one within it."""
     for node in ast.walk(function):
-        match node:
-            case ast.Attribute(value=ast.Name(id=found)) if found == name:
-                yield node
+        if isinstance(node, ast.Attribute) and _is_context(node.value, name):
+            yield node
+
+
+def _is_context(node: ast.expr, name: str) -> bool:
+    match node:
+        case ast.Name(id=found):
+            return found == name
+        case ast.Attribute(value=value, attr=attribute):
+            return attribute in SAME and _is_context(value, name)
+    return False
 
 
 def _line(module: SourceModule, first: int, attribute: ast.Attribute) -> int:

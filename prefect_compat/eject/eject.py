@@ -24,7 +24,8 @@ from prefect_compat.eject.project_files import (
     pyproject,
     test_file,
 )
-from prefect_compat.eject.resources import ResourceCode, ResourceWriter
+from prefect_compat.eject.resource_code import ResourceCode
+from prefect_compat.eject.resources import ResourceWriter
 from prefect_compat.eject.source import SourceFunction, source_of_function
 from prefect_compat.eject.steps import EjectedStep, read_steps
 from prefect_compat.eject.templates import template
@@ -34,17 +35,18 @@ from prefect_compat.graph.job_source import JobSource
 from prefect_compat.graph.plan import Plan
 
 RUFF_SETTINGS = '[tool.ruff]\nline-length = 100\ntarget-version = "py311"\n'
-# Templates of modules.
+# Templates that are written where something imports them.
 TEMPLATES = (
-    "storage",
-    "resource_base",
-    "pickles",
-    "memory",
-    "duckdb_tables",
     "checks",
     "config",
     "context",
+    "duckdb_database",
+    "duckdb_tables",
     "failures",
+    "memory",
+    "pickles",
+    "resource_base",
+    "storage",
 )
 
 
@@ -172,7 +174,8 @@ def _resources(
     modules: Modules,
 ) -> tuple[dict[str, ResourceCode], tuple[EjectedStep, ...]]:
     """The code of the resources in use, and the steps, some refused because of theirs."""
-    writer = ResourceWriter(extraction, modules, default_store="store")
+    run_config = getattr(job, "run_config", None) or {}
+    writer = ResourceWriter(extraction, modules, "store", run_config)
     written: dict[str, ResourceCode] = {}
     faults: dict[str, str] = {}
     checked = []
@@ -195,7 +198,7 @@ def _resource_names(step: EjectedStep) -> list[str]:
         return []
     managers = [entry.facts.io_manager for entry in step.loaded]
     managers += [entry.facts.io_manager for entry in step.saved if entry.asset is not None]
-    return list(dict.fromkeys([*managers, *step.step.resource_keys]))
+    return list(dict.fromkeys([*managers, *step.resources]))
 
 
 def _written(
@@ -309,17 +312,17 @@ def _partitions_file(names: PartitionNames) -> str:
 def _templates(files: Mapping[str, str]) -> dict[str, str]:
     """The files that the others import, and those that these import in turn."""
     found: dict[str, str] = {}
-    waiting = list(files.values())
-    while waiting:
-        text = waiting.pop()
-        for name in TEMPLATES:
-            path = f"{name}.py"
-            if path not in found and f"from {name} import" in text:
-                found[path] = template(name)
-                waiting.append(found[path])
-    if "from partitions import" in "\n".join(files.values()) and "partitions.py" not in files:
+    text = "\n".join(files.values())
+    while wanted := [name for name in TEMPLATES if f"{name}.py" not in found and _uses(text, name)]:
+        found |= {f"{name}.py": template(name) for name in wanted}
+        text = "\n".join((*files.values(), *found.values()))
+    if _uses(text, "partitions") and "partitions.py" not in files:
         found["partitions.py"] = template("partition_types")
     return found
+
+
+def _uses(text: str, module: str) -> bool:
+    return f"from {module} import" in text or f"import {module}\n" in text
 
 
 def _libraries(files: Mapping[str, str]) -> set[str]:
@@ -359,7 +362,7 @@ def _formatted(files: Mapping[str, str]) -> dict[str, str]:
             (folder / path).write_text(text, encoding="utf-8")
         python = [path for path in files if path.endswith(".py")]
         _ruff(folder, "check", "--quiet", "--fix", "--exit-zero", "--select", "I,F401", *python)
-        _ruff(folder, "format", "--quiet", *python)
+        _ruff(folder, "format", *python)
         return {path: (folder / path).read_text(encoding="utf-8") for path in files}
 
 

@@ -9,10 +9,10 @@ from importlib.metadata import packages_distributions
 import libcst as cst
 
 from prefect_compat.eject.contexts import validate_contexts
-from prefect_compat.eject.modules import Modules, SourceModule, Statement
+from prefect_compat.eject.modules import Modules, SourceModule, Statement, is_dagster
 from prefect_compat.eject.names import BUILTINS, Imported, attributes_of, imports_of
 from prefect_compat.eject.rules.all_rules import HOMES, RULES, STEP_RULES
-from prefect_compat.eject.rules.rule import DAGSTER, Rule, apply_rules
+from prefect_compat.eject.rules.rule import Rule, apply_rules
 from prefect_compat.eject.scopes import global_reads
 from prefect_compat.eject.source import SourceFunction
 from prefect_compat.errors import EjectError
@@ -110,6 +110,11 @@ class Extraction:
             )
         needed.statements[entry.line] = node
         needed.rules |= set(rules)
+        if isinstance(node, cst.ClassDef) and _is_its_own_base(node):
+            raise EjectError(
+                f"{module.file.name}:{entry.line}: the class has the name of its base in the"
+                " written project. Rename it."
+            )
         code = module.tree.code_for_node(node)
         reads = global_reads(code)
         for name in sorted(reads - entry.binds):
@@ -122,6 +127,8 @@ class Extraction:
         return f"{module.name}:{node.name.value}" in self._left_out
 
     def _resolve(self, module: SourceModule, name: str, code: str, entry: Statement) -> None:
+        if name in HOMES and module.dagster.members.get(name) == name:
+            return  # rules have put in the project's own type of the same name
         if name in module.imports and not _is_defined(module, name):
             self._import(module, name, module.imports[name], code, entry)
         elif module.binding(name):
@@ -148,7 +155,7 @@ class Extraction:
     def _import(
         self, module: SourceModule, name: str, imported: Imported, code: str, entry: Statement
     ) -> None:
-        if _root(imported.module) == DAGSTER or _root(imported.module).startswith("dagster_"):
+        if is_dagster(imported.module):
             raise self._left_over(module, name, code, entry)
         needed = self._needed(module)
         needed.imports[name] = imported
@@ -175,7 +182,7 @@ class Extraction:
 
     def _import_inside(self, module: SourceModule, imported: Imported, entry: Statement) -> None:
         """Follows an import in a function's body."""
-        if _root(imported.module) == DAGSTER:
+        if is_dagster(imported.module):
             raise EjectError(
                 f"{module.file.name}:{entry.line}: it imports {imported.module} in its body, which"
                 " no rule replaces. Rewrite the function, or pass --stub."
@@ -208,6 +215,11 @@ class Extraction:
             f"{module.file.name}:{line}: no rule replaces {text}. Rewrite it without Dagster, pass"
             " --stub to write the step as a stub, or write it by hand."
         )
+
+
+def _is_its_own_base(node: cst.ClassDef) -> bool:
+    names = (base.value for base in node.bases)
+    return any(isinstance(base, cst.Name) and base.value == node.name.value for base in names)
 
 
 def _without_body(node: cst.FunctionDef) -> cst.FunctionDef:

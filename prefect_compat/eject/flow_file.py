@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import dagster as dg
 
@@ -164,7 +164,7 @@ class FlowWriter:
 
     def _body(self, step: EjectedStep) -> Iterator[str]:
         managers = self._managers(step)
-        opened = list(dict.fromkeys([*managers, *step.step.resource_keys]))
+        opened = list(dict.fromkeys([*managers, *step.resources]))
         inner = list(self._inner(step))
         if len(inner) > 1 and inner[-1] == "return value" and inner[-2].startswith("value = "):
             inner[-2:] = [f"return {inner[-2].removeprefix('value = ')}"]
@@ -298,11 +298,12 @@ class FlowWriter:
             options += [keys, f"partitions.{name}"]
         if step.step.kind == "mapped":
             options.append("mapping_key=mapping_key")
-        others = [name for name in step.step.resource_keys if name not in step.arguments.resources]
-        if others:
+        if step.context_resources:
             self.imports.add("from types import SimpleNamespace")
-            given = ", ".join(f"{name}={_local(name)}" for name in others)
+            given = ", ".join(f"{name}={_local(name)}" for name in step.context_resources)
             options.append(f"resources=SimpleNamespace({given})")
+        if step.op_config is not None:
+            options.append(f"op_config={literal(step.op_config)}")
         return f"StepContext({', '.join(options)})"
 
     def _load(self, step: EjectedStep, entry: Loaded) -> str:
@@ -391,7 +392,7 @@ class FlowWriter:
         for part in _config_path(step):
             given = given.get(part, {})
         fields = config.model_fields.items()
-        required = [name for name, info in fields if info.is_required() and name not in given]
+        required = [name for name, info in fields if _must_be_given(info) and name not in given]
         if required or not is_literal(given):
             return None
         arguments = ", ".join(f"{name}={literal(value)}" for name, value in given.items())
@@ -497,6 +498,11 @@ def _by_input(step: EjectedStep) -> list[list[Passed]]:
     for entry in step.passed:
         found.setdefault(entry.name, []).append(entry)
     return list(found.values())
+
+
+def _must_be_given(field: Any) -> bool:
+    """True for a field without a default, unless it may be None, as Dagster has it."""
+    return field.is_required() and type(None) not in get_args(field.annotation)
 
 
 def _local(resource: str) -> str:

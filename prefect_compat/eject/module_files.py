@@ -1,6 +1,7 @@
 """The files of `tasks/`: the project's modules, with what the steps need of them."""
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 
 import libcst as cst
@@ -28,7 +29,15 @@ def written_names(extraction: Extraction) -> dict[str, str]:
         for name, package in zip(names, packages, strict=True)
     ]
     common = _common_prefix([entry.split(".") if entry else [] for entry in above])
-    return {name: ".".join([TASKS, *name.split(".")[len(common) :]]) for name in names}
+    found: dict[str, str] = {}
+    for name in names:
+        # A file that is run by its path may have any name, such as `my-pipeline.py`.
+        parts = [re.sub(r"\W", "_", part) for part in name.split(".")[len(common) :]]
+        written = ".".join([TASKS, *(f"_{part}" if part[:1].isdigit() else part for part in parts)])
+        while written in found.values():
+            written += "_"
+        found[name] = written
+    return found
 
 
 def _common_prefix(paths: list[list[str]]) -> list[str]:

@@ -6,7 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,7 @@ class SourceModule:
         known = imports_of(self.text, self.package)
         return DagsterNames(
             frozenset(n for n, i in known.items() if i.name is None and i.module == DAGSTER),
-            {n: i.name for n, i in known.items() if i.name and _is_dagster(i.module)},
+            {n: i.name for n, i in known.items() if i.name and is_dagster(i.module)},
         )
 
     @property
@@ -195,7 +195,7 @@ class Modules:
     def _imports_dagster(self, name: str) -> bool:
         module = self.of_project(name)
         if module is None:
-            return _is_dagster(name)
+            return is_dagster(name)
         targets = set()
         for imported in imports_of(module.text, module.package).values():
             targets.add(imported.module)
@@ -214,9 +214,19 @@ class Modules:
         return self.of_project(f"{package}.{name}") is not None
 
 
-def _is_dagster(module: str) -> bool:
+@cache
+def is_dagster(module: str) -> bool:
+    """True for a module of Dagster's or of its libraries.
+
+    Many projects have a package of their own named `dagster_…`: they are told apart by the file.
+    """
     root = module.partition(".")[0]
-    return root == DAGSTER or root.startswith("dagster_")
+    if root == DAGSTER:
+        return True
+    if not root.startswith("dagster_"):
+        return False
+    file = _file_of(module)
+    return file is None or not is_of_project(file)
 
 
 def _file_of(name: str) -> Path | None:

@@ -1,8 +1,7 @@
 """Code that makes the project's resources anew, from the objects that the definitions have."""
 
 import enum
-import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,16 @@ import dagster as dg
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
-from prefect_compat.comparison.sources.layout import shown_address
 from prefect_compat.eject.extraction import Extraction
 from prefect_compat.eject.literals import is_literal, literal
-from prefect_compat.eject.modules import Modules
+from prefect_compat.eject.modules import Modules, is_dagster
+from prefect_compat.eject.resource_code import ResourceCode
+from prefect_compat.eject.resource_functions import (
+    code_of_function,
+    code_of_object,
+    hardcoded_object,
+    holds_secret,
+)
 from prefect_compat.engine.dagster_port.step_facts import (
     is_default_io_manager,
     resource_object,
@@ -26,48 +31,58 @@ PLACES = frozenset(
 )
 
 
-@dataclass
-class ResourceCode:
-    """A function that makes a resource, and what its module imports."""
-
-    name: str
-    type: str
-    body: str
-    imports: set[tuple[str, str]] = field(default_factory=set)
-    variables: set[str] = field(default_factory=set)
-    is_io_manager: bool = False
+STANDARD_STORES = (dg.fs_io_manager.resource_fn, dg.mem_io_manager.resource_fn)
 
 
 class ResourceWriter:
     """Writes the resources that steps use; adds their classes to the extraction."""
 
-    def __init__(self, extraction: Extraction, modules: Modules, default_store: str) -> None:
+    def __init__(
+        self,
+        extraction: Extraction,
+        modules: Modules,
+        default_store: str,
+        run_config: Mapping[str, Any],
+    ) -> None:
         self._extraction = extraction
         self._modules = modules
         self._default_store = default_store
+        self._given: Mapping[str, Any] = run_config.get("resources") or {}
 
     def write(self, name: str, definition: dg.ResourceDefinition) -> ResourceCode:
-        """The code of a resource. Raises EjectError for one that is made by a function."""
+        """The code of a resource. Raises EjectError for one that has no counterpart."""
         if is_default_io_manager(definition):
             return self._pickles(name, None)
         value = resource_object(definition)
         if isinstance(value, dg.FilesystemIOManager):
             return self._pickles(name, value.base_dir)
         if isinstance(value, dg.InMemoryIOManager):
-            return ResourceCode(
-                name, "InMemory", "InMemory()", {("memory", "InMemory")}, is_io_manager=True
-            )
+            return self._in_memory(name)
+        if value is None and (given := hardcoded_object(definition)):
+            return code_of_object(name, *given, self._extraction, self._modules)
+        if value is None and definition.resource_fn in STANDARD_STORES:
+            return self._standard(name, definition)
         if value is None:
-            raise EjectError(
-                f"The resource '{name}' is made by a function, which no rule replaces. Make it a"
-                " ConfigurableResource."
-            )
+            config = (self._given.get(name) or {}).get("config") or {}
+            return code_of_function(name, definition, config, self._extraction, self._modules)
         code = ResourceCode(name, type(value).__name__, "")
         code.is_io_manager = hasattr(value, "handle_output") or hasattr(value, "load_input")
-        if type(value).__module__.startswith("dagster_duckdb"):
+        if is_dagster(type(value).__module__):
             return self._duckdb(code, value)
         code.body = self._constructor(code, value, name)
         return code
+
+    def _standard(self, name: str, definition: dg.ResourceDefinition) -> ResourceCode:
+        """Dagster's own IO managers as functions, from before they were classes."""
+        if definition.resource_fn is dg.mem_io_manager.resource_fn:
+            return self._in_memory(name)
+        given = (self._given.get(name) or {}).get("config") or {}
+        return self._pickles(name, given.get("base_dir"))
+
+    @staticmethod
+    def _in_memory(name: str) -> ResourceCode:
+        imports = {("memory", "InMemory")}
+        return ResourceCode(name, "InMemory", "InMemory()", imports, is_io_manager=True)
 
     def _pickles(self, name: str, base_dir: Any) -> ResourceCode:
         code = ResourceCode(name, "PickledFiles", "", {("pickles", "PickledFiles")})
@@ -77,8 +92,20 @@ class ResourceWriter:
         return code
 
     def _duckdb(self, code: ResourceCode, value: Any) -> ResourceCode:
-        if type(value).__name__ != "DuckDBPandasIOManager":
-            raise EjectError(f"The IO manager {code.type} has no counterpart.")
+        if code.type == "DuckDBResource":
+            code.type = "DuckDBDatabase"
+            code.imports.add(("duckdb_database", "DuckDBDatabase"))
+            place = self._place(code, "database", value.database)
+            more = value.connection_config
+            options = f", connection_config={self._value(code, 'config', more)}" if more else ""
+            code.body = f"DuckDBDatabase(database={place}{options})"
+            return code
+        if code.type != "DuckDBPandasIOManager":
+            kind = "IO manager" if code.is_io_manager else "resource"
+            raise EjectError(
+                f"The {kind} {code.type} of the library {type(value).__module__.split('.')[0]} has"
+                " no counterpart."
+            )
         code.type = "DuckDBTables"
         code.imports.add(("duckdb_tables", "DuckDBTables"))
         schema = getattr(value, "schema_", None)
@@ -140,7 +167,7 @@ class ResourceWriter:
         if isinstance(value, Path):
             code.imports.add(("pathlib", "Path"))
             return f"Path({literal(str(value))})"
-        if isinstance(value, str) and _holds_secret(value):
+        if isinstance(value, str) and holds_secret(value):
             raise EjectError(
                 f"The resource '{code.name}' has a secret in its field '{field_name}'. Use"
                 " dg.EnvVar, so that it is not written down."
@@ -159,7 +186,3 @@ def _relative(text: str) -> str:
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         return path.relative_to(Path.cwd()).as_posix()
     return text
-
-
-def _holds_secret(text: str) -> bool:
-    return bool(re.match(r"[a-z0-9+]+://", text)) and shown_address(text) != text

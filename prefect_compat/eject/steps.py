@@ -8,11 +8,12 @@ from typing import Any
 import dagster as dg
 import libcst as cst
 
+from prefect_compat.eject.context_uses import context_uses, op_config
 from prefect_compat.eject.extraction import Extraction
 from prefect_compat.eject.literals import is_literal, literals_of
 from prefect_compat.eject.modules import Modules
 from prefect_compat.eject.source import SourceFunction, source_of_op
-from prefect_compat.engine.dagster_port.graph import op_definition
+from prefect_compat.engine.dagster_port.graph import op_definition, read_outputs_of
 from prefect_compat.engine.dagster_port.step_facts import (
     FunctionArguments,
     InputFacts,
@@ -24,7 +25,7 @@ from prefect_compat.engine.dagster_port.step_facts import (
 )
 from prefect_compat.errors import EjectError
 from prefect_compat.graph.ids import CheckId
-from prefect_compat.graph.plan import AssetPath, Input, Output, Plan, Step
+from prefect_compat.graph.plan import AssetPath, Input, Plan, Step
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,9 @@ class Shape:
 class EjectedStep:
     """A step that is written.
 
-    `given` are inputs that a run is started with. With a `refusal` the step is a stub, or nothing
-    is written.
+    `given` are inputs that a run is started with. `context_resources` are read of the context, and
+    so is `op_config`, the configuration of an op without a class for it. With a `refusal` the step
+    is a stub, or nothing is written.
     """
 
     step: Step
@@ -84,6 +86,8 @@ class EjectedStep:
     given: tuple[str, ...] = ()
     waits_for: tuple[str, ...] = ()
     captured: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    context_resources: tuple[str, ...] = ()
+    op_config: Any = field(default=None, compare=False)
     rules: tuple[str, ...] = ()
     requested_retries: tuple[int, float] | None = None
     refusal: str | None = None
@@ -91,6 +95,11 @@ class EjectedStep:
     @property
     def name(self) -> str:
         return self.step.name
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The resources that its function reads, as parameters or of the context."""
+        return tuple(dict.fromkeys((*self.arguments.resources, *self.context_resources)))
 
     @property
     def checks(self) -> dict[AssetPath, list[str]]:
@@ -132,6 +141,7 @@ def _read(
         )
         _validate(plan, step)
         rules, node = extraction.add_function(function)
+        uses = context_uses(function, arguments.context, modules)
         if arguments.config_class is not None:
             config = arguments.config_class
             extraction.add_name(config.__module__, config.__qualname__)
@@ -146,6 +156,8 @@ def _read(
             tuple(given),
             _waits_for(plan, step, passed),
             captured,
+            tuple(sorted(op_def.required_resource_keys)) if "resources" in uses else (),
+            op_config(job, step, op_def) if "op_config" in uses else None,
             tuple(sorted(rules)),
             _requested_retries(step, function, node),
         )
@@ -229,7 +241,7 @@ def _inputs(
                 )
             loaded.append(Loaded(entry.name, entry.asset_key, facts))
         elif edges:
-            sources = [_passed(plan, step, entry, edge.upstream) for edge in edges]
+            sources = [_passed(job, plan, step, entry, edge.upstream) for edge in edges]
             if len(sources) > 1 and any(source.output for source in sources):
                 raise EjectError(
                     f"{step.name}: its input '{entry.name}' is a list of outputs of a step that"
@@ -241,24 +253,24 @@ def _inputs(
     return loaded, passed, given
 
 
-def _passed(plan: Plan, step: Step, entry: Input, upstream: str) -> Passed:
+def _passed(job: dg.JobDefinition, plan: Plan, step: Step, entry: Input, upstream: str) -> Passed:
     other = plan.step(upstream)
     outputs = [output for output in other.outputs if output.check_key is None]
     is_mapped = step.kind == "mapped" and (other.is_dynamic or other.kind == "mapped")
     is_collected = step.kind == "collected" and (other.is_dynamic or other.kind == "mapped")
     # With several outputs the task returns them by name.
-    output = _output_for(outputs, entry) if len(outputs) > 1 else None
+    output = _output_for(job, step, entry, upstream) if len(outputs) > 1 else None
     return Passed(entry.name, upstream, output, is_mapped, is_collected)
 
 
-def _output_for(outputs: list[Output], entry: Input) -> str:
-    same = [output.name for output in outputs if output.name == entry.name]
-    if len(same) != 1:
+def _output_for(job: dg.JobDefinition, step: Step, entry: Input, upstream: str) -> str:
+    names = read_outputs_of(job, step.name, entry.name, upstream)
+    if len(names) != 1:
         raise EjectError(
-            f"The input '{entry.name}' takes one of several outputs; name the output like the"
-            " input."
+            f"{step.name}: its input '{entry.name}' takes several outputs of {upstream}. Give each"
+            " output a step of its own."
         )
-    return same[0]
+    return names[0]
 
 
 def _validate(plan: Plan, step: Step) -> None:

@@ -25,12 +25,13 @@ BASES = {
     "PermissiveConfig": "PermissiveConfig",
     "ConfigurableResource": "Resource",
     "ConfigurableIOManager": "IOManager",
-    "IOManager": "IOManager",
+    "IOManager": "PlainIOManager",
 }
 OTHER_TYPES = {
     "AssetKey": "AssetKey",
     "MultiPartitionKey": "MultiPartitionKey",
     "DagsterLogManager": "Logger",
+    "DuckDBResource": "DuckDBDatabase",
 }
 
 
@@ -146,7 +147,7 @@ class Contexts(_Renamed):
 
 
 class KnownTypes(_Renamed):
-    """`AssetKey` and `MultiPartitionKey` become small types of the same names."""
+    """`AssetKey` and `MultiPartitionKey` become small types, `DuckDBResource` a plain one."""
 
     name = "key type"
     what = "a small type with the same attributes"

@@ -2,7 +2,7 @@
 
 import libcst as cst
 
-from prefect_compat.eject.rules.rule import Rule, argument
+from prefect_compat.eject.rules.rule import DagsterNames, Rule, argument
 
 # Wrappers whose first argument is the value.
 WRAPPERS = ("MetadataValue", "DataVersion")
@@ -55,16 +55,30 @@ def _environ(method: str) -> cst.BaseExpression:
 
 
 class Loggers(Rule):
-    """`get_dagster_logger()` becomes Prefect's `get_run_logger()`."""
+    """`get_dagster_logger()` becomes `get_run_logger()`; for a whole module, `RunLogger()`."""
 
     name = "log"
     what = "the log of the task run"
+
+    def __init__(self, names: DagsterNames) -> None:
+        super().__init__(names)
+        self._functions = 0
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self._functions += 1
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        self._functions -= 1
+        return updated_node
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         if self.names.called(updated_node) != "get_dagster_logger":
             return updated_node
         self.is_used = True
-        return cst.Call(cst.Name("get_run_logger"))
+        # A module is imported before any run: Prefect has no log for it then.
+        return cst.Call(cst.Name("get_run_logger" if self._functions else "RunLogger"))
 
 
 class TableDescriptions(Rule):

@@ -315,6 +315,16 @@ def read_dependencies(step: ExecutionStep) -> Iterator[Dependency]:
     yield from dict.fromkeys(dependencies)
 
 
+def read_outputs_of(
+    job: dg.JobDefinition, step_name: str, input_name: str, upstream: str
+) -> tuple[str, ...]:
+    """The names of the outputs of an upstream step that a step's input takes."""
+    (step,) = (s for s in _planned_steps(job) if parse_step_key(s.key).name == step_name)
+    handles = _handles(step.step_input_dict[input_name])
+    found = {h.output_name for h in handles if parse_step_key(h.step_key).name == upstream}
+    return tuple(sorted(found))
+
+
 def _waits(step: AnyStep) -> Iterator[tuple[str, EdgeKind, str]]:
     """Yields the key of each step that this one waits for, why, and through which input.
 

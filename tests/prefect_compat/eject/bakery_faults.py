@@ -258,7 +258,12 @@ FAULTS: dict[str, Fault] = {
         "totals[2024-01-01]:large_orders_are_few",
     ),
     "a blocking check that always passes": Fault(
-        ASSETS, "passed=least > 0", "passed=True", D.STEP_STATE, "orders_pieces_are_positive", BLOCKS
+        ASSETS,
+        "passed=least > 0",
+        "passed=True",
+        D.STEP_STATE,
+        "orders_pieces_are_positive",
+        BLOCKS,
     ),
     "a check that never passes": Fault(
         CHECKS, "bool(result.passed)", "False", D.CHECK, "totals[2024-01-02]:large_orders_are_few"
@@ -280,10 +285,19 @@ FAULTS: dict[str, Fault] = {
         D.CHECK, "totals:large_orders_are_few",
     ),
     "a blocking check that does not block": Fault(
-        FLOW, 'blocking=["pieces_are_positive"],', "blocking=[],", D.STEP_STATE, "orders_pieces_are_positive", BLOCKS
+        FLOW,
+        'blocking=["pieces_are_positive"],',
+        "blocking=[],",
+        D.STEP_STATE,
+        "orders_pieces_are_positive",
+        BLOCKS,
     ),
     "a blocking check whose failure is lost": Fault(
-        CHECKS, "    if reporter.failed:\n", "    if not reporter:\n", D.STEP_STATE, "orders_pieces_are_positive",
+        CHECKS,
+        "    if reporter.failed:\n",
+        "    if not reporter:\n",
+        D.STEP_STATE,
+        "orders_pieces_are_positive",
         BLOCKS,
     ),
 }  # fmt: skip
@@ -360,8 +374,8 @@ HARMLESS: dict[str, Edit] = {
     "another layout of the code": Edit(
         FIGURES,
         'return json.dumps({"day": day, **summary})',
-        'return json.dumps(\n        {\n            "day": day,\n            **summary,\n        }\n'
-        "    )",
+        "return json.dumps(\n"
+        '        {\n            "day": day,\n            **summary,\n        }\n    )',
     ),
     "a helper that nobody calls": Edit(
         FIGURES, "def written(", "def unused() -> None:\n    raise ValueError\n\n\ndef written("

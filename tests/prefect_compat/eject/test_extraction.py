@@ -150,13 +150,6 @@ REFUSED = {
         "    return len(context.instance.get_runs())\n",
         r"shop\.py:5: the context has no `instance`",
     ),
-    "a resource made by a function": (
-        "import dagster as dg\n\n"
-        "@dg.resource\ndef till(context):\n    return 1\n\n"
-        "@dg.asset(required_resource_keys={'till'})\ndef sales() -> int:\n    return 1\n\n"
-        "defs = dg.Definitions([sales], resources={'till': till})\n",
-        "The resource 'till' is made by a function",
-    ),
     "a secret of a resource": (
         "import dagster as dg\n\n"
         "class Till(dg.ConfigurableResource):\n    url: str\n\n"

@@ -107,7 +107,7 @@ CASES = [
         "x = dg.EnvVar('TOKEN').get_value('none')\n",
         "x = os.environ.get('TOKEN', 'none')\n",
     ),
-    ("log", "log = dg.get_dagster_logger()\n", "log = get_run_logger()\n"),
+    ("log", "log = dg.get_dagster_logger()\n", "log = RunLogger()\n"),
     ("base class", "class A(dg.Config):\n    n: int = 1\n", "class A(Config):\n    n: int = 1\n"),
     (
         "base class",

@@ -161,12 +161,14 @@ class FlowWriter:
         inner = list(self._inner(step))
         if len(inner) > 1 and inner[-1] == "return value" and inner[-2].startswith("value = "):
             inner[-2:] = [f"return {inner[-2].removeprefix('value = ')}"]
-        if step.checks:
-            self.imports.add("from checks import reporting")
-            inner = [f"with {self._reporting(step)}:", *_indented(inner)]
+        contexts = [f"opened(resources.{name}()) as {_local(name)}" for name in opened]
         if opened:
             self.imports |= {"import resources", "from resource_base import opened"}
-            managed = ", ".join(f"opened(resources.{name}()) as {_local(name)}" for name in opened)
+        if step.checks:
+            self.imports.add("from checks import reporting")
+            contexts.append(self._reporting(step))
+        if contexts:
+            managed = ", ".join(contexts)
             if len(managed) > 80:
                 managed = f"({managed})"
             inner = [f"with {managed}:", *_indented(inner)]

@@ -20,7 +20,9 @@ from tests.prefect_compat.eject.without_dagster import python_without_dagster
 pytestmark = pytest.mark.usefixtures("handed_over")
 
 # Each with words of the refusal. The packages of dbt_duckdb are fetched by `make layouts` alone.
-REFUSED = {"pipes_subprocess": "PipesSubprocessClient"}
+REFUSED = {
+    "pipes_subprocess": "temperature: weather.py:9: no rule replaces `dg.PipesSubprocessClient`"
+}
 OTHER_PACKAGES = {"dbt_duckdb", "duckdb_io"}
 PARAMETERS = {"op_jobs": '{"parcels_number": 4}'}
 DUCKDB = ("dagster-duckdb-pandas", "pandas==2.*")
@@ -122,7 +124,7 @@ def test_a_layout_that_is_refused(tmp_path: Path, name: str) -> None:
     project, variables = prepared(layout, Path(sys.executable), tmp_path)
     arguments = (*layout.arguments("eject"), "-o", "out")
     ended = call(project, *arguments, variables=variables)
-    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert ended.returncode != 0
     assert REFUSED[name] in ended.stderr
     assert not (project / "out").exists()
 

@@ -12,6 +12,7 @@ from prefect_compat.comparison.record.files import store_folders
 from prefect_compat.comparison.record.record import Record
 from prefect_compat.comparison.sources.source import RunSource
 from prefect_compat.errors import ComparisonError
+from prefect_compat.graph.partitions import dynamic_names
 from prefect_compat.progress import Progress
 
 
@@ -35,10 +36,13 @@ def rerun(
 
 
 def rerun_keys(job: dg.JobDefinition, keys: Sequence[str] | None) -> tuple[str, ...]:
-    """The partitions of the work; of a single one the partition before it too, if there is one."""
+    """The partitions of the work; of a single one the partition before it too, if there is one.
+
+    Dynamic partitions have no order, so none of them is before another.
+    """
     if not keys:
         return ()
-    if len(keys) > 1 or job.partitions_def is None:
+    if len(keys) > 1 or job.partitions_def is None or dynamic_names(job.partitions_def):
         return tuple(keys)
     known = list(job.partitions_def.get_partition_keys())
     place = known.index(keys[0]) if keys[0] in known else 0

@@ -52,6 +52,9 @@ def pyproject(
         [tool.ruff]
         line-length = 100
 
+        [tool.ruff.lint]
+        ignore = ["B008"] # configurations are frozen: one may be the default of a parameter
+
         # Prefect's overloads of `submit` know no `wait_for`, nor its flows a typed task runner.
         [[tool.mypy.overrides]]
         module = ["flows.*"]

@@ -45,6 +45,7 @@ LOAD_TOTALS = 'totals=load(csv_files, "totals", [partition_key]),\n            t
 RETRIES = "retries=2, retry_delay_seconds=0.1, retry_condition_fn=may_retry"
 WAITS = "wait_for=[orders_run, orders_pieces_are_positive_run]"
 CLOSING = "closing_note.submit(key, config=closing_note_config, wait_for=[trend_run])"
+CHECK_STEP = "orders_pieces_are_positive"
 CHECK_RUN = "totals_large_orders_are_few.submit(key, wait_for=[totals_run])"
 CHECK_CALL = '[assets.large_orders_are_few(totals=load(csv_files, "totals", [partition_key]))]'
 SMALL = "return small.reset_index(drop=True)"
@@ -258,12 +259,7 @@ FAULTS: dict[str, Fault] = {
         "totals[2024-01-01]:large_orders_are_few",
     ),
     "a blocking check that always passes": Fault(
-        ASSETS,
-        "passed=least > 0",
-        "passed=True",
-        D.STEP_STATE,
-        "orders_pieces_are_positive",
-        BLOCKS,
+        ASSETS, "passed=least > 0", "passed=True", D.STEP_STATE, CHECK_STEP, BLOCKS
     ),
     "a check that never passes": Fault(
         CHECKS, "bool(result.passed)", "False", D.CHECK, "totals[2024-01-02]:large_orders_are_few"
@@ -285,20 +281,11 @@ FAULTS: dict[str, Fault] = {
         D.CHECK, "totals:large_orders_are_few",
     ),
     "a blocking check that does not block": Fault(
-        FLOW,
-        'blocking=["pieces_are_positive"],',
-        "blocking=[],",
-        D.STEP_STATE,
-        "orders_pieces_are_positive",
-        BLOCKS,
+        FLOW, 'blocking=["pieces_are_positive"],', "blocking=[],", D.STEP_STATE, CHECK_STEP, BLOCKS
     ),
     "a blocking check whose failure is lost": Fault(
-        CHECKS,
-        "    if reporter.failed:\n",
-        "    if not reporter:\n",
-        D.STEP_STATE,
-        "orders_pieces_are_positive",
-        BLOCKS,
+        CHECKS, "    if reporter.failed:\n", "    if not reporter:\n", D.STEP_STATE,
+        CHECK_STEP, BLOCKS,
     ),
 }  # fmt: skip
 
@@ -374,8 +361,8 @@ HARMLESS: dict[str, Edit] = {
     "another layout of the code": Edit(
         FIGURES,
         'return json.dumps({"day": day, **summary})',
-        "return json.dumps(\n"
-        '        {\n            "day": day,\n            **summary,\n        }\n    )',
+        'return json.dumps(\n        {\n            "day": day,\n'
+        "            **summary,\n        }\n    )",
     ),
     "a helper that nobody calls": Edit(
         FIGURES, "def written(", "def unused() -> None:\n    raise ValueError\n\n\ndef written("

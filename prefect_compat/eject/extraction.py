@@ -103,6 +103,12 @@ class Extraction:
             )
         code = module.tree.code_for_node(node)
         reads = global_reads(code)
+        if "__file__" in reads:
+            line, _ = _place_of(module, code, "__file__", entry)
+            raise EjectError(
+                f"{module.file.name}:{line}: it looks for files beside `__file__`, and the written"
+                " project has its files elsewhere. Pass the path as configuration."
+            )
         for name in sorted(reads - entry.binds):
             self._resolve(module, name, code, entry)
         for imported in imports_of(code, module.package).values():

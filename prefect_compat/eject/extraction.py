@@ -122,6 +122,13 @@ class Extraction:
         if name in HOMES and module.dagster.members.get(name) == name:
             return  # rules have put in the project's own type of the same name
         if name in module.imports and not _is_defined(module, name):
+            chosen = [e for e in module.binding(name) if isinstance(e.node, cst.If | cst.Try)]
+            if chosen and name not in module.types_only:
+                # Of `import fcntl` and `import msvcrt`, only one can be imported: both branches
+                # are kept.
+                for choice in chosen:
+                    self._add(module, choice)
+                return
             self._import(module, name, module.imports[name], code, entry)
         elif module.binding(name):
             self._need(module, name)

@@ -337,3 +337,20 @@ def test_a_list_of_dynamic_outputs_maps_as_well_as_yielded_ones(
     )
     flow = imported(ejected({"listed.py": code}, "listed", "baking"), "flows.baking")
     assert flow.sacks.fn() == {"n0": 0, "n1": 1}
+
+
+def test_an_import_that_depends_on_the_platform_stays_so(
+    ejected: Ejected, imported: Imported
+) -> None:
+    code = (
+        "import sys\n"
+        "import dagster as dg\n"
+        "if sys.platform == 'no such platform':\n    import no_such_module\n"
+        "else:\n    import json\n"
+        "@dg.asset\ndef loaves():\n"
+        "    if sys.platform == 'no such platform':\n        return no_such_module.VALUE\n"
+        "    return json.dumps([1])\n"
+        "defs = dg.Definitions(assets=[loaves])\n"
+    )
+    tasks = imported(ejected({"platforms.py": code}, "platforms"), "tasks.platforms")
+    assert tasks.loaves() == "[1]"

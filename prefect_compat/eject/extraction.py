@@ -117,6 +117,12 @@ class Extraction:
             )
         code = module.tree.code_for_node(node)
         reads = global_reads(code)
+        if "__file__" in reads:
+            line, _ = _place_of(module, code, "__file__", entry)
+            raise EjectError(
+                f"{module.file.name}:{line}: it looks for files beside `__file__`, and the written"
+                " project has its files elsewhere. Pass the path as configuration."
+            )
         for name in sorted(reads - entry.binds):
             self._resolve(module, name, code, entry)
         for imported in imports_of(code, module.package).values():
@@ -130,6 +136,13 @@ class Extraction:
         if name in HOMES and module.dagster.members.get(name) == name:
             return  # rules have put in the project's own type of the same name
         if name in module.imports and not _is_defined(module, name):
+            chosen = [e for e in module.binding(name) if isinstance(e.node, cst.If | cst.Try)]
+            if chosen and name not in module.types_only:
+                # Of `import fcntl` and `import msvcrt`, only one can be imported: both branches
+                # are kept.
+                for choice in chosen:
+                    self._add(module, choice)
+                return
             self._import(module, name, module.imports[name], code, entry)
         elif module.binding(name):
             self._need(module, name)

@@ -1,7 +1,12 @@
 """All rules, in the order in which they are applied."""
 
 from prefect_compat.eject.rules.context import SimpleContext
-from prefect_compat.eject.rules.results import CheckResults, Failures, ReturnedResult
+from prefect_compat.eject.rules.results import (
+    CheckResults,
+    DynamicElements,
+    Failures,
+    ReturnedResult,
+)
 from prefect_compat.eject.rules.rule import Rule
 from prefect_compat.eject.rules.types import (
     BaseClasses,
@@ -21,6 +26,7 @@ from prefect_compat.eject.rules.values import (
 RULES: tuple[type[Rule], ...] = (
     GeneratedEvents,
     ReturnedResult,
+    DynamicElements,
     CheckResults,
     Failures,
     GenericResults,

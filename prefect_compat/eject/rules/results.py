@@ -71,6 +71,23 @@ class ReturnedResult(Rule):
         )
 
 
+class DynamicElements(Rule):
+    """`[DynamicOutput(x, mapping_key=k)]` becomes `[(k, x)]`."""
+
+    name = "dynamic element"
+    what = "a pair of the mapping key and the value"
+
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
+        if self.names.called(updated_node) != "DynamicOutput":
+            return updated_node
+        value = argument(updated_node, "value", 0)
+        key = argument(updated_node, "mapping_key", 1)
+        if value is None or key is None or argument(updated_node, "metadata") is not None:
+            return updated_node  # its metadata have no place in an expression: it is refused
+        self.is_used = True
+        return cst.Tuple([cst.Element(key), cst.Element(value)])
+
+
 class CheckResults(Rule):
     """`AssetCheckResult(…)` becomes `CheckResult(…)`, and a severity its name."""
 

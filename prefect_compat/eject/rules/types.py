@@ -32,6 +32,7 @@ OTHER_TYPES = {
     "MultiPartitionKey": "MultiPartitionKey",
     "DagsterLogManager": "Logger",
     "DuckDBResource": "DuckDBDatabase",
+    "DynamicOutput": "Any",
 }
 
 

@@ -305,3 +305,52 @@ def test_what_a_written_file_imports_is_written_too(ejected: Ejected) -> None:
     for name, text in files.items():
         if name.endswith(".py"):
             assert _imported(text) & own <= tops, name
+
+
+def test_files_beside_the_code_are_refused_with_the_line(ejected: Ejected) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "import dagster as dg\n"
+        "HERE = Path(__file__).parent\n"
+        "@dg.asset\ndef loaves():\n    return (HERE / 'loaves.csv').read_text()\n"
+        "defs = dg.Definitions(assets=[loaves])\n"
+    )
+    with pytest.raises(EjectError, match=r"beside\.py:3: it looks for files beside `__file__`"):
+        ejected({"beside.py": code}, "beside")
+
+
+def test_a_list_of_dynamic_outputs_maps_as_well_as_yielded_ones(
+    ejected: Ejected, imported: Imported
+) -> None:
+    code = (
+        "from typing import List\n"
+        "from dagster import Definitions, DynamicOut, DynamicOutput, job, op\n"
+        "@op(out=DynamicOut())\n"
+        "def sacks() -> List[DynamicOutput[int]]:\n"
+        "    found = []\n"
+        "    for number in range(2):\n"
+        "        found.append(DynamicOutput(number, mapping_key=f'n{number}'))\n"
+        "    return found\n"
+        "@op\ndef bake(sack):\n    return sack\n"
+        "@job\ndef baking():\n    sacks().map(bake)\n"
+        "defs = Definitions(jobs=[baking])\n"
+    )
+    flow = imported(ejected({"listed.py": code}, "listed", "baking"), "flows.baking")
+    assert flow.sacks.fn() == {"n0": 0, "n1": 1}
+
+
+def test_an_import_that_depends_on_the_platform_stays_so(
+    ejected: Ejected, imported: Imported
+) -> None:
+    code = (
+        "import sys\n"
+        "import dagster as dg\n"
+        "if sys.platform == 'no such platform':\n    import no_such_module\n"
+        "else:\n    import json\n"
+        "@dg.asset\ndef loaves():\n"
+        "    if sys.platform == 'no such platform':\n        return no_such_module.VALUE\n"
+        "    return json.dumps([1])\n"
+        "defs = dg.Definitions(assets=[loaves])\n"
+    )
+    tasks = imported(ejected({"platforms.py": code}, "platforms"), "tasks.platforms")
+    assert tasks.loaves() == "[1]"

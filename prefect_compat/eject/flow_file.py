@@ -450,24 +450,27 @@ class FlowWriter:
         arguments += [f"{entry}={name}_{entry}" for entry in step.given]
         if step.arguments.config is not None and step.refusal is None:
             arguments.append(f"config={self._config_argument(step)}")
-        if step.waits_for:
-            waits = ", ".join(map(self._futures, step.waits_for))
-            arguments.append(f"wait_for=[{waits}]")
+        # A value of a dynamic step is no future: Prefect would infer where it comes from, also from
+        # an equal small number or text elsewhere.
+        dynamic = [e.upstream for e in step.passed if self._is_value_of_dynamic(e)]
+        if waited := dict.fromkeys([*step.waits_for, *dynamic]):
+            arguments.append(f"wait_for=[{', '.join(map(self._futures, waited))}]")
         if step.step.kind != "mapped":
             yield f"{run} = {name}.submit({', '.join(arguments)})"
             return
         (source, *_) = mapped
         items = self._run(source.upstream)
         items += ".items()" if self._is_mapped(source.upstream) else ".result().items()"
+        self.imports.add("from prefect.utilities.annotations import quote")
         yield f"{run} = {{"
-        yield f"    name: {name}.submit({', '.join([*arguments, 'mapping_key=name'])})"
+        yield f"    name: {name}.submit({', '.join([*arguments, 'mapping_key=quote(name)'])})"
         yield f"    for name, element in {items}"
         yield "}"
 
     def _taken(self, entry: Passed) -> str:
         run = self._run(entry.upstream)
         if entry.is_mapped:
-            return "element"
+            return "quote(element)" if self._is_value_of_dynamic(entry) else "element"
         if entry.is_collected:
             return (
                 f"list({run}.values())"
@@ -475,6 +478,10 @@ class FlowWriter:
                 else f"list({run}.result().values())"
             )
         return run
+
+    def _is_value_of_dynamic(self, entry: Passed) -> bool:
+        """True for an element that a dynamic step has returned, not the future of a mapped one."""
+        return entry.is_mapped and not self._is_mapped(entry.upstream)
 
     def _futures(self, name: str) -> str:
         """The future of a step, or those of a mapped one, in a list."""

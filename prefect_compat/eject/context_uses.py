@@ -4,12 +4,12 @@ import ast
 from typing import Any
 
 import dagster as dg
-from dagster._config import process_config
 
 from prefect_compat.eject.contexts import read_of
 from prefect_compat.eject.literals import is_literal
 from prefect_compat.eject.modules import Modules
 from prefect_compat.eject.source import SourceFunction
+from prefect_compat.engine.dagster_port.step_facts import processed_config
 from prefect_compat.errors import EjectError
 from prefect_compat.graph.plan import Step
 
@@ -44,7 +44,7 @@ def op_config(job: dg.JobDefinition, step: Step, op_def: dg.OpDefinition) -> Any
     given: Any = getattr(job, "run_config", None) or {}
     for part in step.node:
         given = (given.get("ops") or {}).get(part) or {}
-    processed = process_config(op_def.config_schema.config_type, given.get("config") or {})
+    processed = processed_config(op_def, given.get("config") or {})
     mapped = op_def.apply_config_mapping({"config": processed.value}) if processed.success else None
     if mapped is None or not mapped.success or mapped.value is None:
         reasons = "; ".join(error.message.split(" You must")[0] for error in processed.errors or ())

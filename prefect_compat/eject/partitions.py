@@ -1,11 +1,11 @@
 """Code for partitions, and for the partitions of an input that a step depends on."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
 
 from prefect_compat.eject.literals import literal
+from prefect_compat.engine.dagster_port.step_facts import static_mapping
 from prefect_compat.errors import EjectError
 
 UNITS = {"HOURLY": "hour", "DAILY": "day", "WEEKLY": "week", "MONTHLY": "month"}
@@ -137,7 +137,7 @@ def _windows_code(
 def _static_code(
     upstream: dg.PartitionsDefinition, mapping: dg.StaticPartitionMapping, keys: str
 ) -> str:
-    downstream_of: Mapping[str, set[str]] = mapping._mapping
+    downstream_of = static_mapping(mapping)
     by_key: dict[str, list[str]] = {}
     for name in upstream.get_partition_keys():
         for key in sorted(downstream_of.get(name, ())):

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from dagster._config import process_config
 
 from prefect_compat.comparison.sources.layout import shown_address
 from prefect_compat.eject.extraction import Extraction
@@ -15,6 +14,7 @@ from prefect_compat.eject.literals import is_literal, literal
 from prefect_compat.eject.modules import Modules
 from prefect_compat.eject.resource_code import ResourceCode
 from prefect_compat.eject.source import source_of_function
+from prefect_compat.engine.dagster_port.step_facts import processed_config
 from prefect_compat.errors import EjectError
 
 SECRET = re.compile(r"passw|secret|token|credential|api_?key|access_?key|\bpw\b", re.IGNORECASE)
@@ -95,7 +95,7 @@ def code_of_function(
 
 
 def _config_of(name: str, definition: dg.ResourceDefinition, given: Mapping[str, Any]) -> Any:
-    processed = process_config(definition.config_schema.config_type, dict(given))
+    processed = processed_config(definition, dict(given))
     if not processed.success:
         reasons = "; ".join(error.message.split(" You must")[0] for error in processed.errors or ())
         raise EjectError(f"The resource '{name}' is not configured by the job: {reasons}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+from dagster._config import process_config
 from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
 
 from prefect_compat.engine.dagster_port.graph import op_definition
@@ -128,3 +129,15 @@ def is_default_io_manager(resource_def: dg.ResourceDefinition) -> bool:
     """True for the IO manager of a job that declares none."""
     name: str = getattr(resource_def.resource_fn, "__name__", "")
     return name.startswith("default_job_io_manager")
+
+
+def processed_config(definition: Any, given: Any) -> Any:
+    """The configuration of an op or a resource as its schema has it, with `success`, `value` and
+    `errors`."""
+    return process_config(definition.config_schema.config_type, given)
+
+
+def static_mapping(mapping: dg.StaticPartitionMapping) -> Mapping[str, set[str]]:
+    """The downstream keys of each upstream key."""
+    downstream: Mapping[str, set[str]] = mapping._mapping
+    return downstream

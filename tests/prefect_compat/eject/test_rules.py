@@ -61,6 +61,11 @@ CASES = [
         "def f():\n    report_checks([c])\n    return 1\n",
     ),
     (
+        "dynamic element",
+        "def f():\n    return [dg.DynamicOutput(1, mapping_key='k')]\n",
+        "def f():\n    return [('k', 1)]\n",
+    ),
+    (
         "check result",
         "def f():\n    return dg.AssetCheckResult(passed=x, severity=dg.AssetCheckSeverity.WARN)\n",
         'def f():\n    return CheckResult(passed=x, severity="WARN")\n',

@@ -50,7 +50,8 @@ def eject(
 ) -> None:
     """Write a Prefect project, without Dagster, from a job.
 
-    What cannot be carried over is refused by name. Exit code 1 if something is refused.
+    What cannot be carried over is refused by name, and nothing is written. Exit code 1 if --plan
+    found or --stub wrote something that is refused.
     """
     if not is_plan and output is None:
         raise click.UsageError("Pass -o FOLDER, or --plan to see what would be written.")
@@ -59,7 +60,7 @@ def eject(
         from prefect_compat.eject.eject import EjectOptions, read_ejectable
         from prefect_compat.eject.eject import eject as eject_job
         from prefect_compat.eject.header import Origin
-        from prefect_compat.eject.state import read_progress, write_project
+        from prefect_compat.eject.state import Outcome, read_progress, write_project
         from prefect_compat.graph.job_source import JobSource
         from prefect_compat.graph.project_settings import read_project_settings
 
@@ -82,13 +83,15 @@ def eject(
         write_project(
             folder,
             ejection.files,
-            [step.name for step in ejection.steps if step.refusal is None],
-            {step.name: step.refusal or "" for step in ejection.refused},
-            deferred,
+            Outcome(
+                [step.name for step in ejection.steps if step.refusal is None],
+                {step.name: step.refusal or "" for step in ejection.refused},
+                deferred,
+            ),
             dt.date.today(),
             force=force,
         )
-    _print_result(ejection, folder, project)
+    _print_result(ejection, folder)
     if ejection.refused:
         sys.exit(REFUSED)
 
@@ -128,7 +131,7 @@ def _print_plan(steps: "tuple[EjectedStep, ...]", known: "Mapping[str, StepProgr
     click.echo(f"{counted(len(steps), 'step')}, {refused} of them refused.")
 
 
-def _print_result(ejection: "Ejection", folder: Path, project: "Project") -> None:
+def _print_result(ejection: "Ejection", folder: Path) -> None:
     click.echo(
         f"{folder}: {counted(len(ejection.files), 'file')} written,"
         f" {counted(len(ejection.steps), 'step')}, {len(ejection.refused)} of them as stubs."

@@ -1,4 +1,4 @@
-"""What functions read of their contexts, which in the written project are plain objects."""
+"""Checks what functions read of their contexts: in the written project these are plain objects."""
 
 import ast
 from collections.abc import Iterator

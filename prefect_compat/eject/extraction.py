@@ -1,14 +1,12 @@
-"""What of a project's modules its steps need, with the rules applied."""
+"""Takes from a project's modules what its steps need, and applies the rules to it."""
 
 import ast
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import packages_distributions
 
 import libcst as cst
 
-from prefect_compat.eject.contexts import validate_contexts
+from prefect_compat.eject.contexts import read_of, validate_contexts
 from prefect_compat.eject.modules import Modules, SourceModule, Statement, is_dagster
 from prefect_compat.eject.names import BUILTINS, Imported, attributes_of, imports_of
 from prefect_compat.eject.rules.all_rules import HOMES, RULES, STEP_RULES
@@ -48,7 +46,6 @@ class Extraction:
         self._seen: set[tuple[str, str]] = set()
         self._functions: dict[tuple[str, int], tuple[frozenset[str], cst.FunctionDef]] = {}
         self.needed: dict[str, NeededModule] = {}
-        self.libraries: set[str] = set()
         self.kept: set[str] = set()
 
     def add_function(self, source: SourceFunction) -> tuple[frozenset[str], cst.FunctionDef]:
@@ -74,10 +71,17 @@ class Extraction:
     def add_name(self, module_name: str, name: str) -> None:
         """Adds a class or another name of a module."""
         module = self._modules.of_project(module_name)
-        if module is None:
-            self.libraries.add(module_name)
-            return
-        self._need(module, name)
+        if module is not None:
+            self._need(module, name)
+
+    def context_uses(self, source: SourceFunction, name: str | None) -> frozenset[str]:
+        """The attributes that a function reads of the context, its parameter of this name."""
+        if name is None:
+            return frozenset()
+        module = self._modules.at(source.module, source.file)
+        node = find_function(module, source.path, source.line)
+        tree = ast.parse(module.tree.code_for_node(node))
+        return frozenset(attribute.attr for attribute in read_of(tree, name))
 
     def _needed(self, module: SourceModule) -> NeededModule:
         return self.needed.setdefault(module.name, NeededModule(module))
@@ -91,30 +95,9 @@ class Extraction:
         needed = self._needed(module)
         if entry.line in needed.statements:
             return frozenset()
-        node = entry.node
-        if isinstance(node, cst.FunctionDef) and self._is_left_out(module, node):
-            node = _without_body(node)
-        rules: tuple[str, ...] = ()
-        if kinds is STEP_RULES or module.dagster.may_be_in(module.tree.code_for_node(node)):
-            node, rules = apply_rules(node, module.dagster, kinds)
-        if isinstance(node, cst.FunctionDef | cst.ClassDef):
-            validate_contexts(module, node, entry.line, is_step=kinds is STEP_RULES)
-        if (
-            kinds is not STEP_RULES
-            and "failure" in rules
-            and "RetryRequested(" in (module.tree.code_for_node(node))
-        ):
-            raise EjectError(
-                f"{module.file.name}:{entry.line}: a helper asks for retries by `RetryRequested`."
-                " Raise it in the step's own function."
-            )
+        node, rules = self._rewritten(module, entry, kinds)
         needed.statements[entry.line] = node
         needed.rules |= set(rules)
-        if isinstance(node, cst.ClassDef) and _is_its_own_base(node):
-            raise EjectError(
-                f"{module.file.name}:{entry.line}: the class has the name of its base in the"
-                " written project. Rename it."
-            )
         code = module.tree.code_for_node(node)
         reads = global_reads(code)
         if "__file__" in reads:
@@ -128,6 +111,35 @@ class Extraction:
         for imported in imports_of(code, module.package).values():
             self._import_inside(module, imported, entry)
         return frozenset(rules)
+
+    def _rewritten(
+        self, module: SourceModule, entry: Statement, kinds: Sequence[type[Rule]]
+    ) -> tuple[cst.BaseStatement, tuple[str, ...]]:
+        """A statement after the rules, and those that changed it.
+
+        Raises EjectError for what no rule can see by itself.
+        """
+        node = entry.node
+        if isinstance(node, cst.FunctionDef) and self._is_left_out(module, node):
+            node = _without_body(node)
+        rules: tuple[str, ...] = ()
+        is_step = kinds is STEP_RULES
+        if is_step or module.dagster.may_be_in(module.tree.code_for_node(node)):
+            node, rules = apply_rules(node, module.dagster, kinds)
+        if isinstance(node, cst.FunctionDef | cst.ClassDef):
+            validate_contexts(module, node, entry.line, is_step=is_step)
+        asks = "failure" in rules and "RetryRequested(" in module.tree.code_for_node(node)
+        if asks and not is_step:
+            raise EjectError(
+                f"{module.file.name}:{entry.line}: a helper asks for retries by `RetryRequested`."
+                " Raise it in the step's own function."
+            )
+        if isinstance(node, cst.ClassDef) and _is_its_own_base(node):
+            raise EjectError(
+                f"{module.file.name}:{entry.line}: the class has the name of its base in the"
+                " written project. Rename it."
+            )
+        return node, rules
 
     def _is_left_out(self, module: SourceModule, node: cst.FunctionDef) -> bool:
         return f"{module.name}:{node.name.value}" in self._left_out
@@ -183,8 +195,8 @@ class Extraction:
             target, attribute = f"{target}.{attribute}", None
         other = self._modules.of_project(target)
         if other is None:
-            self.libraries.add(imported.module)
-        elif not self._is_written(target):
+            return
+        if not self._is_written(target):
             self.kept.add(target)
         elif attribute is not None:
             self._need(other, attribute)
@@ -254,10 +266,6 @@ def _is_import(node: cst.CSTNode) -> bool:
     return False
 
 
-def _root(module: str) -> str:
-    return module.partition(".")[0]
-
-
 def _place_of(module: SourceModule, code: str, name: str, entry: Statement) -> tuple[int, str]:
     """The line in the file of the first use of a name that is left in code, and its text."""
     left = {ast.unparse(node) for node in ast.walk(ast.parse(code or "pass")) if _names(node, name)}
@@ -315,13 +323,3 @@ def _lifted(node: cst.FunctionDef, source: SourceFunction, module: SourceModule)
             star_arg=cst.ParamStar() if isinstance(star, cst.MaybeSentinel) else star,
         )
     )
-
-
-def distributions_of(modules: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
-    """The distributions that modules belong to; those of the standard library have none."""
-    known = packages_distributions()
-    found: dict[str, set[str]] = defaultdict(set)
-    for module in modules:
-        for name in known.get(_root(module), ()):
-            found[name].add(module)
-    return {name: tuple(sorted(entries)) for name, entries in sorted(found.items())}

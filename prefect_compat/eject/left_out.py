@@ -62,8 +62,6 @@ def _of_steps(steps: Sequence[EjectedStep]) -> Iterator[Left]:
             )
         if step.step.priority:
             yield "priority", step.name, "Prefect has none"
-        if step.step.partitions_per_run is None and step.step.partitions:
-            continue
 
 
 def _timers(source: JobSource) -> Iterator[Left]:

@@ -3,12 +3,11 @@
 import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from textwrap import dedent
 
 import dagster as dg
 
-from prefect_compat.eject.extraction import distributions_of
 from prefect_compat.eject.header import Origin
 from prefect_compat.eject.literals import literal
 from prefect_compat.graph.plan import Plan
@@ -22,7 +21,7 @@ def pyproject(
     `variables` say where values are stored; `moved` are modules that took over another's classes.
     """
     found = {"prefect": version("prefect")}
-    for distribution in distributions_of(libraries):
+    for distribution in _distributions_of(libraries):
         if not distribution.startswith(("dagster", "prefect-compat")):
             found[distribution.lower()] = version(distribution)
     dependencies = "".join(
@@ -64,6 +63,12 @@ def pyproject(
     text += compared if variables or moved else ""
     tomllib.loads(text)  # names of distributions come from elsewhere
     return text
+
+
+def _distributions_of(modules: Iterable[str]) -> list[str]:
+    """The distributions that modules belong to; those of the standard library have none."""
+    known = packages_distributions()
+    return sorted({name for module in modules for name in known.get(module.partition(".")[0], ())})
 
 
 def prefect_yaml(name: str, entrypoint: str, schedules: Sequence[dg.ScheduleDefinition]) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import dagster as dg
 
-from prefect_compat.comparison.sources.layout import shown_address
 from prefect_compat.eject.extraction import Extraction
 from prefect_compat.eject.literals import is_literal, literal
 from prefect_compat.eject.modules import Modules
@@ -17,6 +16,7 @@ from prefect_compat.eject.source import source_of_function
 from prefect_compat.engine.dagster_port.step_facts import processed_config
 from prefect_compat.errors import EjectError
 
+REMEDY = "Make it a ConfigurableResource with dg.EnvVar, so that it is not written down."
 SECRET = re.compile(r"passw|secret|token|credential|api_?key|access_?key|\bpw\b", re.IGNORECASE)
 
 
@@ -114,23 +114,8 @@ def _config_code(code: ResourceCode, config: Any) -> str:
 
 def _field(code: ResourceCode, name: str, value: Any) -> str:
     if SECRET.search(name) and isinstance(value, str):
-        variable = re.sub(r"\W", "_", f"{code.name}_{name}".upper())
+        variable = code.variable(name)
         code.variables.add(variable)
         code.imports.add(("os", ""))
         return f"os.environ[{literal(variable)}]"
-    if isinstance(value, str) and holds_secret(value):
-        raise EjectError(
-            f"The resource '{code.name}' has a secret in its configuration, in '{name}'. Make it a"
-            " ConfigurableResource with dg.EnvVar, so that it is not written down."
-        )
-    if not is_literal(value):
-        raise EjectError(
-            f"The resource '{code.name}' has {type(value).__name__} in its configuration, which"
-            " cannot be written down."
-        )
-    return literal(value)
-
-
-def holds_secret(text: str) -> bool:
-    """True for an address with a password in it."""
-    return bool(re.match(r"[a-z0-9+]+://", text)) and shown_address(text) != text
+    return code.plain(name, value, REMEDY)

@@ -10,14 +10,13 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
 from prefect_compat.eject.extraction import Extraction
-from prefect_compat.eject.literals import is_literal, literal
+from prefect_compat.eject.literals import literal
 from prefect_compat.eject.modules import Modules, is_dagster
 from prefect_compat.eject.resource_code import ResourceCode
 from prefect_compat.eject.resource_functions import (
     code_of_function,
     code_of_object,
     hardcoded_object,
-    holds_secret,
 )
 from prefect_compat.engine.dagster_port.step_facts import (
     is_default_io_manager,
@@ -29,8 +28,8 @@ from prefect_compat.errors import EjectError
 PLACES = frozenset(
     {"base_dir", "base_path", "root", "store", "path", "folder", "directory", "database", "prefix"}
 )
-
-
+DEFAULT_STORE = "store"  # where Dagster's default IO manager would use its instance
+# Dagster's own IO managers as functions, from before they were classes.
 STANDARD_STORES = (dg.fs_io_manager.resource_fn, dg.mem_io_manager.resource_fn)
 
 
@@ -38,15 +37,10 @@ class ResourceWriter:
     """Writes the resources that steps use; adds their classes to the extraction."""
 
     def __init__(
-        self,
-        extraction: Extraction,
-        modules: Modules,
-        default_store: str,
-        run_config: Mapping[str, Any],
+        self, extraction: Extraction, modules: Modules, run_config: Mapping[str, Any]
     ) -> None:
         self._extraction = extraction
         self._modules = modules
-        self._default_store = default_store
         self._given: Mapping[str, Any] = run_config.get("resources") or {}
 
     def write(self, name: str, definition: dg.ResourceDefinition) -> ResourceCode:
@@ -60,10 +54,10 @@ class ResourceWriter:
             return self._in_memory(name)
         if value is None and (given := hardcoded_object(definition)):
             return code_of_object(name, *given, self._extraction, self._modules)
+        config = (self._given.get(name) or {}).get("config") or {}
         if value is None and definition.resource_fn in STANDARD_STORES:
-            return self._standard(name, definition)
+            return self._standard(name, definition, config)
         if value is None:
-            config = (self._given.get(name) or {}).get("config") or {}
             return code_of_function(name, definition, config, self._extraction, self._modules)
         code = ResourceCode(name, type(value).__name__, "")
         code.is_io_manager = hasattr(value, "handle_output") or hasattr(value, "load_input")
@@ -72,12 +66,12 @@ class ResourceWriter:
         code.body = self._constructor(code, value, name)
         return code
 
-    def _standard(self, name: str, definition: dg.ResourceDefinition) -> ResourceCode:
-        """Dagster's own IO managers as functions, from before they were classes."""
+    def _standard(
+        self, name: str, definition: dg.ResourceDefinition, config: Mapping[str, Any]
+    ) -> ResourceCode:
         if definition.resource_fn is dg.mem_io_manager.resource_fn:
             return self._in_memory(name)
-        given = (self._given.get(name) or {}).get("config") or {}
-        return self._pickles(name, given.get("base_dir"))
+        return self._pickles(name, config.get("base_dir"))
 
     @staticmethod
     def _in_memory(name: str) -> ResourceCode:
@@ -87,7 +81,7 @@ class ResourceWriter:
     def _pickles(self, name: str, base_dir: Any) -> ResourceCode:
         code = ResourceCode(name, "PickledFiles", "", {("pickles", "PickledFiles")})
         code.is_io_manager = True
-        place = self._place(code, "base_dir", base_dir or self._default_store)
+        place = self._place(code, "base_dir", base_dir or DEFAULT_STORE)
         code.body = f"PickledFiles(base_dir={place})"
         return code
 
@@ -142,7 +136,7 @@ class ResourceWriter:
         """A place that an environment variable may change: stores are kept apart by it."""
         if isinstance(value, dg.EnvVar):
             return self._value(code, field_name, value)
-        variable = f"{code.name}_{field_name}".upper()
+        variable = code.variable(field_name)
         code.variables.add(variable)
         code.imports.add(("os", ""))
         return f"os.environ.get({literal(variable)}, {literal(_relative(str(value)))})"
@@ -154,7 +148,7 @@ class ResourceWriter:
             text = f"os.environ[{literal(name)}]"
             return f"int({text})" if type(value).__name__ == "IntEnvVar" else text
         if isinstance(value, SecretStr):
-            variable = f"{code.name}_{field_name}".upper()
+            variable = code.variable(field_name)
             code.imports |= {("os", ""), ("pydantic", "SecretStr")}
             return f'SecretStr(os.environ.get({literal(variable)}, ""))'
         if isinstance(value, dg.Config):
@@ -167,17 +161,8 @@ class ResourceWriter:
         if isinstance(value, Path):
             code.imports.add(("pathlib", "Path"))
             return f"Path({literal(str(value))})"
-        if isinstance(value, str) and holds_secret(value):
-            raise EjectError(
-                f"The resource '{code.name}' has a secret in its field '{field_name}'. Use"
-                " dg.EnvVar, so that it is not written down."
-            )
-        if not is_literal(value):
-            raise EjectError(
-                f"The resource '{code.name}' has {type(value).__name__} in its field"
-                f" '{field_name}', which cannot be written down."
-            )
-        return literal(_relative(value) if isinstance(value, str) else value)
+        text = _relative(value) if isinstance(value, str) else value
+        return code.plain(field_name, text, "Use dg.EnvVar, so that it is not written down.")
 
 
 def _relative(text: str) -> str:

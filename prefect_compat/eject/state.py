@@ -1,8 +1,8 @@
 """The state of each step on its way to Prefect, kept in the written project."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -26,6 +26,23 @@ class StepState(StrEnum):
     COMPARED_EQUAL = "compared equal"
     STUB = "stub"
     DEFERRED = "deferred"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an ejection made of the steps: carried over, or a stub or deferred with a reason."""
+
+    ejected: Sequence[str] = ()
+    stubs: Mapping[str, str] = field(default_factory=dict)
+    deferred: Mapping[str, str] = field(default_factory=dict)
+
+    def states(self) -> dict[str, tuple[StepState, str | None]]:
+        """The state of each step, and its reason."""
+        return {
+            **dict.fromkeys(self.ejected, (StepState.EJECTED, None)),
+            **{name: (StepState.STUB, reason) for name, reason in self.stubs.items()},
+            **{name: (StepState.DEFERRED, reason) for name, reason in self.deferred.items()},
+        }
 
 
 @dataclass(frozen=True)
@@ -54,65 +71,29 @@ def read_progress(folder: Path) -> dict[str, StepProgress]:
 
 
 def write_project(
-    folder: Path,
-    files: Mapping[str, str],
-    ejected: Iterable[str],
-    stubs: Mapping[str, str],
-    deferred: Mapping[str, str],
-    today: dt.date,
-    *,
-    force: bool,
+    folder: Path, files: Mapping[str, str], outcome: Outcome, today: dt.date, *, force: bool
 ) -> None:
     """Writes the files of a project, and the progress of its steps.
 
-    Raises what `write_files` raises.
+    A step that was compared equal stays so if no file has changed. One keeps the day since when
+    it has had its state. Raises what `write_files` raises.
     """
-    is_unchanged = are_unchanged(folder, files)
-    progress = progress_after(
-        read_progress(folder), ejected, stubs, deferred, today, is_unchanged=is_unchanged
-    )
+    known, is_unchanged = read_progress(folder), are_unchanged(folder, files)
+    progress = {
+        name: _moved(known.get(name), StepProgress(state, today.isoformat(), reason), is_unchanged)
+        for name, (state, reason) in outcome.states().items()
+    }
     write_files(folder, files, {STEPS: as_document(progress)}, force=force)
 
 
-def progress_after(
-    known: Mapping[str, StepProgress],
-    ejected: Iterable[str],
-    stubs: Mapping[str, str],
-    deferred: Mapping[str, str],
-    today: dt.date,
-    *,
-    is_unchanged: bool,
-) -> dict[str, StepProgress]:
-    """The progress after an ejection.
-
-    A step that was compared equal stays so if no file has changed. One keeps the day since when
-    it has had its state.
-    """
-    wanted = {
-        **dict.fromkeys(ejected, (StepState.EJECTED, None)),
-        **{name: (StepState.STUB, reason) for name, reason in stubs.items()},
-        **{name: (StepState.DEFERRED, reason) for name, reason in deferred.items()},
-    }
-    return {
-        name: _moved(known.get(name), state, reason, today, is_unchanged=is_unchanged)
-        for name, (state, reason) in wanted.items()
-    }
-
-
-def _moved(
-    known: StepProgress | None,
-    state: StepState,
-    reason: str | None,
-    today: dt.date,
-    *,
-    is_unchanged: bool,
-) -> StepProgress:
-    was_equal = known is not None and known.state is StepState.COMPARED_EQUAL
-    if known is not None and state is StepState.EJECTED and was_equal and is_unchanged:
-        return known
-    if known is not None and known.state is state and known.reason == reason:
-        return known
-    return StepProgress(state, today.isoformat(), reason)
+def _moved(known: StepProgress | None, new: StepProgress, is_unchanged: bool) -> StepProgress:
+    if known is None:
+        return new
+    is_still_equal = (
+        known.state is StepState.COMPARED_EQUAL and new.state is StepState.EJECTED and is_unchanged
+    )
+    is_same = (known.state, known.reason) == (new.state, new.reason)
+    return known if is_still_equal or is_same else new
 
 
 def as_document(progress: Mapping[str, StepProgress]) -> dict[str, dict[str, str | None]]:

@@ -1,17 +1,15 @@
 """Each step of a job, as what will be written: a task around a function of the project."""
 
-import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-import libcst as cst
 
-from prefect_compat.eject.context_uses import context_uses, op_config
 from prefect_compat.eject.extraction import Extraction
+from prefect_compat.eject.job_config import op_config
 from prefect_compat.eject.literals import is_literal, literals_of
-from prefect_compat.eject.modules import Modules
+from prefect_compat.eject.shape import Shape, requested_retries, shape_of
 from prefect_compat.eject.source import SourceFunction, source_of_op
 from prefect_compat.engine.dagster_port.graph import op_definition, read_outputs_of
 from prefect_compat.engine.dagster_port.step_facts import (
@@ -58,16 +56,6 @@ class Saved:
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The written function: its parameters, and how it gives its results."""
-
-    parameters: frozenset[str] = frozenset()
-    is_generator: bool = False
-    is_async: bool = False
-    has_no_value: bool = False
-
-
-@dataclass(frozen=True)
 class EjectedStep:
     """A step that is written.
 
@@ -102,6 +90,18 @@ class EjectedStep:
         return tuple(dict.fromkeys((*self.arguments.resources, *self.context_resources)))
 
     @property
+    def is_configured(self) -> bool:
+        """True if the task takes a configuration."""
+        return self.arguments.config is not None and self.refusal is None
+
+    @property
+    def io_managers(self) -> tuple[str, ...]:
+        """The IO managers of its inputs and of the assets that it makes."""
+        reads = [entry.facts.io_manager for entry in self.loaded]
+        writes = [entry.facts.io_manager for entry in self.saved if entry.asset is not None]
+        return tuple(dict.fromkeys([*reads, *writes]))
+
+    @property
     def checks(self) -> dict[AssetPath, list[str]]:
         """The checks whose results the step reports, by asset."""
         found: dict[AssetPath, list[str]] = {}
@@ -115,18 +115,16 @@ class EjectedStep:
 
 
 def read_steps(
-    job: dg.JobDefinition, plan: Plan, extraction: Extraction, modules: Modules
+    job: dg.JobDefinition, plan: Plan, extraction: Extraction
 ) -> tuple[EjectedStep, ...]:
     """The steps of a job in an order in which they can run.
 
     The function of each is added to the extraction. What cannot be carried over is a refusal.
     """
-    return tuple(_read(job, plan, step, extraction, modules) for step in plan.steps)
+    return tuple(_read(job, plan, step, extraction) for step in plan.steps)
 
 
-def _read(
-    job: dg.JobDefinition, plan: Plan, step: Step, extraction: Extraction, modules: Modules
-) -> EjectedStep:
+def _read(job: dg.JobDefinition, plan: Plan, step: Step, extraction: Extraction) -> EjectedStep:
     op_def = op_definition(job, step.node)
     arguments = function_arguments(op_def)
     function: SourceFunction | None = None
@@ -141,7 +139,7 @@ def _read(
         )
         _validate(plan, step)
         rules, node = extraction.add_function(function)
-        uses = context_uses(function, arguments.context, modules)
+        uses = extraction.context_uses(function, arguments.context)
         if arguments.config_class is not None:
             config = arguments.config_class
             extraction.add_name(config.__module__, config.__qualname__)
@@ -149,7 +147,7 @@ def _read(
             step,
             function,
             arguments,
-            _shape(node, modules.at(function.module, function.file).dagster, function),
+            shape_of(node, function.place),
             tuple(loaded),
             tuple(passed),
             _in_order(saved, op_def),
@@ -159,46 +157,11 @@ def _read(
             tuple(sorted(op_def.required_resource_keys)) if "resources" in uses else (),
             op_config(job, step, op_def) if "op_config" in uses else None,
             tuple(sorted(rules)),
-            _requested_retries(step, function, node),
+            requested_retries(node, step.retry, function.place),
         )
     except EjectError as error:
         waits = _waits_for(plan, step, ())
         return EjectedStep(step, function, arguments, Shape(), waits_for=waits, refusal=str(error))
-
-
-def _requested_retries(
-    step: Step, function: SourceFunction, node: cst.FunctionDef
-) -> tuple[int, float] | None:
-    """The number of retries that the function itself asks for, and the wait before each.
-
-    Raises EjectError if they are not the same plain numbers each time, or if the step has a retry
-    policy beside them.
-    """
-    calls = [
-        call
-        for call in ast.walk(ast.parse(cst.Module([node]).code))
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "RetryRequested"
-    ]
-    if not calls:
-        return None
-    found = {_numbers(call) for call in calls}
-    if len(found) != 1 or None in found or step.retry.delays_s:
-        raise EjectError(
-            f"{function.place}: it asks for retries by `RetryRequested`. Prefect's task needs to"
-            " know their number and wait beforehand: write plain numbers, the same each time, and"
-            " no retry policy beside them."
-        )
-    return found.pop()
-
-
-def _numbers(call: ast.Call) -> tuple[int, float] | None:
-    given = dict(zip(("max_retries", "seconds_to_wait"), call.args, strict=False))
-    given |= {entry.arg: entry.value for entry in call.keywords if entry.arg}
-    try:
-        values = {name: ast.literal_eval(node) for name, node in given.items()}
-    except ValueError:
-        return None
-    return int(values.get("max_retries", 1)), float(values.get("seconds_to_wait") or 0)
 
 
 def _in_order(saved: tuple[Saved, ...], op_def: dg.OpDefinition) -> tuple[Saved, ...]:
@@ -275,70 +238,22 @@ def _output_for(job: dg.JobDefinition, step: Step, entry: Input, upstream: str) 
 
 def _validate(plan: Plan, step: Step) -> None:
     """Raises EjectError for a step that waits for an output that may not be made."""
+    read = {entry.asset_key for entry in step.inputs if entry.asset_key is not None}
     for edge in plan.upstream_of(step.name):
-        other = plan.step(edge.upstream)
-        if any(not output.is_required and output.asset_key for output in other.outputs):
-            read = {entry.asset_key for entry in step.inputs}
-            if any(o.asset_key in read for o in other.outputs if not o.is_required):
-                raise EjectError(
-                    f"{step.name}: an output of {edge.upstream} that it needs may not be made."
-                    " Make it required."
-                )
+        optional = (o for o in plan.step(edge.upstream).outputs if not o.is_required)
+        if any(output.asset_key in read for output in optional):
+            raise EjectError(
+                f"{step.name}: an output of {edge.upstream} that it needs may not be made. Make it"
+                " required."
+            )
     if step.is_dynamic and len([o for o in step.outputs if o.check_key is None]) > 1:
         raise EjectError(f"{step.name}: it has other outputs beside the dynamic one. Split it.")
 
 
-def _waits_for(plan: Plan, step: Step, passed: Iterator[Passed] | Any) -> tuple[str, ...]:
+def _waits_for(plan: Plan, step: Step, passed: Iterable[Passed]) -> tuple[str, ...]:
     taken = {entry.upstream for entry in passed}
     names = (edge.upstream for edge in plan.upstream_of(step.name))
     return tuple(name for name in dict.fromkeys(names) if name not in taken)
-
-
-def _shape(node: cst.FunctionDef, names: Any, function: SourceFunction) -> Shape:
-    finder = _Body()
-    node.body.visit(finder)
-    parameters = (*node.params.params, *node.params.kwonly_params, *node.params.posonly_params)
-    is_async = node.asynchronous is not None
-    if is_async and finder.yields:
-        raise EjectError(
-            f"{function.place}: an async generator; yield from a plain function instead."
-        )
-    return Shape(
-        parameters=frozenset(entry.name.value for entry in parameters),
-        is_generator=finder.yields,
-        is_async=is_async,
-        has_no_value=finder.returns_none_only,
-    )
-
-
-class _Body(cst.CSTVisitor):
-    """What a function's own body yields and returns."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.yields = False
-        self._returns: list[bool] = []
-
-    @property
-    def returns_none_only(self) -> bool:
-        """True if each `return` gives None: a result that has metadata and no value."""
-        return bool(self._returns) and all(self._returns)
-
-    def visit_Yield(self, node: cst.Yield) -> None:
-        self.yields = True
-
-    def visit_Return(self, node: cst.Return) -> None:
-        match node.value:
-            case cst.Name(value="None"):
-                self._returns.append(True)
-            case _:
-                self._returns.append(False)
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        return False
-
-    def visit_Lambda(self, node: cst.Lambda) -> bool:
-        return False
 
 
 def written_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -111,7 +111,10 @@ def _has_psutil(python: str, variables: Mapping[str, str]) -> bool:
 
 
 def _ask(python: str, code: str, variables: Mapping[str, str], needs: str) -> str:
-    """What the interpreter prints for the code. Raises ComparisonError if it cannot run it."""
+    """Returns what the interpreter prints for the code.
+
+    Raises ComparisonError if it cannot run it.
+    """
     try:
         return subprocess.run(
             [python, "-c", code],

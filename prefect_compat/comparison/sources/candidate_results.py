@@ -95,6 +95,6 @@ def write_results(home: Path, results: Mapping[ValueId, TaskResult]) -> None:
 
 
 def load_results(home: Path) -> dict[ValueId, TaskResult]:
-    """Where the results are, as `write_results` has left it."""
+    """Reads the places that `write_results` has kept."""
     places: Mapping[str, Mapping[str, str]] = json.loads((home / RESULTS).read_text())
     return {parse_value_id(text): TaskResult(**place) for text, place in places.items()}

@@ -47,11 +47,6 @@ class Rule(cst.CSTTransformer):
         self.names = names
         self.is_used = False
 
-    def used(self, node: cst.CSTNode) -> cst.CSTNode:
-        """The node, with a note that the rule replaced something."""
-        self.is_used = True
-        return node
-
 
 def argument(call: cst.Call, name: str, place: int | None = None) -> cst.BaseExpression | None:
     """The value of a call's argument, by its name or its place."""

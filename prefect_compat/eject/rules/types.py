@@ -2,7 +2,7 @@
 
 import libcst as cst
 
-from prefect_compat.eject.rules.rule import Rule
+from prefect_compat.eject.rules.rule import DagsterNames, Rule
 
 # Generic types of Dagster's that stand for their argument.
 TRANSPARENT = (
@@ -70,16 +70,17 @@ class GeneratedEvents(Rule):
     def leave_FunctionDef(
         self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
     ) -> cst.FunctionDef:
-        if updated_node.returns is None or not _yields(original_node):
+        if updated_node.returns is None or not yields(original_node):
             return updated_node
-        if not _Mentions.any_of(original_node.returns, self.names):
+        if not _Mentions.any_of(updated_node.returns, self.names):
             return updated_node
         self.is_used = True
         pairs = cst.parse_expression("Iterator[tuple[str, Any]]")
         return updated_node.with_changes(returns=cst.Annotation(pairs))
 
 
-def _yields(function: cst.FunctionDef) -> bool:
+def yields(function: cst.FunctionDef) -> bool:
+    """True for a generator function."""
     finder = _Yields()
     function.body.visit(finder)
     return finder.found
@@ -100,19 +101,17 @@ class _Yields(cst.CSTVisitor):
 class _Mentions(cst.CSTVisitor):
     """Looks for one of Dagster's names."""
 
-    def __init__(self, names: object) -> None:
+    def __init__(self, names: DagsterNames) -> None:
         super().__init__()
         self._names = names
         self.found = False
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        self.found = self.found or self._names.of(node) is not None  # type: ignore[attr-defined]
+        self.found = self.found or self._names.of(node) is not None
         return True
 
     @classmethod
-    def any_of(cls, node: cst.CSTNode | None, names: object) -> bool:
-        if node is None:
-            return False
+    def any_of(cls, node: cst.CSTNode, names: DagsterNames) -> bool:
         finder = cls(names)
         node.visit(finder)
         return finder.found

@@ -1,15 +1,13 @@
 """`eject` says beforehand what it carries over, and refuses with one error."""
 
 import json
-import sys
-import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from prefect_compat.cli.eject import eject
+from tests.prefect_compat.cli.conftest import Enter
 
 SHOP = """
     import dagster as dg
@@ -30,13 +28,8 @@ GOOD = ("--select", "orders,total")
 
 
 @pytest.fixture(autouse=True)
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    (tmp_path / "shop_to_leave.py").write_text(textwrap.dedent(SHOP))
-    (tmp_path / "pyproject.toml").write_text('[tool.dagster]\nmodule_name = "shop_to_leave"\n')
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    yield tmp_path
-    sys.modules.pop("shop_to_leave", None)
+def shop(enter_project: Enter) -> Path:
+    return enter_project("shop_to_leave", SHOP)
 
 
 def call(*options: str) -> Result:

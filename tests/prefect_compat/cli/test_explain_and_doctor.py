@@ -1,9 +1,6 @@
 """`explain` names what needs attention first; `doctor` says what is wrong and how to mend it."""
 
 import json
-import sys
-import textwrap
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from prefect_compat.cli.doctor import examine
 from prefect_compat.cli.explain import explain
 from prefect_compat.cli.main import main
 from prefect_compat.progress import PlainProgress, Progress
+from tests.prefect_compat.cli.conftest import Enter
 
 SHOP = """
     import dagster as dg
@@ -31,13 +29,8 @@ SHOP = """
 
 
 @pytest.fixture(autouse=True)
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    (tmp_path / "shop_of_it.py").write_text(textwrap.dedent(SHOP))
-    (tmp_path / "pyproject.toml").write_text('[tool.dagster]\nmodule_name = "shop_of_it"\n')
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    yield tmp_path
-    sys.modules.pop("shop_of_it", None)
+def shop(enter_project: Enter) -> Path:
+    return enter_project("shop_of_it", SHOP)
 
 
 def call(*options: str) -> Result:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from prefect_compat.eject.state import (
+    Outcome,
     StepState,
     mark_compared_equal,
     read_progress,
@@ -63,7 +64,7 @@ def test_states_survive_calls_and_comparisons(tmp_path: Path) -> None:
     def write(files: dict[str, str], day: dt.date, deferred: dict[str, str]) -> None:
         ejected = [name for name in ("orders", "report") if name not in deferred]
         stubs = {name: f"deferred: {reason}" for name, reason in deferred.items()}
-        write_project(tmp_path, files, ejected, stubs, deferred, day, force=False)
+        write_project(tmp_path, files, Outcome(ejected, stubs, deferred), day, force=False)
 
     write(FILES, MONDAY, {"report": "until May"})
     mark_compared_equal(tmp_path, TUESDAY)

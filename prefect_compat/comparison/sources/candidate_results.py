@@ -32,8 +32,8 @@ class TaskResult:
 
 def results_of(
     home: Path, steps: Iterable[StepFacts], runs: Iterable[FlowRunOf], matching: Matching
-) -> Iterator[tuple[ValueId, TaskResult]]:
-    """The result of each task that stands for a step with outputs.
+) -> Iterator[tuple[ValueId, TaskResult | None]]:
+    """The result of each task that stands for a step with outputs; None for one without a value.
 
     A task with several outputs returns a mapping, by the names of the outputs or the assets; one
     with a dynamic output returns a mapping, by the mapping keys.
@@ -63,8 +63,11 @@ def _file(home: Path, run: TaskRun) -> str | None:
 
 def _outputs(
     step: StepFacts, step_id: StepId, run: int, result: TaskResult
-) -> Iterator[tuple[Any, TaskResult]]:
-    outputs = step.outputs or ((ValueFacts("result", step.asset),) if step.asset else ())
+) -> Iterator[tuple[Any, TaskResult | None]]:
+    for output in step.outputs:
+        if output.asset is not None and not output.has_value:
+            yield OutputId(output.asset), None
+    outputs = [output for output in step.outputs if output.has_value]
     if len(outputs) == 1 and not outputs[0].is_dynamic:
         yield _identity(outputs[0], step_id, run), result
         return
@@ -88,9 +91,9 @@ def _identity(output: ValueFacts, step_id: StepId, run: int) -> ValueId:
     return StepOutputId(run, step_id, output.name)
 
 
-def write_results(home: Path, results: Mapping[ValueId, TaskResult]) -> None:
+def write_results(home: Path, results: Mapping[ValueId, TaskResult | None]) -> None:
     """Keeps where the results are, for a process that reads them later."""
-    places = {str(output): asdict(result) for output, result in results.items()}
+    places = {str(output): asdict(result) for output, result in results.items() if result}
     (home / RESULTS).write_text(json.dumps(places), encoding="utf-8")
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,12 +20,14 @@ from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.flows import load_flow_from_entrypoint
+from pydantic import TypeAdapter
 
 from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
 from prefect_compat.comparison.fingerprint.parts import moved_modules
 from prefect_compat.comparison.record.check_artifacts import KEY, merge_checks, read_checks
 from prefect_compat.comparison.record.record import (
+    NO_CONTENT,
     NOT_STARTED,
     Aspect,
     Record,
@@ -36,7 +39,7 @@ from prefect_compat.comparison.record.task_runs import read_task_runs
 from prefect_compat.comparison.record.versions import versions
 from prefect_compat.comparison.sources.candidate_results import results_of, write_results
 from prefect_compat.comparison.sources.candidate_steps import FlowRunOf, steps_of, task_name
-from prefect_compat.comparison.sources.matching import StepFacts, ValueFacts, match_tasks
+from prefect_compat.comparison.sources.matching import StepFacts, match_tasks
 from prefect_compat.comparison.sources.meter import Meter
 from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.comparison.sources.process_body import write_record
@@ -78,28 +81,12 @@ class CandidateTask:
 
     @classmethod
     def from_json(cls, text: str) -> "CandidateTask":
-        data = json.loads(text)
-        values = {
-            "runs": tuple(map(tuple, data["runs"])),
-            "steps": tuple(
-                StepFacts(
-                    step["name"],
-                    step["asset"] and tuple(step["asset"]),
-                    step["is_partitioned"],
-                    tuple(
-                        ValueFacts(
-                            output["name"],
-                            output["asset"] and tuple(output["asset"]),
-                            output["is_dynamic"],
-                        )
-                        for output in step["outputs"]
-                    ),
-                )
-                for step in data["steps"]
-            ),
-            "fault": Fault(**data["fault"]) if data["fault"] else None,
-        }
-        return cls(**{**data, **values})
+        return _parser().validate_json(text)
+
+
+@cache
+def _parser() -> TypeAdapter[CandidateTask]:
+    return TypeAdapter(CandidateTask)
 
 
 def run_candidate(task: CandidateTask) -> Record:
@@ -267,7 +254,7 @@ def _record(task: CandidateTask, runs: Sequence[FlowRunOf], cost: Any) -> Record
     results = dict(results_of(home, task.steps, runs, matching)) if task.reads_results else {}
     with moved_modules(task.moved):
         outputs = tuple(
-            RecordedOutput(output, fingerprint(result.value()))
+            RecordedOutput(output, fingerprint(result.value()) if result else NO_CONTENT)
             for output, result in results.items()
         )
     write_results(home, results)

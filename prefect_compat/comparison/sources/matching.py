@@ -9,11 +9,15 @@ from prefect_compat.graph.plan import Plan
 
 @dataclass(frozen=True)
 class ValueFacts:
-    """An output of a step: an asset, or (None) a value; a dynamic one has several, by key."""
+    """An output of a step: an asset, or (None) a value; a dynamic one has several, by key.
+
+    Without `has_value` it only says that something is done.
+    """
 
     name: str
     asset: tuple[str, ...] | None = None
     is_dynamic: bool = False
+    has_value: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -25,7 +29,7 @@ class ValueFacts:
 class StepFacts:
     """A step of the job: its name, and the asset that it makes if it makes exactly one.
 
-    `outputs` are those with a value: assets, and values for other steps.
+    `outputs` are its assets, and values for other steps.
     """
 
     name: str
@@ -50,9 +54,14 @@ def step_facts(
             step.asset_keys[0] if len(step.asset_keys) == 1 else None,
             step.partitions is not None,
             tuple(
-                ValueFacts(output.name, output.asset_key, output.is_dynamic)
+                ValueFacts(
+                    output.name,
+                    output.asset_key,
+                    output.is_dynamic,
+                    (step.name, output.name) not in without_value,
+                )
                 for output in step.outputs
-                if output.check_key is None and (step.name, output.name) not in without_value
+                if output.check_key is None
             ),
         )
         for step in plan.steps

@@ -11,7 +11,10 @@ from prefect_compat.errors import EjectError
 
 @dataclass
 class ResourceCode:
-    """A function that makes a resource, and what its module imports."""
+    """A function that makes a resource, and what its module imports.
+
+    `variables` are those of the environment that say where it stores.
+    """
 
     name: str
     type: str

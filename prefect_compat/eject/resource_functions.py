@@ -114,8 +114,6 @@ def _config_code(code: ResourceCode, config: Any) -> str:
 
 def _field(code: ResourceCode, name: str, value: Any) -> str:
     if SECRET.search(name) and isinstance(value, str):
-        variable = code.variable(name)
-        code.variables.add(variable)
         code.imports.add(("os", ""))
-        return f"os.environ[{literal(variable)}]"
+        return f"os.environ[{literal(code.variable(name))}]"
     return code.plain(name, value, REMEDY)

@@ -166,6 +166,8 @@ def test_resources_of_functions_objects_and_the_context(
     assert not any(
         "swordfish" in text for name, text in ejection.files.items() if "tasks" not in name
     )
+    # A comparison sets the places of `store_env`; a password is none.
+    assert "TILL_PASSWORD" not in ejection.files["pyproject.toml"]
     flow = imported(ejection, f"flows.{Path(ejection.flow.split(':')[0]).stem}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TILL_PASSWORD", "pike")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.environments import ROOT, NotFetchedError, build_wheel, environment, install, installed
 from tests.matrix.cells import ALL, CELLS, OLDEST, SMOKE, Cell
-from tests.matrix.results import Result, as_json, count, read_results, table, write_table
+from tests.matrix.results import Result, as_json, count, failures, read_results, table, write_table
 
 WORK = ROOT / "var" / "matrix"
 RESULTS = WORK / "results.json"
@@ -79,7 +79,8 @@ def run(cell: Cell, wheel: Path, workers: str, tests: Sequence[str]) -> Result:
     report = folder / "report.xml"
     checkout = _checkout(folder)
     report.unlink(missing_ok=True)
-    with (folder / "log.txt").open("wb") as log:
+    log_file = folder / "log.txt"
+    with log_file.open("wb") as log:
         subprocess.run(
             [
                 *(str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers),
@@ -92,8 +93,11 @@ def run(cell: Cell, wheel: Path, workers: str, tests: Sequence[str]) -> Result:
             check=False,
         )
     if not report.is_file():
-        sys.exit(f"{cell.name}: pytest could not start, see {folder / 'log.txt'}")
-    return Result(cell.name, kind, day, *versions, *count(report))
+        sys.exit(f"{cell.name}: pytest could not start, see {log_file}")
+    result = Result(cell.name, kind, day, *versions, *count(report))
+    if result.has_failed:
+        print(f"{cell.name}: {', '.join(failures(report))}; see {log_file}", file=sys.stderr)
+    return result
 
 
 def keep(results: Sequence[Result]) -> None:

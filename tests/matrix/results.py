@@ -49,16 +49,27 @@ def read_results(file: Path) -> dict[str, Result]:
 
 def count(report: Path) -> tuple[int, int, tuple[tuple[str, int], ...]]:
     """Passed and failed tests of a JUnit report, and the skipped ones by reason."""
-    cases = list(ET.parse(report).getroot().iter("testcase"))
-    failed = sum(
-        case.find("failure") is not None or case.find("error") is not None for case in cases
-    )
+    cases = _cases(report)
+    failed = len(failures(report))
     reasons = Counter(
         skip.get("message", "").removeprefix("Skipped: ")
         for case in cases
         for skip in case.findall("skipped")
     )
     return len(cases) - failed - reasons.total(), failed, tuple(sorted(reasons.items()))
+
+
+def failures(report: Path) -> list[str]:
+    """The names of the tests of a JUnit report that failed."""
+    return [
+        f"{case.get('classname')}.{case.get('name')}"
+        for case in _cases(report)
+        if case.find("failure") is not None or case.find("error") is not None
+    ]
+
+
+def _cases(report: Path) -> list[ET.Element]:
+    return list(ET.parse(report).getroot().iter("testcase"))
 
 
 def table(results: Sequence[Result]) -> str:

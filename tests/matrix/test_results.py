@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.matrix.cells import CELLS, Cell
-from tests.matrix.results import Result, as_json, count, read_results, table, write_table
+from tests.matrix.results import Result, as_json, count, failures, read_results, table, write_table
 
 PASSED = Result("1.12.0/3.6.*", "all", "2026-11-24", "1.12.0", "3.6.29", "2.3.3", 7, 0)
 FAILED = Result(
@@ -26,11 +26,14 @@ def rows(text: str) -> list[list[str]]:
 def test_a_report_is_counted(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(
-        "<testsuites><testsuite><testcase/><testcase><failure/></testcase>"
-        "<testcase><error/></testcase><testcase><skipped message='Skipped: no Dask'/></testcase>"
+        "<testsuites><testsuite><testcase/>"
+        "<testcase classname='tests.a' name='test_x'><failure/></testcase>"
+        "<testcase classname='tests.b' name='test_y'><error/></testcase>"
+        "<testcase><skipped message='Skipped: no Dask'/></testcase>"
         "<testcase><skipped message='no Dask'/></testcase></testsuite></testsuites>"
     )
     assert count(report) == (1, 2, (("no Dask", 2),))
+    assert failures(report) == ["tests.a.test_x", "tests.b.test_y"]
 
 
 def test_each_cell_has_a_row_and_each_row_the_columns_of_the_head() -> None:

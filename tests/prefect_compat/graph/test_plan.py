@@ -141,6 +141,7 @@ def test_partitions_are_told_apart() -> None:
 
 def test_the_digest_is_the_same_in_another_process() -> None:
     """Whatever the order of Python's sets there."""
+    here = read_plan(resolve_job(needs.tickets().defs, JOB)).digest
     code = (
         "from prefect_compat.graph.job import read_plan, resolve_job\n"
         "from ticket_assets.definitions import defs\n"
@@ -156,7 +157,7 @@ def test_the_digest_is_the_same_in_another_process() -> None:
         ).stdout
         for seed in ("1", "2")
     }
-    assert digests == {f"{read_plan(resolve_job(needs.tickets().defs, JOB)).digest}\n"}
+    assert digests == {f"{here}\n"}
 
 
 def test_a_mapping_without_a_repr_has_the_same_text_in_every_process() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from prefect_compat.comparison.fingerprint.fingerprint import Fingerprint
+from prefect_compat.comparison.fingerprint.fingerprint import Fingerprint, fingerprint
 from prefect_compat.comparison.judging.described import judge_described
 from prefect_compat.comparison.judging.findings import ABSENT, Difference, Finding
 from prefect_compat.comparison.record.record import Aspect, RecordedOutput
@@ -43,6 +43,7 @@ class OutputOutcome(StrEnum):
 
 
 EVERYTHING = frozenset(Aspect)
+NONE = fingerprint(None)
 MISSING = frozenset({OutputOutcome.ONLY_LEFT, OutputOutcome.ONLY_RIGHT})
 ACCEPTED = frozenset({OutputOutcome.EQUAL, OutputOutcome.SAME_ROWS})
 NOTHING_ACCEPTED: Mapping[ValueId, OutputOutcome] = MappingProxyType({})
@@ -185,7 +186,7 @@ def _outcomes(
 ) -> tuple[OutputOutcome, ...]:
     left, right = first.by_output.get(place), second.by_output.get(place)
     present = [entry for entry in (left, right) if entry is not None]
-    has_content = any(entry.has_content for entry in present)
+    has_content = _has_content(present, known)
     outcomes = set() if has_content else {OutputOutcome.NO_CONTENT}
     if left is None or right is None:
         outcomes.add(OutputOutcome.ONLY_RIGHT if left is None else OutputOutcome.ONLY_LEFT)
@@ -200,6 +201,14 @@ def _outcomes(
             outcomes.add(same if accepted is None or is_identical else accepted)
     order = list(OutputOutcome)
     return tuple(sorted(outcomes, key=order.index))
+
+
+def _has_content(present: list[RecordedOutput], known: Container[Aspect]) -> bool:
+    """False also if one side has None, the other no value, and a side cannot tell them apart."""
+    values = [entry.fingerprint for entry in present if entry.has_content]
+    if len(values) == len(present) or Aspect.NONE in known:
+        return bool(values)
+    return any(not value.same_as(NONE) for value in values)
 
 
 def _content(left: Fingerprint, right: Fingerprint) -> OutputOutcome:

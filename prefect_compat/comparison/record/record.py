@@ -35,6 +35,7 @@ class Aspect(StrEnum):
     CATALOGUE = "the catalogue's counts"
     FILES = "names of files"
     TIMES = "how often an output was made"
+    NONE = "None apart from no value"
     TYPES = "types of the values in memory"
     COSTS = "costs"
 

@@ -158,6 +158,7 @@ def record_of_outputs(
         Aspect.TYPES: f"{what} was read without the project's IO managers",
         Aspect.COSTS: f"{what} was read, not made",
     }
+    del reasons[Aspect.NONE]
     if reads_values:
         del reasons[Aspect.TYPES]
     unknown = tuple((str(aspect), reason) for aspect, reason in reasons.items())

@@ -303,6 +303,7 @@ def _unknown(*, has_failed: bool, has_checks: bool) -> Iterator[tuple[str, str]]
     yield str(Aspect.EXCEPTIONS), "Prefect's API keeps no exceptions"
     yield str(Aspect.FILES), f"{flow} stores its outputs in its own way"
     yield str(Aspect.TYPES), f"{flow} does not use the project's IO managers"
+    yield str(Aspect.NONE), "a task without a value to return returns None"
     if has_failed:
         yield str(Aspect.DEPENDENCIES), "the flow failed before all of its tasks were known"
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from prefect_compat.comparison.fingerprint.fingerprint import UNKNOWN, Fingerprint
+from prefect_compat.comparison.fingerprint.fingerprint import UNKNOWN, Fingerprint, fingerprint
 from prefect_compat.comparison.judging.findings import Difference
 from prefect_compat.comparison.judging.outputs import (
     AssetVerdict,
@@ -13,7 +13,7 @@ from prefect_compat.comparison.judging.outputs import (
     differing_parts,
     judge_outputs,
 )
-from prefect_compat.comparison.record.record import NO_CONTENT, RecordedOutput
+from prefect_compat.comparison.record.record import NO_CONTENT, Aspect, RecordedOutput
 from prefect_compat.graph.ids import OutputId, StepOutputId, ValueId
 from tests.prefect_compat.comparison.records import output
 
@@ -23,6 +23,7 @@ OTHER = output("a", None, "bb")
 BARE = replace(MINE, fingerprint=NO_CONTENT)
 STRANGE = output("a", None, "some.Type", UNKNOWN)
 SHARED = replace(MINE, is_kept_apart=False)
+EMPTY = replace(MINE, fingerprint=fingerprint(None))
 
 CASES: dict[str, tuple[list[RecordedOutput], list[RecordedOutput], tuple[OutputOutcome, ...]]] = {
     "identical": ([MINE], [MINE], (O.IDENTICAL,)),
@@ -64,6 +65,25 @@ def test_an_output_without_a_finding_is_identical_or_has_no_content(
 ) -> None:
     _, findings = judge_outputs(dagster, prefect)
     assert (findings == ()) == (outcomes[0] in (O.IDENTICAL, O.NO_CONTENT))
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "knowing", "unknowing"),
+    [
+        (BARE, EMPTY, O.DIFFERENT, O.NO_CONTENT),
+        (EMPTY, BARE, O.DIFFERENT, O.NO_CONTENT),
+        (BARE, MINE, O.DIFFERENT, O.DIFFERENT),
+        (EMPTY, EMPTY, O.IDENTICAL, O.IDENTICAL),
+        (EMPTY, MINE, O.DIFFERENT, O.DIFFERENT),
+    ],
+)
+def test_none_is_no_value_only_for_a_side_that_cannot_tell_them_apart(
+    left: RecordedOutput, right: RecordedOutput, knowing: OutputOutcome, unknowing: OutputOutcome
+) -> None:
+    for known, outcome in ((set(Aspect), knowing), (set(Aspect) - {Aspect.NONE}, unknowing)):
+        (asset,), findings = judge_outputs([left], [right], known)
+        assert asset.worst is outcome
+        assert bool(findings) == (outcome is O.DIFFERENT)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ def pyproject(
         for distribution, number in sorted(found.items())
     )
     compared = f"\n[tool.prefect-compat]\nstore_env = {json.dumps(list(variables))}\n"
+    compared += "compare_files = true\n"
     if moved:
         compared += "\n[tool.prefect-compat.moved_modules]\n"
         compared += "".join(f'"{new}" = "{old}"\n' for new, old in sorted(moved.items()))

@@ -54,7 +54,8 @@ class ProjectSettings(BaseModel):
     `ignore_metadata` the metadata that are not compared. `assets` declare keys and tolerances, by
     asset. `match` has a task of a candidate flow and the step that it stands for, or "" for a task
     that stands for none. `moved_modules` has modules of a candidate flow's project, each with the
-    one whose classes it has taken over.
+    one whose classes it has taken over. `compare_files` is True for a candidate flow that names
+    its files as the IO managers of the job do.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,6 +66,7 @@ class ProjectSettings(BaseModel):
     assets: dict[str, AssetSettings] = Field(default_factory=dict)
     match: dict[str, str] = Field(default_factory=dict)
     moved_modules: dict[str, str] = Field(default_factory=dict)
+    compare_files: bool = False
     eject: EjectSettings = EjectSettings()
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from prefect_compat.comparison.judging.findings import ABSENT, Difference, Finding
+from prefect_compat.comparison.record.files import is_of_run
 from prefect_compat.comparison.record.record import Pairs, Record
 
 SHOWN_FILES = 3
@@ -37,9 +38,16 @@ def judge_catalogues(first: Record, second: Record) -> Iterator[Finding]:
             yield Finding(Difference.CATALOGUE, asset, *counts)
 
 
-def judge_files(left: Sequence[str], right: Sequence[str]) -> Iterator[Finding]:
-    """Yields the files that only one side's store has, by folder."""
-    mine, other = Counter(left), Counter(right)
+def judge_files(
+    left: Sequence[str], right: Sequence[str], *, of_runs: bool = True
+) -> Iterator[Finding]:
+    """Yields the files that only one side's store has, by folder.
+
+    Without `of_runs`, those below the id of a run do not count.
+    """
+    mine, other = (
+        Counter(name for name in side if of_runs or not is_of_run(name)) for side in (left, right)
+    )
     # Counters and not sets: names repeat where `…` stands for a random part.
     sides = [_by_folder(one - two) for one, two in ((mine, other), (other, mine))]
     for folder in sorted({*sides[0], *sides[1]}):

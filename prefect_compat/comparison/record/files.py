@@ -9,6 +9,7 @@ UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 # Made anew at each write, such as `part-0-4f1d….parquet`.
 RANDOM = re.compile(rf"{UUID.pattern}|[0-9a-f]{{16,}}")
 LOGS = "compute_logs"
+OF_RUN = re.compile(r"(.*/)?run \d+/")
 
 
 def store_folders(home: Path) -> tuple[Path, Path]:
@@ -35,6 +36,11 @@ def _names(home: Path, run_ids: Sequence[str]) -> list[str]:
                 continue
             names.append("/".join(_shared_name(part, run_ids) for part in parts))
     return names
+
+
+def is_of_run(name: str) -> bool:
+    """True for a name that `stored_files` gave to a file below the id of a run."""
+    return OF_RUN.match(name) is not None
 
 
 def _shared_name(part: str, run_ids: Sequence[str]) -> str:

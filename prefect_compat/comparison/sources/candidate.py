@@ -172,6 +172,7 @@ class CandidateFlow:
 
     def _task(self, folder: Path) -> CandidateTask:
         project = project_folder(self.options.entrypoint)
+        settings = candidate_settings(self.options.entrypoint)
         return CandidateTask(
             entrypoint=self.options.entrypoint,
             runs=tuple(chunks(self.keys, self.per_run)) if self.keys else ((),),
@@ -180,7 +181,8 @@ class CandidateFlow:
             steps=self.steps,
             declared=dict(self.options.matches),
             reads_results=not self._has_files,
-            moved=candidate_settings(self.options.entrypoint).moved_modules,
+            moved=settings.moved_modules,
+            knows_files=settings.compare_files,
             record=str(folder / f"{self.name}.json"),
             home=str(folder / self.name),
             side=self.name,

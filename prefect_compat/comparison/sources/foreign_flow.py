@@ -26,6 +26,7 @@ from prefect_compat.comparison.faults import Fault
 from prefect_compat.comparison.fingerprint.fingerprint import fingerprint
 from prefect_compat.comparison.fingerprint.parts import moved_modules
 from prefect_compat.comparison.record.check_artifacts import KEY, merge_checks, read_checks
+from prefect_compat.comparison.record.files import stored_files
 from prefect_compat.comparison.record.record import (
     NO_CONTENT,
     NOT_STARTED,
@@ -56,10 +57,11 @@ PARTITION_NAMES = ("partition", "partition_key", "day", "date", "key", "run_date
 class CandidateTask:
     """The flow by its entrypoint, and the partitions of each of Dagster's runs (one without any).
 
-    `parameter` takes the partition key; `parameters` are passed beside it, as JSON text. `steps`
-    are those of the job, `declared` matches of tasks. `reads_results` is False if the outputs are
-    files that the flow writes. `moved` has modules that took over another's classes. `project` is
-    the folder of the flow's own project, if it has one.
+    `parameter` takes the partition key; `parameters` are passed beside it, as JSON text.
+    `steps` are those of the job, `declared` matches of tasks. `reads_results` is False if the
+    outputs are files that the flow writes; `knows_files` is True if their names are to be
+    compared. `moved` has modules that took over another's classes. `project` is the folder of
+    the flow's own project, if it has one.
     """
 
     entrypoint: str
@@ -75,6 +77,7 @@ class CandidateTask:
     fault: Fault | None = None
     project: str | None = None
     moved: Mapping[str, str] = field(default_factory=dict)
+    knows_files: bool = False
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -273,10 +276,11 @@ def _record(task: CandidateTask, runs: Sequence[FlowRunOf], cost: Any) -> Record
         checks=tuple(_checks(runs)),
         materialized=(),
         cost=cost,
+        files=stored_files(home, ()) if task.knows_files else (),
         versions=versions(),
         error=None if failed is None else failed.message or str(failed),
         unknown=(
-            *_unknown(has_failed=failed is not None, has_checks=has_checks),
+            *_unknown(task, has_failed=failed is not None, has_checks=has_checks),
             *((name, "declared to have no counterpart") for name in matching.left_out),
             *(
                 (f"the module of {old}'s classes", f"declared to have moved to {new}")
@@ -286,7 +290,9 @@ def _record(task: CandidateTask, runs: Sequence[FlowRunOf], cost: Any) -> Record
     )
 
 
-def _unknown(*, has_failed: bool, has_checks: bool) -> Iterator[tuple[str, str]]:
+def _unknown(
+    task: CandidateTask, *, has_failed: bool, has_checks: bool
+) -> Iterator[tuple[str, str]]:
     flow = "a flow that does not come from the assets"
     for aspect in (
         Aspect.DATA_VERSIONS,
@@ -301,7 +307,10 @@ def _unknown(*, has_failed: bool, has_checks: bool) -> Iterator[tuple[str, str]]
     else:
         yield str(Aspect.CHECKS), f"{flow} has none, and it reports none as artifacts '{KEY}…'"
     yield str(Aspect.EXCEPTIONS), "Prefect's API keeps no exceptions"
-    yield str(Aspect.FILES), f"{flow} stores its outputs in its own way"
+    if task.knows_files:
+        yield str(Aspect.RUN_FILES), "they hold the outputs of ops, which tasks hand over in memory"
+    else:
+        yield str(Aspect.FILES), f"{flow} stores its outputs in its own way"
     yield str(Aspect.TYPES), f"{flow} does not use the project's IO managers"
     yield str(Aspect.NONE), "a task without a value to return returns None"
     if has_failed:

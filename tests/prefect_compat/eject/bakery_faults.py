@@ -47,7 +47,10 @@ WAITS = "wait_for=[orders_run, orders_pieces_are_positive_run]"
 CLOSING = "closing_note.submit(key, config=closing_note_config, wait_for=[trend_run])"
 CHECK_STEP = "orders_pieces_are_positive"
 CHECK_RUN = "totals_large_orders_are_few.submit(key, wait_for=[totals_run])"
-CHECK_CALL = '[assets.large_orders_are_few(totals=load(csv_files, "totals", [partition_key]))]'
+CHECK_REPORT = (
+    'assets.large_orders_are_few(totals=load(csv_files, "totals", [partition_key]))\n'
+    "        report_checks([result])"
+)
 SMALL = "return small.reset_index(drop=True)"
 NOTE = "frame = pd.DataFrame(columns).round(2)"
 TABLE = "currency.converted(1.0))\n"
@@ -252,7 +255,7 @@ FAULTS: dict[str, Fault] = {
     ),
     # Checks
     "a check that reports nothing": Fault(
-        FLOW, CHECK_CALL, "[]", D.CHECK, "totals[2024-01-01]:large_orders_are_few"
+        FLOW, CHECK_REPORT, "None", D.CHECK, "totals[2024-01-01]:large_orders_are_few"
     ),
     "a check that always passes": Fault(
         ASSETS, "passed=most < 0.8", "passed=True", D.CHECK,
@@ -287,6 +290,14 @@ FAULTS: dict[str, Fault] = {
         CHECKS, "    if reporter.failed:\n", "    if not reporter:\n", D.STEP_STATE,
         CHECK_STEP, BLOCKS,
     ),
+    # Files
+    "the last value of the run is not saved": Fault(
+        FLOW, 'save(io_manager, "report", value, [partition_key])', "pass", D.FILES, "report"
+    ),
+    "the last value of the run is saved under another name": Fault(
+        FLOW, 'save(io_manager, "closing_note"', 'save(io_manager, "note"', D.FILES, "closing_note"
+    ),
+    "another name of files": Fault(TABLES, '{key}.csv"', '{key}.txt"', D.FILES, "orders"),
 }  # fmt: skip
 
 
@@ -300,17 +311,6 @@ class Unseen(Edit):
 
 # When one of these is found, it belongs to FAULTS.
 UNSEEN: dict[str, Unseen] = {
-    "the last value of the run is not saved": Unseen(
-        FLOW, 'save(io_manager, "report", value, [partition_key])', "pass",
-        "a candidate's outputs are what its tasks return; no later step loads this one",
-    ),
-    "the last value of the run is saved under another name": Unseen(
-        FLOW, 'save(io_manager, "closing_note"', 'save(io_manager, "note"',
-        "a candidate's outputs are what its tasks return; no later step loads this one",
-    ),
-    "another name of files": Unseen(
-        TABLES, '{key}.csv"', '{key}.txt"', "a candidate stores its outputs in its own way"
-    ),
     "metadata of a check": Unseen(
         ASSETS, 'metadata={"least": least}', "metadata={}", "artifacts have the results alone"
     ),

@@ -118,7 +118,7 @@ class DagsterRuns:
         with (
             stores_in(home),
             self._definitions() as defs,
-            dg.DagsterInstance.ephemeral() as instance,
+            dg.DagsterInstance.ephemeral(str(home / "dagster")) as instance,
             injected(case.fault),
         ):
             return record_dagster(defs, task, instance, Meter())
@@ -135,6 +135,7 @@ def candidate_record(project: Path, case: Case, plan: Plan) -> Record:
     home.mkdir()
     names = {path.name.removesuffix(".py") for path in project.iterdir()} - {"tests"}
     entrypoint = str(project / FLOW)
+    settings = candidate_settings(entrypoint)
     task = CandidateTask(
         entrypoint=entrypoint,
         runs=tuple((key,) for key in case.keys),
@@ -148,7 +149,8 @@ def candidate_record(project: Path, case: Case, plan: Plan) -> Record:
         side="candidate",
         fault=case.fault,
         project=str(project),
-        moved=candidate_settings(entrypoint).moved_modules,
+        moved=settings.moved_modules,
+        knows_files=settings.compare_files,
     )
     results = {
         PREFECT_RESULTS_PERSIST_BY_DEFAULT: True,

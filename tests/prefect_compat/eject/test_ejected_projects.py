@@ -20,9 +20,7 @@ from tests.prefect_compat.eject.without_dagster import python_without_dagster
 pytestmark = pytest.mark.usefixtures("handed_over")
 
 # Each with words of the refusal. The packages of dbt_duckdb are fetched by `make layouts` alone.
-REFUSED = {
-    "pipes_subprocess": "temperature: weather.py:9: no rule replaces `dg.PipesSubprocessClient`"
-}
+REFUSED = {"pipes_subprocess": "temperature: weather.py:11: it looks for files beside `__file__`"}
 OTHER_PACKAGES = {"dbt_duckdb", "duckdb_io"}
 PARAMETERS = {"op_jobs": '{"parcels_number": 4}'}
 DUCKDB = ("dagster-duckdb-pandas", "pandas==2.*")

@@ -3,6 +3,8 @@
 import ast
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +16,7 @@ from prefect_compat.errors import EjectError
 from prefect_compat.graph.job import JobChoice
 from prefect_compat.graph.job_source import JobSource
 from prefect_compat.graph.project import Project
+from tests.prefect_compat.eject.written_projects import forgotten_modules
 
 Ejected = Callable[..., Ejection]
 Imported = Callable[[Ejection, str], ModuleType]
@@ -49,20 +52,21 @@ def imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., ModuleType]]:
     """Writes an ejected project and imports one of its modules."""
-    before = set(sys.modules)
     folder = tmp_path / "written"
+    forgotten = ExitStack()
 
     def of(ejection: Ejection, module: str) -> ModuleType:
+        # Another test may have imported a project of the same folders.
+        names = {Path(name).parts[0].removesuffix(".py") for name in ejection.files}
+        forgotten.enter_context(forgotten_modules(names - {"tests"}))
         for name, code in ejection.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(code, encoding="utf-8")
         monkeypatch.syspath_prepend(folder)
-        __import__(module)
-        return sys.modules[module]
+        return import_module(module)
 
-    yield of
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
+    with forgotten:
+        yield of
 
 
 def _imported(code: str) -> set[str]:

@@ -106,3 +106,14 @@ def test_files_of_one_side_are_listed_by_folder(
     found = list(judge_files(left, right))
     assert [(f.place, f.left, f.right) for f in found] == expected
     assert {f.kind for f in found} <= {D.FILES}
+
+
+def test_files_below_the_id_of_a_run_count_only_if_both_sides_have_them() -> None:
+    files = ("run 1/knead/result", "store/run 2/a", "a/run 1", "run 1")
+    assert [f.place for f in judge_files(files, ())] == [
+        "the store",
+        "a",
+        "run 1/knead",
+        "store/run 2",
+    ]
+    assert [f.place for f in judge_files(files, (), of_runs=False)] == ["the store", "a"]

@@ -21,8 +21,13 @@ def tickets() -> Any:
     return pytest.importorskip("ticket_assets.definitions", reason=reason)
 
 
-def check_partitions(definition: dg.PartitionsDefinition[Any]) -> dict[str, Any]:
-    """The arguments that give a check the partitions of its asset."""
+def partitioned_checks() -> None:
+    """An asset check with partitions of its own."""
     if DAGSTER < (1, 13):
         pytest.skip("an asset check's `partitions_def` needs Dagster 1.13")
+
+
+def check_partitions(definition: dg.PartitionsDefinition[Any]) -> dict[str, Any]:
+    """The arguments that give a check the partitions of its asset."""
+    partitioned_checks()
     return {"partitions_def": definition}

@@ -294,6 +294,7 @@ ROOMS = {
         "cli.shadow",
         "cli.doctor",
         "cli.main",
+        "__main__",
         "ticket_flow",
     ),
 }

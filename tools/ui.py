@@ -96,7 +96,7 @@ class PrefectUI:
 
     def submit(self, partition: str) -> None:
         """Submits the form, and waits on the flow run's page until the run is completed."""
-        self.page.locator("textarea").fill(partition)
+        self.page.get_by_role("textbox", name="partition").fill(partition)
         self.page.get_by_role("button", name="Submit").click()
         self.page.wait_for_url("**tab=Runs**")
         self.open("/runs")

@@ -25,7 +25,7 @@ from tests.matrix.results import Result, as_json, count, failures, read_results,
 WORK = ROOT / "var" / "matrix"
 RESULTS = WORK / "results.json"
 PAGE = ROOT / "docs" / "versions.md"
-COPIED = ("tests", "docs", "examples", "deployment", "pyproject.toml", "workspace.yaml")
+COPIED = ("tests", "tools", "docs", "examples", "deployment", "pyproject.toml", "workspace.yaml")
 
 
 def main() -> None:
@@ -84,7 +84,14 @@ def run(cell: Cell, wheel: Path, workers: str, tests: Sequence[str]) -> Result:
         subprocess.run(
             [
                 *(str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers),
-                *("--dist", "loadgroup", "-m", "not oldest", f"--junit-xml={report}", *tests),
+                *(
+                    "--dist",
+                    "loadgroup",
+                    "-m",
+                    "not oldest and not nightly",
+                    f"--junit-xml={report}",
+                    *tests,
+                ),
             ],
             cwd=checkout,
             env=_variables(),

@@ -29,7 +29,7 @@ class Cell:
         # With a newer FastAPI, the server that the tests start answers each request with an error.
         companions = ("fastapi<0.137",) if self.prefect.startswith("3.6.") else ()
         return (
-            *library_requirements("pandas", "arrow"),
+            *library_requirements("pandas", "arrow", "tables", "eject"),
             f"dagster=={self.dagster}",
             f"prefect=={self.prefect}",
             f"pandas=={self.pandas}",

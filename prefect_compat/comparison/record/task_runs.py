@@ -16,7 +16,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 
 from prefect_compat.errors import ComparisonError
 
-PATIENCE_S = 30.0
+# Prefect's client finds a broken connection, and sends its events again, within 30 s.
+PATIENCE_S = 75.0
 # So long no further task run must come, of those that are not known to this process.
 SETTLE_S = 0.3
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 
 import click
@@ -159,6 +160,12 @@ def test_the_help_lists_each_command_with_its_own_words() -> None:
         assert command is not None
         assert command.name == name
         assert command.get_short_help_str(limit=200) == words
+
+
+def test_the_package_is_the_command() -> None:
+    command = [sys.executable, "-m", "prefect_compat", "--version"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == metadata.version("prefect-compat")
 
 
 def test_help_and_version_import_neither_orchestrator() -> None:

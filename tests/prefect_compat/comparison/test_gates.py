@@ -86,7 +86,8 @@ def test_noise_is_put_apart_and_a_fault_beside_it_is_found(tmp_path: Path) -> No
     assert "not reproducible: rows[2016-05-10], id" in found.output
     found = compare(tmp_path, "--noise", ids=RANDOM, fault=1)
     assert found.exit_code == 1
-    assert "different content: rows[2016-05-10], n, id" in found.output
+    assert "different content: rows[2016-05-10], n:" in found.output
+    assert "not reproducible: rows[2016-05-10], id" in found.output
 
 
 @pytest.mark.parametrize(

@@ -131,4 +131,4 @@ def _beside_outputs(left: Record, right: Record, known: Set[Aspect]) -> Iterator
     if Aspect.CATALOGUE in known:
         yield from judge_catalogues(left, right)
     if Aspect.FILES in known:
-        yield from judge_files(left.files, right.files, of_runs=Aspect.RUN_FILES in known)
+        yield from judge_files(left, right, of_assets=Aspect.OTHER_FILES not in known)

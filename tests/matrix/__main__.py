@@ -84,14 +84,8 @@ def run(cell: Cell, wheel: Path, workers: str, tests: Sequence[str]) -> Result:
         subprocess.run(
             [
                 *(str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers),
-                *(
-                    "--dist",
-                    "loadgroup",
-                    "-m",
-                    "not oldest and not nightly",
-                    f"--junit-xml={report}",
-                    *tests,
-                ),
+                *("--dist", "loadgroup", "-m", "not oldest and not nightly"),
+                *(f"--junit-xml={report}", *tests),
             ],
             cwd=checkout,
             env=_variables(),

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from prefect_compat.comparison.judging.findings import ABSENT, Difference, Finding
-from prefect_compat.comparison.record.files import is_of_run
+from prefect_compat.comparison.record.files import asset_files
 from prefect_compat.comparison.record.record import Pairs, Record
+from prefect_compat.graph.ids import OutputId
 
 SHOWN_FILES = 3
 
@@ -38,16 +39,21 @@ def judge_catalogues(first: Record, second: Record) -> Iterator[Finding]:
             yield Finding(Difference.CATALOGUE, asset, *counts)
 
 
-def judge_files(
-    left: Sequence[str], right: Sequence[str], *, of_runs: bool = True
-) -> Iterator[Finding]:
+def judge_files(first: Record, second: Record, *, of_assets: bool = False) -> Iterator[Finding]:
     """Yields the files that only one side's store has, by folder.
 
-    Without `of_runs`, those below the id of a run do not count.
+    With `of_assets`, only files that are named after an asset count.
     """
-    mine, other = (
-        Counter(name for name in side if of_runs or not is_of_run(name)) for side in (left, right)
-    )
+    outputs = [entry.output for side in (first, second) for entry in side.outputs]
+    assets = [output.asset_key for output in outputs if isinstance(output, OutputId)]
+    parts = {part for key in assets for part in key}
+    left, right = first.files, second.files
+    if of_assets:
+        left, right = (
+            tuple(asset_files(left, right, parts)),
+            tuple(asset_files(right, left, parts)),
+        )
+    mine, other = Counter(left), Counter(right)
     # Counters and not sets: names repeat where `…` stands for a random part.
     sides = [_by_folder(one - two) for one, two in ((mine, other), (other, mine))]
     for folder in sorted({*sides[0], *sides[1]}):

@@ -1,10 +1,13 @@
 """The files in a side's own store, by names that two sides can share."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 STORE = "store"
+# Below the store: what a resource names by its path.
+PLACES = "places"
+DATABASES = frozenset({".duckdb", ".db", ".sqlite"})
 UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 # Made anew at each write, such as `part-0-4f1d….parquet`.
 RANDOM = re.compile(rf"{UUID.pattern}|[0-9a-f]{{16,}}")
@@ -38,9 +41,25 @@ def _names(home: Path, run_ids: Sequence[str]) -> list[str]:
     return names
 
 
-def is_of_run(name: str) -> bool:
-    """True for a name that `stored_files` gave to a file below the id of a run."""
-    return OF_RUN.match(name) is not None
+def asset_files(
+    names: Iterable[str], others: Iterable[str], parts: Container[str]
+) -> Iterator[str]:
+    """Yields the files that are named after an asset, as a folder or before their suffix.
+
+    `parts` are the parts of all asset keys. The files of a folder that was set from outside go by
+    their names in that folder if the other side has these. Left out are the outputs of ops, which
+    lie below the id of a run, and databases.
+    """
+    known = set(others)
+    for name in names:
+        root, *below = name.split("/")
+        if OF_RUN.match(name) or Path(name).suffix in DATABASES:
+            continue
+        if root == PLACES:
+            tails = ("/".join(below[start:]) for start in range(len(below)))
+            name = next((tail for tail in tails if tail in known), name)
+        if any(part.partition(".")[0] in parts or part in parts for part in name.split("/")):
+            yield name
 
 
 def _shared_name(part: str, run_ids: Sequence[str]) -> str:

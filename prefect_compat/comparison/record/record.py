@@ -34,7 +34,7 @@ class Aspect(StrEnum):
     DYNAMIC_PARTITIONS = "changes of dynamic partitions"
     CATALOGUE = "the catalogue's counts"
     FILES = "names of files"
-    RUN_FILES = "names of files below the id of a run"
+    OTHER_FILES = "names of files that are not named after an asset"
     TIMES = "how often an output was made"
     NONE = "None apart from no value"
     TYPES = "types of the values in memory"

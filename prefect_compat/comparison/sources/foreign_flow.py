@@ -308,7 +308,7 @@ def _unknown(
         yield str(Aspect.CHECKS), f"{flow} has none, and it reports none as artifacts '{KEY}…'"
     yield str(Aspect.EXCEPTIONS), "Prefect's API keeps no exceptions"
     if task.knows_files:
-        yield str(Aspect.RUN_FILES), "they hold the outputs of ops, which tasks hand over in memory"
+        yield str(Aspect.OTHER_FILES), f"{flow} sets the places of other files itself"
     else:
         yield str(Aspect.FILES), f"{flow} stores its outputs in its own way"
     yield str(Aspect.TYPES), f"{flow} does not use the project's IO managers"

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from prefect_compat.comparison.record.files import STORE
+from prefect_compat.comparison.record.files import PLACES, STORE
 from prefect_compat.engine.dagster_port.resources import ResourceSettings, resource_settings
 from prefect_compat.errors import ComparisonError
 
@@ -36,7 +36,7 @@ class Setting:
         if self.fixed is not None:
             return Path(self.fixed)
         path = Path(self.path).expanduser().absolute()
-        return store / "places" / path.relative_to(path.anchor)
+        return store / PLACES / path.relative_to(path.anchor)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from prefect_compat.comparison.judging.catalogue import (
 )
 from prefect_compat.comparison.judging.described import judge_checks, judge_observations
 from prefect_compat.comparison.judging.findings import Difference, Finding
+from prefect_compat.comparison.record.record import NO_CONTENT, Record, RecordedOutput
 from prefect_compat.graph.ids import CheckId, OutputId
 from tests.prefect_compat.comparison.records import DAGSTER, FIRST, PREFECT, SECOND, SEEN, check
 
@@ -103,17 +104,35 @@ def test_dynamic_partitions_that_both_sides_changed_alike_are_left_out() -> None
 def test_files_of_one_side_are_listed_by_folder(
     left: tuple[str, ...], right: tuple[str, ...], expected: list[tuple[str, str, str]]
 ) -> None:
-    found = list(judge_files(left, right))
+    found = list(judge_files(with_files(*left), with_files(*right)))
     assert [(f.place, f.left, f.right) for f in found] == expected
     assert {f.kind for f in found} <= {D.FILES}
 
 
-def test_files_below_the_id_of_a_run_count_only_if_both_sides_have_them() -> None:
-    files = ("run 1/knead/result", "store/run 2/a", "a/run 1", "run 1")
-    assert [f.place for f in judge_files(files, ())] == [
-        "the store",
-        "a",
-        "run 1/knead",
-        "store/run 2",
-    ]
-    assert [f.place for f in judge_files(files, (), of_runs=False)] == ["the store", "a"]
+def test_files_of_assets_alone_count_if_a_side_places_others_itself() -> None:
+    of_assets = ("a/2016-03-08", "b.json", "store/a.csv", "shop/2016/x")
+    others = ("run 1/a/result", "places/tmp/b/x.duckdb", "trips/a1.csv", "ab/1", "a_b")
+    outputs = tuple(
+        RecordedOutput(OutputId(key), NO_CONTENT) for key in (("a",), ("b",), ("shop", "sales"))
+    )
+    left, right = (
+        replace(side, outputs=outputs) for side in (with_files(*of_assets, *others), with_files())
+    )
+    found = list(judge_files(left, right, of_assets=True))
+    assert {f"{f.place}/{f.left}" for f in found} == {
+        *("a/2016-03-08", "the store/b.json", "store/a.csv", "shop/2016/x")
+    }
+
+
+def test_a_folder_that_was_set_from_outside_hides_no_file() -> None:
+    outputs = (RecordedOutput(OutputId(("a",)), NO_CONTENT),)
+    files = "places/home/a/store/a/1", "places/home/a/store/a/2"
+    left, right = (
+        replace(side, outputs=outputs) for side in (with_files(*files), with_files("a/1"))
+    )
+    (found,) = judge_files(left, right, of_assets=True)
+    assert (found.place, found.left, found.right) == ("places/home/a/store/a", "2", "nothing")
+
+
+def with_files(*files: str) -> Record:
+    return replace(DAGSTER, files=files)

@@ -133,7 +133,7 @@ def _matrix(rows: pd.DataFrame, codes: Mapping[str, Mapping[str, float]]) -> Mat
     age_h = (updated - rows["opened_at"]).dt.total_seconds() / 3600
     columns = [pd.Series(_texts(rows[name])).map(codes[name]) for name in CATEGORIES]
     columns += [rows[name] for name in (*COUNTS, *FLAGS)]
-    columns += [age_h, updated.dt.hour, updated.dt.weekday]
+    columns += [age_h, updated.dt.hour, updated.dt.day_of_week]
     return np.column_stack([column.to_numpy("float64", na_value=np.nan) for column in columns])
 
 

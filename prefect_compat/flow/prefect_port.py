@@ -18,6 +18,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 import prefect.context
+import prefect.utilities.engine
 from prefect import task_engine, task_runners, tasks
 from prefect.client.schemas.objects import TaskRun
 from prefect.runner import Runner
@@ -172,6 +173,26 @@ def stored_result(path: Path) -> Any:
     # Its module has moved between minor versions; `prefect.results` has always imported it.
     record: Any = vars(prefect.results)["ResultRecord"]
     return record.deserialize(path.read_bytes()).result
+
+
+@contextmanager
+def every_result_stored() -> Iterator[None]:
+    """While it is open, each task run of this process persists its result.
+
+    Otherwise Prefect refers to a result that it does not store: of a task with `NO_CACHE` or
+    `persist_result=False`, or whose arguments it cannot hash.
+    """
+    original = task_engine.BaseTaskRunEngine.compute_transaction_key
+
+    def key_of(engine: Any) -> str:
+        return original(engine) or str(engine.task_run.id)
+
+    with (
+        patch.object(task_engine.BaseTaskRunEngine, "compute_transaction_key", key_of),
+        patch.object(task_engine, "should_persist_result", lambda: True),
+        patch.object(prefect.utilities.engine, "should_persist_result", lambda: True),  # its state
+    ):
+        yield
 
 
 @contextmanager

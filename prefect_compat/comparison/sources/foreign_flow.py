@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -49,7 +49,11 @@ from prefect_compat.comparison.sources.meter import Meter
 from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.comparison.sources.process_body import write_record
 from prefect_compat.errors import ComparisonError
-from prefect_compat.flow.prefect_port import around_task_functions, ordered_task_runs
+from prefect_compat.flow.prefect_port import (
+    around_task_functions,
+    every_result_stored,
+    ordered_task_runs,
+)
 from prefect_compat.graph.ids import StepId
 from prefect_compat.server.api import named_server, own_server
 
@@ -115,7 +119,7 @@ def record_candidate(task: CandidateTask) -> Record:
     with get_client(sync_client=True) as client:
         client.api_healthcheck()  # the first request takes longer
         meter.is_ready()
-        with _injected(task):
+        with _injected(task), every_result_stored() if task.reads_results else nullcontext():
             ended = [
                 (run, key, *run_flow(flow, {**given, **_partition(parameter, key)}))
                 for run, keys in enumerate(task.runs)

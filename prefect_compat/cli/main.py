@@ -20,8 +20,8 @@ COMMANDS = {
     "plan": "Print the steps and edges that the flow is built from.",
     "run": "Run a job, or the assets of a project, as one Prefect flow run.",
     "serve": "Deploy the flow without a work pool.",
-    "skeleton": "Write a Dagster project from a run of a Prefect flow.",
     "shadow": "Compare production's new partitions, and remember.",
+    "skeleton": "Write a Dagster project from a run of a Prefect flow.",
 }
 
 

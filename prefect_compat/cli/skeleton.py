@@ -74,7 +74,7 @@ def skeleton(
         options = SkeletonOptions(
             entrypoint,
             output,
-            json.dumps(parameters),
+            json.dumps(parameters, ensure_ascii=False),
             partition,
             parameter,
             store_env or read_project_settings().store_env,

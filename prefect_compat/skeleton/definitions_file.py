@@ -41,7 +41,8 @@ def definitions_file(
 
 def _docstring(flow: RecordedFlow, comparison: str) -> str:
     text = f"The Prefect flow {flow.name} as Dagster assets, one for each task run."
-    return f'"""{text}\n\nTo compare both:\n\n{textwrap.indent(comparison, "    ")}\n"""'
+    raw = "r" if "\\" in comparison else ""
+    return f'{raw}"""{text}\n\nTo compare both:\n\n{textwrap.indent(comparison, "    ")}\n"""'
 
 
 def _aliases(modules: Iterable[str], names: Sequence[AssetName]) -> dict[str, str]:

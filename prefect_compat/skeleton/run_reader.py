@@ -128,12 +128,12 @@ class RunReader:
             )
         if call.result is NO_RESULT:
             return f"it failed in the recorded run: {type(call.error).__name__}: {call.error}"
-        if "__parents__" in run.task_inputs:
+        if _parents(run):
             return "another task calls it; call it in the flow"
         called = [
             task_name(other)
             for other in self._runs
-            if any(entry.id == run.id for entry in other.task_inputs.get("__parents__", ()))
+            if run.id in (getattr(entry, "id", None) for entry in _parents(other))
         ]
         if called:
             return f"it calls the task {', '.join(sorted(set(called)))}; call it in the flow"
@@ -147,6 +147,11 @@ class RunReader:
                 for code in _plain(argument.value):
                     if code not in known:
                         yield number, argument.name or "a positional argument", code
+
+
+def _parents(run: TaskRun) -> Sequence[Any]:
+    """The task runs that have called this one."""
+    return run.task_inputs.get("__parents__", [])
 
 
 def _validate_partition(partition: str | None, parameters: Mapping[str, Any]) -> None:

@@ -1,66 +1,20 @@
 """A flow that really runs is recorded, written, loaded and materialized."""
 
-import importlib.util
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from prefect_compat.errors import ComparisonError, SkeletonError
-from prefect_compat.skeleton.facts import RecordedFlow
-from prefect_compat.skeleton.flow_module import FlowModule
-from prefect_compat.skeleton.recording import RecordingTask, record_flow
-from prefect_compat.skeleton.skeleton import SkeletonOptions, write_skeleton
+from tests.prefect_compat.skeleton.recorded import load, record, record_code, write
 from tests.prefect_compat.skeleton.shop import NAMES, write_shop
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty working folder; modules that are imported from it are forgotten."""
-    before = set(sys.modules)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
-
-
-def record(
-    flow: str, parameters: str = "{}", partition: str | None = None, parameter: str | None = None
-) -> RecordedFlow:
-    return record_flow(RecordingTask(flow, parameters, partition, parameter, None, "unused"))
-
-
-def record_code(folder: Path, code: str, partition: str | None = None) -> RecordedFlow:
-    """The record of the flow `daily` in a file of this code."""
-    text = "from prefect import flow, task\n" + code
-    return record(f"{write_shop(folder, text, 'own_flows')}:daily", partition=partition)
-
-
-def load(folder: Path, recorded: RecordedFlow, partition: str | None = None) -> dg.Definitions:
-    """The written definitions, imported."""
-    entrypoint = next(str(path) for path in folder.glob("*_flows.py")) + ":flow"
-    options = SkeletonOptions(entrypoint, "out", partition=partition)
-    written = write_skeleton(recorded, FlowModule.of(entrypoint), "", options)
-    path = folder / "written_definitions.py"
-    path.write_text(written.files["definitions.py"], encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("written_definitions", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found: dg.Definitions = module.defs
-    return found
-
-
 def test_a_flow_survives_the_way_to_dagster(folder: Path) -> None:
     recorded = record(f"{write_shop(folder)}:shop")
-    defs = load(folder, recorded)
+    defs = load(write(folder, recorded))
     result = dg.materialize([*(defs.assets or ())])  # type: ignore[list-item]  # all are assets
     assert result.success
     values = {
@@ -108,10 +62,16 @@ def daily(day: dt.date):
     orders(day, day.isoformat())
 """
     recorded = record_code(folder, code, "2024-01-03")
-    (assets,) = load(folder, recorded, "2024-01-03").assets or ()
+    (assets,) = load(write(folder, recorded, "2024-01-03")).assets or ()
     assert isinstance(assets, dg.AssetsDefinition)
     result = dg.materialize([assets], partition_key="2024-01-05")
     assert result.output_for_node("orders") == "05.01.2024 2024-01-05"
+
+
+def test_a_second_run_gives_the_same_record(folder: Path) -> None:
+    """Mapped tasks end in any order; they are numbered as they were submitted."""
+    flow = f"{write_shop(folder)}:shop"
+    assert record(flow, '{"count": 12}') == record(flow, '{"count": 12}')
 
 
 REFUSED = {

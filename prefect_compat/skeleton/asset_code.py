@@ -19,7 +19,6 @@ from prefect_compat.skeleton.facts import (
     Value,
 )
 
-PARTITIONS = "DAYS"
 PARTITION_KEY = "context.partition_key"
 INDENT = "    "
 
@@ -82,7 +81,7 @@ class AssetWriter:
         if deps:
             yield "deps", f"[{', '.join(deps)}]"
         if self.flow.partition is not None:
-            yield "partitions_def", PARTITIONS
+            yield "partitions_def", partitions_name(self.flow)
         if task.options.retries:
             yield "retry_policy", _retry_policy(task.options)
         if task.options.tags:
@@ -148,6 +147,12 @@ class AssetWriter:
 def constant_name(parameter: str) -> str:
     """The name of the constant with the value of a parameter of the flow."""
     return parameter.upper()
+
+
+def partitions_name(flow: RecordedFlow) -> str:
+    """The name of the constant with the partitions; a parameter may have the usual one."""
+    taken = {constant_name(parameter.name) for parameter in flow.parameters}
+    return "DAY_PARTITIONS" if "DAYS" in taken else "DAYS"
 
 
 def used_parameters(flow: RecordedFlow) -> frozenset[str]:

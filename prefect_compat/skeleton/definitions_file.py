@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prefect_compat.eject.literals import literal
 from prefect_compat.skeleton.asset_code import (
-    PARTITIONS,
     AssetWriter,
     constant_name,
+    partitions_name,
     used_parameters,
 )
 from prefect_compat.skeleton.asset_names import AssetName
@@ -86,5 +86,6 @@ def _constants(flow: RecordedFlow, partition_key: str | None) -> Iterator[str]:
     if flow.partition is not None:
         yield (
             "# It begins with the recorded day: set your own first day.\n"
-            f"{PARTITIONS} = dg.DailyPartitionsDefinition(start_date={literal(partition_key)})"
+            f"{partitions_name(flow)} ="
+            f" dg.DailyPartitionsDefinition(start_date={literal(partition_key)})"
         )

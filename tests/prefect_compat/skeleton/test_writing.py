@@ -107,6 +107,16 @@ def test_a_date_is_made_of_the_key_again() -> None:
     assert "day=context.partition_key" in code_of(written(dated, "2024-01-03"), "orders")
 
 
+def test_a_parameter_of_the_partitions_name_keeps_its_own() -> None:
+    tasks = (task("a", Argument("days", FlowParameter("days"))),)
+    parameters = (RecordedParameter("day", None), RecordedParameter("days", "7"))
+    recorded = replace(flow(*tasks, partition="day"), parameters=parameters)
+    text = written(recorded, "2024-01-03").files["definitions.py"]
+    assert "DAYS = 7" in text
+    assert 'DAY_PARTITIONS = dg.DailyPartitionsDefinition(start_date="2024-01-03")' in text
+    assert "@dg.asset(partitions_def=DAY_PARTITIONS)" in text
+
+
 def test_results_are_rebuilt_in_the_body() -> None:
     rows = Container("dict", (TaskResult(0), TaskResult(1, "0")), ('"a"', '"b"'))
     pair = Container("tuple", (TaskResult(0),))

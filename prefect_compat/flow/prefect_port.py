@@ -180,12 +180,15 @@ def every_result_stored() -> Iterator[None]:
     """While it is open, each task run of this process persists its result.
 
     Otherwise Prefect refers to a result that it does not store: of a task with `NO_CACHE` or
-    `persist_result=False`, or whose arguments it cannot hash.
+    `persist_result=False`, or whose arguments it cannot hash. A task that declares neither caching
+    nor persistence runs each time, as it does without us: Prefect would take the result of an equal
+    call from the store.
     """
     original = task_engine.BaseTaskRunEngine.compute_transaction_key
 
     def key_of(engine: Any) -> str:
-        return original(engine) or str(engine.task_run.id)
+        declared = original(engine) if engine.task.persist_result else None
+        return declared or str(engine.task_run.id)
 
     with (
         patch.object(task_engine.BaseTaskRunEngine, "compute_transaction_key", key_of),

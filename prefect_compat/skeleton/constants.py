@@ -1,6 +1,7 @@
-"""Plain values as code: those of `eject`, and dates and times."""
+"""Plain values as code: those of `eject`, dates and times, and paths."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 from prefect_compat.eject.literals import is_literal, literal
@@ -10,7 +11,10 @@ ZERO = dt.timedelta(0)
 
 
 def constant(value: Any) -> str | None:
-    """The code of a plain value, with `dt` for the module datetime; None for any other value."""
+    """The code of a plain value; None for any other value.
+
+    In the code, `dt` is the module datetime, and `Path` that of pathlib.
+    """
     code = _code(value)
     return code if code is None or len(code) <= LONGEST else None
 
@@ -20,6 +24,8 @@ def _code(value: Any) -> str | None:
         return _container(value)
     if isinstance(value, dt.date | dt.time | dt.timedelta):
         return _moment(value)
+    if type(value) is type(Path()):
+        return f"Path({literal(str(value))})"
     return literal(value) if is_literal(value) else None
 
 

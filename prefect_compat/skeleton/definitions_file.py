@@ -61,6 +61,7 @@ def _aliases(modules: Iterable[str], names: Sequence[AssetName]) -> dict[str, st
 def _imports(aliases: Mapping[str, str]) -> str:
     lines = [
         "import datetime as dt",
+        "from pathlib import Path",
         "from typing import Any",
         "import dagster as dg",
         "from prefect.logging import disable_run_logger",

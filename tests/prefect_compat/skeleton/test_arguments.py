@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,6 +113,7 @@ CONSTANTS: dict[str, Any] = {
     "a date": dt.date(2024, 2, 29),
     "a time of day": dt.datetime(2024, 2, 29, 1, 2, 3, 4),
     "midnight in UTC": dt.datetime(2024, 2, 29, tzinfo=dt.UTC),
+    "a path": Path("sales", "it's.csv"),
     "a duration": dt.timedelta(days=1, microseconds=5),
     "no duration": dt.timedelta(0),
     "nested": {"a": [(), (1,), {"b": dt.date(2024, 1, 1)}], 2: {"x"}},
@@ -124,7 +126,7 @@ CONSTANTS: dict[str, Any] = {
 def test_a_constant_is_the_value_again(name: str) -> None:
     code = constant(CONSTANTS[name])
     assert code is not None
-    again = eval(code, {"dt": dt})
+    again = eval(code, {"dt": dt, "Path": Path})
     assert (type(again), again) == (type(CONSTANTS[name]), CONSTANTS[name])
 
 

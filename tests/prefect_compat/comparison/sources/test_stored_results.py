@@ -16,7 +16,7 @@ from prefect_compat.comparison.sources.matching import StepFacts, ValueFacts
 FLOW = """
 import threading
 from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect.cache_policies import INPUTS, NO_CACHE
 
 @task(cache_policy=NO_CACHE)
 def not_cached(): return 1
@@ -27,13 +27,30 @@ def not_kept(): return 2
 @task
 def not_hashed(lock): return 3
 
+RUNS, CACHED = [], []
+
+@task
+def twice(x):
+    RUNS.append(x)
+    return len(RUNS)
+
+@task(cache_policy=INPUTS)
+def cached(x):
+    CACHED.append(x)
+    return len(CACHED)
+
 @flow
 def daily():
+    twice(7)
+    twice(7)
+    cached(7)
+    cached(7)
     not_cached()
     not_kept()
     not_hashed(threading.Lock())
 """
-TASKS = ("not_cached", "not_kept", "not_hashed")
+TASKS = ("not_cached", "not_kept", "not_hashed", "twice_1", "twice_2", "cached_1", "cached_2")
+VALUES = (1, 2, 3, 1, 2, 1, 1)  # only what declares to be cached is
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -61,5 +78,5 @@ def test_each_result_is_read(tmp_path: Path) -> None:
         record = record_candidate(task)
     assert record.error is None
     assert {output.output.label: output.fingerprint for output in record.outputs} == {
-        name: fingerprint(number) for number, name in enumerate(TASKS, 1)
+        name: fingerprint(value) for name, value in zip(TASKS, VALUES, strict=True)
     }

@@ -262,6 +262,7 @@ ROOMS = {
         "eject.job_config",
         "eject.partitions",
         "eject.steps",
+        "eject.secret_values",
         "eject.resource_code",
         "eject.resource_functions",
         "eject.resources",

@@ -4,10 +4,12 @@ import datetime as dt
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from prefect.futures import PrefectFutureList
 
+from prefect_compat.eject.secret_values import has_secret_name, holds_secret
 from prefect_compat.skeleton.constants import LONGEST, constant
 from prefect_compat.skeleton.facts import (
     ISO_TEXT,
@@ -90,6 +92,7 @@ class ArgumentReader:
     def _value(self, name: str, value: Any, inputs: Sequence[int], position: int) -> Value:
         found = (
             self._result(value, inputs, position)
+            or _secret(name, value)
             or self._parameter(name, value)
             or self._container(name, value, inputs, position)
             or self._element(value, position)
@@ -126,8 +129,9 @@ class ArgumentReader:
         elements = value.values() if kind == "dict" else value
         left = list(inputs)
         items: list[Value] = []
-        for element in elements:
-            item = self._value(name, element, left, position)
+        names = (f"{name}[{key!r}]" for key in value) if kind == "dict" else repeat(name)
+        for each, element in zip(names, elements, strict=False):
+            item = self._value(each, element, left, position)
             # Two runs may have returned one object: each is used once, as the flow passed them.
             if isinstance(item, TaskResult) and item.index is None and len(left) > 1:
                 left.remove(item.run)
@@ -137,12 +141,12 @@ class ArgumentReader:
             return None
         return Container(kind, tuple(items), tuple(map(str, keys)))
 
-    def _parameter(self, name: str, value: Any) -> FlowParameter | None:
+    def _parameter(self, name: str, value: Any) -> FlowParameter | Unwritable | None:
         for parameter, known in self.parameters.items():
             if _is_common(value) and name != parameter:
                 continue
             if type(value) is type(known) and (value is known or _is_equal(value, known)):
-                return FlowParameter(parameter)
+                return _secret(parameter, value) or FlowParameter(parameter)
             if isinstance(known, dt.date) and value == known.isoformat():
                 return FlowParameter(parameter, ISO_TEXT)
         return None
@@ -154,6 +158,14 @@ class ArgumentReader:
             if index is not None:
                 return FlowParameter(parameter, f"[{index}]")
         return None
+
+
+def _secret(name: str, value: Any) -> Unwritable | None:
+    if not has_secret_name(name, value) and not (isinstance(value, str) and holds_secret(value)):
+        return None
+    return Unwritable(
+        f"its argument `{name}` may be a secret, which is not written down. Read it inside the task"
+    )
 
 
 def _is_common(value: Any) -> bool:
@@ -170,9 +182,9 @@ def _is_equal(value: Any, known: Any) -> bool:
 
 def _index_of(value: Any, whole: Any, position: int) -> str | None:
     """The code of the index at which a container has the value; its position, if it is there."""
-    elements = list(_elements(whole))
-    own = [element for element in elements if element[0] == str(position)]
-    return next((index for index, element in (*own, *elements) if element is value), None)
+    if type(whole) in (list, tuple) and position < len(whole) and whole[position] is value:
+        return str(position)
+    return next((index for index, element in _elements(whole) if element is value), None)
 
 
 def _elements(result: Any) -> Iterator[tuple[str, Any]]:

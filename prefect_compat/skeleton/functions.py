@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -25,42 +25,39 @@ def function_place(task: Task[..., Any], flow: Flow[..., Any]) -> FunctionPlace:
     function = task.fn
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise SkeletonError("its function is a generator, whose values are no single result")
-    names = _names_in(inspect.unwrap(flow.fn))
-    reasons = {name for name in names_used(function) if name in RUN_CONTEXT}
+    used = names_used(function)
+    reasons = sorted(used.intersection(RUN_CONTEXT))
     if reasons:
         raise SkeletonError(
-            f"its function uses {', '.join(sorted(reasons))}, and Dagster has no run of Prefect's"
+            f"its function uses {', '.join(reasons)}, and Dagster has no run of Prefect's"
         )
-    own = vars(sys.modules[function.__module__]) if function.__module__ in sys.modules else {}
-    for module, known in ((None, names), (function.__module__, own)):
-        found = next(_attributes(known, task), None)
-        if found is not None:
-            attribute, is_task = found
-            return FunctionPlace(
-                module,
-                attribute,
-                is_task,
-                is_async=inspect.iscoroutinefunction(function),
-                uses_logger=LOGGER in names_used(function),
-            )
+    for is_place, is_task in _places(task):
+        for module, names in _modules(function, flow):
+            attribute = next((name for name, value in names.items() if is_place(value)), None)
+            if attribute is not None:
+                is_async, uses_logger = inspect.iscoroutinefunction(function), LOGGER in used
+                return FunctionPlace(module, attribute, is_task, is_async, uses_logger)
     raise SkeletonError(
         f"its function {function.__qualname__} is not at the top level of a module. Move it there"
     )
 
 
+def _places(task: Task[..., Any]) -> Iterator[tuple[Callable[[Any], bool], bool]]:
+    """The task, another task of its function, the function itself; and if that is a task."""
+    yield lambda value: value is task, True
+    yield lambda value: isinstance(value, Task) and value.fn is task.fn, True
+    yield lambda value: value is task.fn, False
+
+
+def _modules(function: Any, flow: Flow[..., Any]) -> Iterator[tuple[str | None, Mapping[str, Any]]]:
+    """The names of the flow's module, and of the function's own."""
+    yield None, dict(_names_in(inspect.unwrap(flow.fn)))
+    if function.__module__ in sys.modules:
+        yield function.__module__, dict(vars(sys.modules[function.__module__]))
+
+
 def _names_in(function: Any) -> Mapping[str, Any]:
     return getattr(function, "__globals__", {})
-
-
-def _attributes(names: Mapping[str, Any], task: Task[..., Any]) -> Iterator[tuple[str, bool]]:
-    """The names of the task, or of another one of its function, or of the function itself."""
-    yield from ((name, True) for name, value in names.items() if value is task)
-    yield from (
-        (name, True)
-        for name, value in names.items()
-        if isinstance(value, Task) and value.fn is task.fn
-    )
-    yield from ((name, False) for name, value in names.items() if value is task.fn)
 
 
 def names_used(function: Any) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """From a recorded flow to the files of a Dagster project."""
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +8,15 @@ from pathlib import Path
 
 from prefect_compat.eject.formatting import formatted
 from prefect_compat.eject.header import Origin
+from prefect_compat.eject.secret_values import has_secret_name, holds_secret
 from prefect_compat.errors import SkeletonError
 from prefect_compat.skeleton.asset_names import AssetName, asset_names
 from prefect_compat.skeleton.definitions_file import FILE, definitions_file
 from prefect_compat.skeleton.facts import RecordedFlow
 from prefect_compat.skeleton.flow_module import FlowModule
 from prefect_compat.skeleton.project_files import not_carried, pyproject, refusals
+
+HIDDEN = "…"
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class SkeletonOptions:
     def _called(self, parameter: str, parameters: str) -> tuple[str, ...]:
         stores = (text for name in self.store_variables for text in ("--store-env", name))
         return (
-            *((parameters, self.parameters) if self.parameters != "{}" else ()),
+            *((parameters, _shown_parameters(self.parameters)) if self.parameters != "{}" else ()),
             *(("--partition", self.partition) if self.partition is not None else ()),
             *((parameter, self.parameter) if self.parameter is not None else ()),
             *stores,
@@ -98,6 +102,15 @@ def write_skeleton(
     headed = {path: f"{origin.comment()}\n{text}" for path, text in files.items()}
     headed["NOT_CARRIED.md"] = not_carried(origin, flow, names)
     return Skeleton(headed, tuple(name.asset for name in names), refused, comparison)
+
+
+def _shown_parameters(text: str) -> str:
+    """Parameters as JSON, without the values of secrets."""
+    found = {
+        name: HIDDEN if has_secret_name(name, value) or holds_secret(str(value)) else value
+        for name, value in json.loads(text).items()
+    }
+    return json.dumps(found, ensure_ascii=False)
 
 
 def _shown(folder: Path) -> Path:

@@ -24,7 +24,14 @@ ROWS = [1001, 1002, 1002]
 TABLE = object()
 READER = ArgumentReader(
     {0: ROWS, 1: TABLE, 2: {"good": TABLE, "bad": 1}},
-    {"day": dt.date(2024, 1, 3), "region": "eu", "count": 3, "shops": SHOPS, "none": []},
+    {
+        "day": dt.date(2024, 1, 3),
+        "region": "eu",
+        "count": 3,
+        "shops": SHOPS,
+        "none": [],
+        "password": "of-ann-abc",
+    },
 )
 VALUES: dict[str, tuple[str, Any, tuple[int, ...], Value]] = {
     "a result": ("x", TABLE, (1,), TaskResult(1)),
@@ -86,7 +93,26 @@ def test_other_values_are_named_with_their_argument(value: Any) -> None:
     (found,) = READER.read(take, {"x": value}, {})
     unwritable = found.value.items[0] if isinstance(found.value, Container) else found.value
     assert isinstance(unwritable, Unwritable)
-    assert "its argument `x` is a" in unwritable.reason
+    assert unwritable.reason.startswith(("its argument `x` is a", "its argument `x[1]` is a"))
+
+
+SECRETS: dict[str, tuple[str, Any]] = {
+    "a name": ("api_key", "abc"),
+    "a key": ("headers", {"Authorization": "Bearer abc"}),
+    "an address with a password": ("x", "postgresql://ann:abc@host/db"),
+    "a parameter of the flow": ("token", "eu"),
+    "a parameter of another name": ("x", "of-ann-abc"),
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_is_not_written(name: str) -> None:
+    argument, value = SECRETS[name]
+    (found,) = READER.read(take, {argument: value}, {})
+    unwritable = found.value.items[0] if isinstance(found.value, Container) else found.value
+    assert isinstance(unwritable, Unwritable)
+    assert "may be a secret" in unwritable.reason
+    assert "abc" not in repr(found)
 
 
 def test_a_default_of_the_function_is_not_written() -> None:

@@ -49,6 +49,39 @@ def test_a_flow_survives_the_way_to_dagster(folder: Path) -> None:
     assert [task.name for task in recorded.tasks if task.options.left] == ["numbers"]
 
 
+TASKS = """
+from prefect import task
+
+@task
+def first(): return 1000
+
+def second(x): return x + 1
+"""
+FLOW_OF_OTHERS = """
+import own_tasks
+from own_tasks import second
+
+renamed = own_tasks.first.with_options(name="renamed")
+
+@flow
+def daily():
+    own_tasks.first()
+    task(second, name="another")(renamed())
+"""
+
+
+def test_tasks_are_called_where_they_are(folder: Path) -> None:
+    (folder / "own_tasks.py").write_text(TASKS, encoding="utf-8")
+    recorded = record_code(folder, FLOW_OF_OTHERS)
+    path = write(folder, recorded)
+    text = path.read_text(encoding="utf-8")
+    assert "own_tasks.first.fn()" in text
+    assert "own_flows.renamed.fn()" in text
+    assert "own_flows.second(x=renamed)" in text
+    result = dg.materialize([*(load(path).assets or ())])  # type: ignore[list-item]
+    assert result.output_for_node("another") == 1001
+
+
 def test_a_day_of_another_partition_is_that_day(folder: Path) -> None:
     code = """
 import datetime as dt

@@ -213,6 +213,15 @@ def test_each_file_names_the_commands() -> None:
     )
 
 
+def test_the_commands_hide_secrets() -> None:
+    given = '{"api_key": "abc", "store": "s3://ann:abc@host/db", "region": "eu"}'
+    options = SkeletonOptions("flows.py:daily", "out", given)
+    found = write_skeleton(flow(*CHAIN), FlowModule("flows", Path.cwd()), "", options)
+    for text in (*found.files.values(), found.comparison):
+        assert "abc" not in text
+    assert '"region": "eu"' in found.comparison
+
+
 def test_a_flow_elsewhere_is_imported_from_there(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "__init__.py").touch()

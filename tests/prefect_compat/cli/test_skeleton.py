@@ -15,6 +15,7 @@ from prefect_compat.skeleton.recording import RecordingTask, record_flow
 from prefect_compat.skeleton.skeleton import SkeletonOptions
 from tests.prefect_compat.skeleton.shop import NAMES, write_shop
 
+pytest.importorskip("ruff", reason="needs prefect-compat[eject]")
 pytestmark = pytest.mark.usefixtures("handed_over")
 FLOW = "shop_flows.py:shop"
 

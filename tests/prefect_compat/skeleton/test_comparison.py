@@ -23,6 +23,7 @@ from prefect_compat.graph.project import Project
 from tests.prefect_compat.skeleton.recorded import load, record, write
 from tests.prefect_compat.skeleton.shop import write_shop
 
+pytest.importorskip("ruff", reason="needs prefect-compat[eject]")
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 

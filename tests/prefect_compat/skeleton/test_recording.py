@@ -9,6 +9,7 @@ from prefect_compat.errors import ComparisonError, SkeletonError
 from tests.prefect_compat.skeleton.recorded import load, record, record_code, write
 from tests.prefect_compat.skeleton.shop import NAMES, write_shop
 
+pytest.importorskip("ruff", reason="needs prefect-compat[eject]")
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 

@@ -22,6 +22,7 @@ from prefect_compat.skeleton.facts import (
 from prefect_compat.skeleton.flow_module import FlowModule
 from prefect_compat.skeleton.skeleton import Skeleton, SkeletonOptions, write_skeleton
 
+pytest.importorskip("ruff", reason="needs prefect-compat[eject]")
 NO_OPTIONS = TaskOptions()
 
 

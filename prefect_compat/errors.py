@@ -35,3 +35,7 @@ class ComparisonError(PrefectCompatError):
 
 class EjectError(PrefectCompatError):
     """A job, or a part of it, cannot be written as a Prefect project of its own."""
+
+
+class SkeletonError(PrefectCompatError):
+    """A Prefect flow, or a part of it, cannot be written as Dagster assets."""

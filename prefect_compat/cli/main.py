@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "Run a job, or the assets of a project, as one Prefect flow run.",
     "serve": "Deploy the flow without a work pool.",
     "shadow": "Compare production's new partitions, and remember.",
+    "skeleton": "Write a Dagster project from a run of a Prefect flow.",
 }
 
 

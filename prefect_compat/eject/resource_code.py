@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from prefect_compat.comparison.sources.layout import shown_address
 from prefect_compat.eject.literals import is_literal, literal
+from prefect_compat.eject.secret_values import holds_secret
 from prefect_compat.errors import EjectError
 
 
@@ -29,7 +29,7 @@ class ResourceCode:
 
     def plain(self, field_name: str, value: Any, remedy: str) -> str:
         """The code of a plain value. Raises EjectError for a secret, and for any other value."""
-        if isinstance(value, str) and _holds_secret(value):
+        if isinstance(value, str) and holds_secret(value):
             raise EjectError(
                 f"The resource '{self.name}' has a secret in its field '{field_name}'. {remedy}"
             )
@@ -39,8 +39,3 @@ class ResourceCode:
                 f" '{field_name}', which cannot be written down."
             )
         return literal(value)
-
-
-def _holds_secret(text: str) -> bool:
-    """True for an address with a password in it."""
-    return bool(re.match(r"[a-z0-9+]+://", text)) and shown_address(text) != text

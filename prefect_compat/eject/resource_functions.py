@@ -1,7 +1,6 @@
 """Resources that a function makes, by `@resource` or `@io_manager`, and those that are objects."""
 
 import inspect
-import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +11,12 @@ from prefect_compat.eject.extraction import Extraction
 from prefect_compat.eject.literals import is_literal, literal
 from prefect_compat.eject.modules import Modules
 from prefect_compat.eject.resource_code import ResourceCode
+from prefect_compat.eject.secret_values import has_secret_name
 from prefect_compat.eject.source import source_of_function
 from prefect_compat.engine.dagster_port.step_facts import processed_config
 from prefect_compat.errors import EjectError
 
 REMEDY = "Make it a ConfigurableResource with dg.EnvVar, so that it is not written down."
-SECRET = re.compile(r"passw|secret|token|credential|api_?key|access_?key|\bpw\b", re.IGNORECASE)
 
 
 def hardcoded_object(definition: dg.ResourceDefinition) -> tuple[Any] | None:
@@ -113,7 +112,7 @@ def _config_code(code: ResourceCode, config: Any) -> str:
 
 
 def _field(code: ResourceCode, name: str, value: Any) -> str:
-    if SECRET.search(name) and isinstance(value, str):
+    if has_secret_name(name, value):
         code.imports.add(("os", ""))
         return f"os.environ[{literal(code.variable(name))}]"
     return code.plain(name, value, REMEDY)

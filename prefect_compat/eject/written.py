@@ -12,14 +12,19 @@ FILES = "files"
 
 
 def write_files(
-    folder: Path, files: Mapping[str, str], state: Mapping[str, object], *, force: bool
+    folder: Path,
+    files: Mapping[str, str],
+    state: Mapping[str, object],
+    *,
+    force: bool,
+    manifest: str = MANIFEST,
 ) -> None:
-    """Writes the files and a manifest of their digests.
+    """Writes the files and a manifest of their digests, which has this name.
 
     Files of an earlier call that are no longer written are removed. Raises EjectError, and writes
     nothing, if the folder has files that are not of an earlier call, or that were changed since.
     """
-    known = read_manifest(folder).get(FILES, {})
+    known = read_manifest(folder, manifest).get(FILES, {})
     assert isinstance(known, dict)
     changed = sorted(
         name
@@ -40,8 +45,8 @@ def write_files(
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, text)
-    manifest = {**state, FILES: _digests(files)}
-    _replace(folder / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+    content = {**state, FILES: _digests(files)}
+    _replace(folder / manifest, json.dumps(content, indent=2) + "\n")
 
 
 def are_unchanged(folder: Path, files: Mapping[str, str]) -> bool:
@@ -53,9 +58,9 @@ def _digests(files: Mapping[str, str]) -> dict[str, str]:
     return {name: _digest(text) for name, text in sorted(files.items())}
 
 
-def read_manifest(folder: Path) -> dict[str, object]:
+def read_manifest(folder: Path, manifest: str = MANIFEST) -> dict[str, object]:
     """The manifest of a folder, empty if there is none. Raises EjectError for a damaged one."""
-    path = folder / MANIFEST
+    path = folder / manifest
     if not path.is_file():
         return {}
     try:

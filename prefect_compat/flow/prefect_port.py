@@ -6,17 +6,20 @@ Checked against Prefect 3.6.29, 3.8.8 and 3.9.1.
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
 import prefect.context
-from prefect import task_engine
+import prefect.utilities.engine
+from prefect import task_engine, task_runners, tasks
 from prefect.client.schemas.objects import TaskRun
 from prefect.runner import Runner
 from prefect.settings import get_current_settings, temporary_settings
@@ -173,6 +176,29 @@ def stored_result(path: Path) -> Any:
 
 
 @contextmanager
+def every_result_stored() -> Iterator[None]:
+    """While it is open, each task run of this process persists its result.
+
+    Otherwise Prefect refers to a result that it does not store: of a task with `NO_CACHE` or
+    `persist_result=False`, or whose arguments it cannot hash. A task that declares neither caching
+    nor persistence runs each time, as it does without us: Prefect would take the result of an equal
+    call from the store.
+    """
+    original = task_engine.BaseTaskRunEngine.compute_transaction_key
+
+    def key_of(engine: Any) -> str:
+        declared = original(engine) if engine.task.persist_result else None
+        return declared or str(engine.task_run.id)
+
+    with (
+        patch.object(task_engine.BaseTaskRunEngine, "compute_transaction_key", key_of),
+        patch.object(task_engine, "should_persist_result", lambda: True),
+        patch.object(prefect.utilities.engine, "should_persist_result", lambda: True),  # its state
+    ):
+        yield
+
+
+@contextmanager
 def around_task_functions(
     around: Callable[[TaskRun, Callable[[], Any]], Any],
 ) -> Iterator[None]:
@@ -188,6 +214,37 @@ def around_task_functions(
         return call() if context is None else around(context.task_run, call)
 
     with patch.object(task_engine, "call_with_parameters", calling):
+        yield
+
+
+class _OrderedIds:
+    """Ids of UUID version 7, each greater than the one before: 12 bits count within a millisecond.
+
+    Prefect's own ids of one millisecond are in any order, and a mapped task has many.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def __call__(self) -> UUID:
+        with self._lock:
+            self._last = max(self._last + 1, time.time_ns() // 1_000_000 << 12)
+            at_ms, count = self._last >> 12, self._last & 0xFFF
+        rest = int.from_bytes(os.urandom(8)) >> 2
+        return UUID(int=at_ms << 80 | 7 << 76 | count << 64 | 2 << 62 | rest)
+
+
+@contextmanager
+def ordered_task_runs() -> Iterator[None]:
+    """While it is open, the ids of task runs sort as the flow called or submitted them.
+
+    For the runs that are made in this process, and not by other libraries' task runners.
+    """
+    with ExitStack() as patches:
+        make = _OrderedIds()
+        for module in (task_runners, task_engine, tasks):
+            patches.enter_context(patch.object(module, "uuid7", make))
         yield
 
 

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from prefect_compat.comparison.record.record import NOT_STARTED, RecordedCheck, RecordedStep
 from prefect_compat.comparison.record.task_runs import retry_waits_s
-from prefect_compat.comparison.sources.matching import Matching
+from prefect_compat.comparison.sources.matching import Matching, StepFacts, spelled
 from prefect_compat.graph.ids import StepId
 
 STATES = {"COMPLETED": "succeeded", "PENDING": NOT_STARTED}
@@ -25,7 +25,8 @@ MAPPED = re.compile(r"(?P<task>[^\[\]]+)\[(?P<key>[^\[\]]+)\]")
 class FlowRunOf:
     """One flow run: the run of Dagster's to which it belongs, its partition, and its task runs.
 
-    `checks` are the results that it reported; None if it reports none at all.
+    `checks` are the results that it reported; None if it reports none at all. `numbered` are the
+    names of the runs that each stand for a step of their own, see `numbered_names`.
     """
 
     run: int
@@ -33,6 +34,11 @@ class FlowRunOf:
     state: State[Any]
     task_runs: tuple[TaskRun, ...]
     checks: tuple[RecordedCheck, ...] | None
+    numbered: Mapping[UUID, str] = field(default_factory=dict)
+
+    def name_of(self, run: TaskRun) -> str:
+        """The name under which a task run is matched with a step."""
+        return self.numbered.get(run.id) or task_name(run)
 
 
 def steps_of(runs: Iterable[FlowRunOf], matching: Matching) -> Iterator[RecordedStep]:
@@ -76,18 +82,54 @@ def step_ids(flow_run: FlowRunOf, matching: Matching) -> dict[UUID, StepId]:
     `clean[2019_01]`, or else the runs are numbered in the order of their starts.
     """
     found: dict[UUID, StepId] = {}
-    totals = Counter(map(task_name, flow_run.task_runs))
+    totals = Counter(map(flow_run.name_of, flow_run.task_runs))
     counts: Counter[str] = Counter()
     for run in sorted(flow_run.task_runs, key=_start):
-        name = task_name(run)
+        name = flow_run.name_of(run)
         step = matching.steps.get(name)
         if step is None:
             continue
-        named = MAPPED.fullmatch(run.name)
+        named = None if run.id in flow_run.numbered else MAPPED.fullmatch(run.name)
         number = str(counts[name]) if totals[name] > 1 else None
         counts[name] += 1
         found[run.id] = StepId(step, named["key"] if named else number)
     return found
+
+
+def numbered_names(
+    runs: Iterable[TaskRun], steps: Collection[StepFacts], declared: Mapping[str, str]
+) -> dict[UUID, str]:
+    """Names for the runs of a task that ran several times: `load_1`, `load_2`, as they were made.
+
+    Only where the job has a step `load_1`, or a declared match has that name, and none is `load`.
+    """
+    found: dict[UUID, str] = {}
+    by_task: dict[str, list[TaskRun]] = defaultdict(list)
+    for run in sorted(runs, key=creation):
+        by_task[task_name(run)].append(run)
+    for task, of_task in by_task.items():
+        is_step = [_is_known(name, steps, declared) for name in (task, numbered(task, 1))]
+        if len(of_task) > 1 and is_step == [False, True]:
+            found |= {run.id: numbered(task, number) for number, run in enumerate(of_task, 1)}
+    return found
+
+
+def numbered(task: str, number: int) -> str:
+    """The name of one run of a task."""
+    return f"{task}_{number}"
+
+
+def _is_known(task: str, steps: Iterable[StepFacts], declared: Mapping[str, str]) -> bool:
+    same = spelled(task)
+    return any(same in step.names for step in steps) or same in map(spelled, declared)
+
+
+def creation(run: TaskRun) -> tuple[int, float]:
+    """Sorts task runs by when the flow called or submitted them; threads start them in any order.
+
+    By their ids, which begin with the time (UUID 7): see `ordered_task_runs`.
+    """
+    return (run.id.int, 0.0) if run.id.version == 7 else (0, _start(run))
 
 
 def _start(run: TaskRun) -> float:

@@ -8,8 +8,8 @@ import inspect
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -39,13 +39,22 @@ from prefect_compat.comparison.record.record import (
 from prefect_compat.comparison.record.task_runs import read_task_runs
 from prefect_compat.comparison.record.versions import versions
 from prefect_compat.comparison.sources.candidate_results import results_of, write_results
-from prefect_compat.comparison.sources.candidate_steps import FlowRunOf, steps_of, task_name
+from prefect_compat.comparison.sources.candidate_steps import (
+    FlowRunOf,
+    numbered_names,
+    steps_of,
+    task_name,
+)
 from prefect_compat.comparison.sources.matching import StepFacts, match_tasks
 from prefect_compat.comparison.sources.meter import Meter
 from prefect_compat.comparison.sources.prefect_server import RunningServer
 from prefect_compat.comparison.sources.process_body import write_record
 from prefect_compat.errors import ComparisonError
-from prefect_compat.flow.prefect_port import around_task_functions
+from prefect_compat.flow.prefect_port import (
+    around_task_functions,
+    every_result_stored,
+    ordered_task_runs,
+)
 from prefect_compat.graph.ids import StepId
 from prefect_compat.server.api import named_server, own_server
 
@@ -104,21 +113,31 @@ def record_candidate(task: CandidateTask) -> Record:
 
     Raises ComparisonError if the entrypoint is no flow, or its parameters do not fit.
     """
-    flow = _loaded(task.entrypoint, task.project)
-    parameter = _parameter(flow, task)
+    flow = load_flow(task.entrypoint, task.project, "--candidate")
+    given = json.loads(task.parameters)
+    parameter = partition_parameter(
+        flow, given, task.parameter, is_partitioned=any(task.runs), option="--candidate-parameter"
+    )
     meter = Meter()
     with get_client(sync_client=True) as client:
         client.api_healthcheck()  # the first request takes longer
         meter.is_ready()
-        with _injected(task):
+        with _injected(task), every_result_stored() if task.reads_results else nullcontext():
             ended = [
-                (run, key, *_run(flow, {parameter: key} if parameter and key else {}, task))
+                (run, key, *run_flow(flow, {**given, **_partition(parameter, key)}))
                 for run, keys in enumerate(task.runs)
                 for key in keys or (None,)
             ]
         cost = meter.has_run()
         runs = [
-            FlowRunOf(run, key, state, read_task_runs(state, expected), read_checks(state))
+            FlowRunOf(
+                run,
+                key,
+                state,
+                task_runs := read_task_runs(state, expected),
+                read_checks(state),
+                numbered_names(task_runs, task.steps, task.declared),
+            )
             for run, key, state, expected in ended
         ]
         return _record(task, runs, cost)
@@ -153,7 +172,12 @@ def _injected(task: CandidateTask) -> Iterator[None]:
         )
 
 
-def _loaded(entrypoint: str, project: str | None = None) -> Flow[..., Any]:
+def load_flow(entrypoint: str, project: str | None, option: str) -> Flow[..., Any]:
+    """The flow of an entrypoint; errors name the command's option that it was given by.
+
+    `project` is the folder of the flow's own project. Raises ComparisonError if nothing can be
+    loaded, or something that is no flow.
+    """
     if project is not None:
         file, _, name = entrypoint.rpartition(":")
         entrypoint = f"{Path(file).absolute()}:{name}"
@@ -164,7 +188,7 @@ def _loaded(entrypoint: str, project: str | None = None) -> Flow[..., Any]:
             flow: Any = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
     except Exception as error:  # whatever importing a user's own code raises
         reason = " ".join(str(error).split()) or type(error).__name__
-        remedy = "Name a file and the flow in it: --candidate flows.py:daily."
+        remedy = f"Name a file and the flow in it: {option} flows.py:daily."
         if isinstance(getattr(error, "user_exc", None), ImportError):
             remedy = "Put what it imports into its project, or install it for its interpreter."
         raise ComparisonError(
@@ -177,17 +201,24 @@ def _loaded(entrypoint: str, project: str | None = None) -> Flow[..., Any]:
     return flow
 
 
-def _parameter(flow: Flow[..., Any], task: CandidateTask) -> str | None:
-    """The name of the parameter that takes the partition key."""
+def partition_parameter(
+    flow: Flow[..., Any],
+    given: Collection[str],
+    named: str | None,
+    *,
+    is_partitioned: bool,
+    option: str,
+) -> str | None:
+    """The name of the parameter that takes the partition key; None without partitions.
+
+    `given` are the parameters that are passed beside it, `named` the one that the command's
+    `option` names. Raises ComparisonError if it is not clear, or a required one is missing.
+    """
     parameters = inspect.signature(flow.fn).parameters
-    given = set(json.loads(task.parameters))
-    is_partitioned = any(task.runs)
     known = ", ".join(parameters) or "none"
-    if task.parameter is not None and task.parameter not in parameters:
-        raise ComparisonError(
-            f"The flow {flow.name} has no parameter '{task.parameter}'; it has {known}."
-        )
-    name = task.parameter
+    if named is not None and named not in parameters:
+        raise ComparisonError(f"The flow {flow.name} has no parameter '{named}'; it has {known}.")
+    name = named
     required = [
         entry.name
         for entry in parameters.values()
@@ -200,23 +231,29 @@ def _parameter(flow: Flow[..., Any], task: CandidateTask) -> str | None:
         if name is None:
             raise ComparisonError(
                 f"It is not clear which parameter of the flow {flow.name} takes the partition; it"
-                f" has {known}. Name it: --candidate-parameter NAME."
+                f" has {known}. Name it: {option} NAME."
             )
     missing = [entry for entry in required if entry != name]
     if missing:
         raise ComparisonError(
             f"The flow {flow.name} requires {', '.join(missing)}. Pass"
-            f" --candidate-parameters '{{\"{missing[0]}\": …}}'."
+            f" {option}s '{{\"{missing[0]}\": …}}'."
         )
     return name if is_partitioned else None
 
 
-def _run(
-    flow: Flow[..., Any], partition: Mapping[str, str], task: CandidateTask
+def _partition(parameter: str | None, key: str | None) -> dict[str, str]:
+    return {parameter: key} if parameter and key else {}
+
+
+def run_flow(
+    flow: Flow[..., Any], parameters: Mapping[str, Any]
 ) -> tuple[State[Any], frozenset[UUID]]:
-    """The state in which the flow run ended, and the task runs that this process has seen."""
-    parameters = {**json.loads(task.parameters), **partition}
-    with logged_task_runs() as task_runs:
+    """The state in which the flow run ended, and the task runs that this process has seen.
+
+    The ids of the task runs sort as they were made.
+    """
+    with logged_task_runs() as task_runs, ordered_task_runs():
         found: Any = flow(**parameters, return_state=True)
         state = asyncio.run(_awaited(found)) if inspect.isawaitable(found) else found
     return state, frozenset(task_runs)
@@ -248,7 +285,7 @@ async def _awaited(found: Any) -> Any:
 
 
 def _record(task: CandidateTask, runs: Sequence[FlowRunOf], cost: Any) -> Record:
-    names = (task_name(run) for flow_run in runs for run in flow_run.task_runs)
+    names = (flow_run.name_of(run) for flow_run in runs for run in flow_run.task_runs)
     matching = match_tasks(names, task.steps, task.declared)
     has_checks = any(run.checks is not None for run in runs)
     steps = tuple(steps_of(runs, matching))

@@ -41,7 +41,7 @@ class StepFacts:
     def names(self) -> frozenset[str]:
         """The names under which a task is taken for this step, in one spelling."""
         asset = self.asset or ()
-        return frozenset(map(_spelled, filter(None, (self.name, "__".join(asset), *asset[-1:]))))
+        return frozenset(map(spelled, filter(None, (self.name, "__".join(asset), *asset[-1:]))))
 
 
 def step_facts(
@@ -119,17 +119,17 @@ def match_tasks(
             left_out.append(f"step {step}")
             known.pop(step, None)
         else:
-            wanted[_spelled(task)] = step
+            wanted[spelled(task)] = step
     unmatched = []
     for task in dict.fromkeys(tasks):
-        if _spelled(task) in wanted:
-            step = wanted[_spelled(task)]
+        if spelled(task) in wanted:
+            step = wanted[spelled(task)]
             if not step:
                 left_out.append(f"task {task}")
                 continue
             found[task] = step
             continue
-        same = [step.name for step in known.values() if _spelled(task) in step.names]
+        same = [step.name for step in known.values() if spelled(task) in step.names]
         if len(same) == 1:
             found[task] = same[0]
         else:
@@ -151,5 +151,6 @@ def _validate(found: Mapping[str, str]) -> None:
             )
 
 
-def _spelled(name: str) -> str:
+def spelled(name: str) -> str:
+    """The name in the spelling in which tasks and steps are matched."""
     return name.replace("-", "_").replace(" ", "_").lower()

@@ -145,6 +145,15 @@ class Contexts(_Renamed):
     what = "a plain object with the same attributes"
     new = CONTEXTS
 
+    def leave_BinaryOperation(
+        self, original_node: cst.BinaryOperation, updated_node: cst.BinaryOperation
+    ) -> cst.BaseExpression:
+        """A union of two contexts is one type."""
+        left, right = updated_node.left, updated_node.right
+        is_context = isinstance(left, cst.Name) and left.value in CONTEXTS.values()
+        is_union = is_context and isinstance(updated_node.operator, cst.BitOr)
+        return left if is_union and left.deep_equals(right) else updated_node
+
 
 class KnownTypes(_Renamed):
     """`AssetKey` and `MultiPartitionKey` become small types, `DuckDBResource` a plain one."""

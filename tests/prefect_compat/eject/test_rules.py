@@ -25,6 +25,12 @@ CASES = [
         "def f(context: StepContext) -> str:\n    return context.run_id\n",
     ),
     (
+        "context",
+        "def f(context: dg.OpExecutionContext | dg.AssetExecutionContext):\n"
+        "    return context.run_id | context.run_id\n",
+        "def f(context: StepContext):\n    return context.run_id | context.run_id\n",
+    ),
+    (
         "context",  # a key of several dimensions is more than text
         "def f(context: dg.AssetExecutionContext):\n"
         "    return context.partition_key.keys_by_dimension\n",

@@ -1,0 +1,1 @@
+"""Writes a Dagster project from a recorded run of a Prefect flow."""

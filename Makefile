@@ -91,9 +91,8 @@ test: install
 nightly: install
 	$(BIN)/python -m pytest -q -m nightly -n auto --dist loadgroup
 
-# The library's wheel alone on the oldest versions: its own tests, and a few of ours.
+# The library's wheel alone on the oldest versions: a few of its tests.
 oldest: install
-	$(BIN)/python -m pytest -q -m oldest tests/distribution
 	$(BIN)/python -m tests.matrix --smoke
 
 # The command line on small projects, each laid out in another way; fetches dbt and DuckDB.

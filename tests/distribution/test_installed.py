@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 BLOCK = "import sys\nsys.modules.update(dict.fromkeys(('numpy', 'pandas', 'pyarrow')))\n"
 LIBRARIES = pytest.mark.parametrize("has_pandas", [True, False], ids=["pandas 2", "no pandas"])
 
-pytestmark = pytest.mark.oldest
+pytestmark = pytest.mark.nightly
 
 
 @dataclass(frozen=True)

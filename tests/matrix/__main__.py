@@ -84,7 +84,7 @@ def run(cell: Cell, wheel: Path, workers: str, tests: Sequence[str]) -> Result:
         subprocess.run(
             [
                 *(str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers),
-                *("--dist", "loadgroup", "-m", "not oldest and not nightly"),
+                *("--dist", "loadgroup", "-m", "not nightly"),
                 *(f"--junit-xml={report}", *tests),
             ],
             cwd=checkout,

@@ -73,15 +73,20 @@ def _contents(comparison: Comparison) -> str:
         text = f"the stores have the same content for {verdict.identical} of {verdict.compared}"
         text += f" {noun}"
         if verdict.equal_as_declared:
-            text += f", {verdict.equal_as_declared} are equal as declared"
+            text += f", {_are(verdict.equal_as_declared)} equal as declared"
         if verdict.same_rows:
-            text += f", {verdict.same_rows} are the same in another form"
+            text += f", {_are(verdict.same_rows)} the same in another form"
         if verdict.without_content:
-            text += f", and {verdict.without_content} have no content to compare"
+            has = "has" if verdict.without_content == 1 else "have"
+            text += f", and {verdict.without_content} {has} no content to compare"
         return text
     if verdict.without_content:
         return f"{verdict.without_content} {noun} were recorded, with no content to compare"
     return f"no output was made; {verdict.steps} steps were compared"
+
+
+def _are(number: int) -> str:
+    return f"{number} {'is' if number == 1 else 'are'}"
 
 
 def _costs(costs: Costs) -> Iterator[str]:

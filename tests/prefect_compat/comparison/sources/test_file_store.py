@@ -116,7 +116,7 @@ def test_a_document_in_another_layout_raises_no_alarm(stores: tuple[Path, Path])
     path.write_text(json.dumps(rows, indent=2))
     found = compare(*pair(stores))
     assert found.exit_code == 0, found.output
-    assert "1 are the same in another form" in found.output
+    assert "1 is the same in another form" in found.output
 
 
 def test_what_differs_is_named_by_its_key(stores: tuple[Path, Path]) -> None:

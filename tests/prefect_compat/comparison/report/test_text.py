@@ -197,7 +197,7 @@ def test_equal_as_declared_and_the_same_in_another_form_are_counted_apart() -> N
         "  1 without content to compare",
         "  dagster job execute, executor as declared: 12.3 s",
         "The same on both sides: the stores have the same content for 1 of 3 asset partitions, 1"
-        " are equal as declared, 1 is the same in another form, and 1 has no content to compare.",
+        " is equal as declared, 1 is the same in another form, and 1 has no content to compare.",
     ]
 
 

@@ -17,6 +17,7 @@ from prefect_compat.skeleton.facts import (
     TaskOptions,
     TaskResult,
     Value,
+    leaves,
 )
 
 PARTITION_KEY = "context.partition_key"
@@ -158,28 +159,17 @@ def partitions_name(flow: RecordedFlow) -> str:
 def used_parameters(flow: RecordedFlow) -> frozenset[str]:
     """The parameters of the flow that arguments of the carried tasks are made from."""
     return frozenset(
-        name
+        leaf.name
         for task in flow.tasks
         if task.refusal is None
         for argument in task.arguments
-        for name in _parameters_in(argument.value)
+        for leaf in leaves(argument.value)
+        if isinstance(leaf, FlowParameter)
     )
 
 
-def _parameters_in(value: Value) -> Iterator[str]:
-    if isinstance(value, FlowParameter):
-        yield value.name
-    elif isinstance(value, Container):
-        for item in value.items:
-            yield from _parameters_in(item)
-
-
 def _runs(value: Value) -> Iterator[int]:
-    if isinstance(value, TaskResult):
-        yield value.run
-    elif isinstance(value, Container):
-        for item in value.items:
-            yield from _runs(item)
+    return (leaf.run for leaf in leaves(value) if isinstance(leaf, TaskResult))
 
 
 def _container(value: Container, items: Sequence[str]) -> str:

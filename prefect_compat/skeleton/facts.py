@@ -1,6 +1,7 @@
 """A recorded run of a flow as plain data, handed from the process that ran it as JSON."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Annotated, Literal
@@ -58,6 +59,15 @@ class Unwritable:
 Value = Annotated[
     Plain | TaskResult | FlowParameter | Container | Unwritable, Field(discriminator="kind")
 ]
+
+
+def leaves(value: Value) -> Iterator[Value]:
+    """Yields what a value is built of, through all containers."""
+    if isinstance(value, Container):
+        for item in value.items:
+            yield from leaves(item)
+    else:
+        yield value
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from prefect_compat.skeleton.arguments import ArgumentReader
 from prefect_compat.skeleton.constants import constant
 from prefect_compat.skeleton.facts import (
     Argument,
-    Container,
     FunctionPlace,
     Plain,
     RecordedFlow,
@@ -26,6 +25,7 @@ from prefect_compat.skeleton.facts import (
     TaskOptions,
     Unwritable,
     Value,
+    leaves,
 )
 from prefect_compat.skeleton.functions import function_place
 from prefect_compat.skeleton.task_calls import NO_RESULT, TaskCall, TaskCalls
@@ -164,19 +164,12 @@ def _validate_partition(partition: str | None, parameters: Mapping[str, Any]) ->
 
 
 def _unwritable(value: Value) -> str | None:
-    if isinstance(value, Unwritable):
-        return value.reason
-    if isinstance(value, Container):
-        return next(filter(None, map(_unwritable, value.items)), None)
-    return None
+    reasons = (leaf.reason for leaf in leaves(value) if isinstance(leaf, Unwritable))
+    return next(reasons, None)
 
 
 def _plain(value: Value) -> Iterator[str]:
-    if isinstance(value, Plain):
-        yield value.code
-    elif isinstance(value, Container):
-        for item in value.items:
-            yield from _plain(item)
+    return (leaf.code for leaf in leaves(value) if isinstance(leaf, Plain))
 
 
 def _constants_in(flow: Flow[..., Any]) -> frozenset[str]:

@@ -11,6 +11,7 @@ they are.
 """
 
 import argparse
+import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +29,9 @@ GOALS = {"materialize": 0.95, "execute_in_process": 0.98}
 
 def main() -> None:
     options = _parsed()
+    # A shell's `&` has it ignored. Dagster then ignores SIGTERM too, and so do the processes that
+    # read its compute logs: each such test waits 30 s for them, and fails.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if options.integrations is None:
         suites = [own_tests(options.calls)]
     else:

@@ -102,6 +102,7 @@ def daily(day: dt.date):
     assert result.output_for_node("orders") == "05.01.2024 2024-01-05"
 
 
+@pytest.mark.nightly
 def test_a_second_run_gives_the_same_record(folder: Path) -> None:
     """Mapped tasks end in any order; they are numbered as they were submitted."""
     flow = f"{write_shop(folder)}:shop"

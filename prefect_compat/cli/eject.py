@@ -1,8 +1,9 @@
 """`prefect-compat eject`: a Prefect project, without Dagster, from a job."""
 
 import datetime as dt
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from prefect_compat.eject.steps import EjectedStep
     from prefect_compat.graph.job import JobChoice
     from prefect_compat.graph.project import Project
+
+
+# Options of `eject` that `compare` does not take.
+OWN_FLAGS = frozenset({"--plan", "--vendor", "--stub", "--force"})
+OWN_VALUES = frozenset({"-o", "--output", "--defer", "--resume"})
 
 
 @click.command()
@@ -137,8 +143,21 @@ def _print_result(ejection: "Ejection", folder: Path) -> None:
         f" {counted(len(ejection.steps), 'step')}, {len(ejection.refused)} of them as stubs."
     )
     click.echo(f"See {folder}/NOT_CARRIED.md. To prove it the same, in an environment of its own:")
-    options = " ".join(sys.argv[2:]).partition(" -o")[0]
-    click.echo(
-        f"  prefect-compat compare {options} --candidate {folder}/{ejection.flow}"
-        " --candidate-python PYTHON"
-    )
+    flow = f"{folder}/{ejection.flow}"
+    command = ["prefect-compat", "compare", *options_of_source(sys.argv[2:]), "--candidate", flow]
+    click.echo(f"  {shlex.join(command)} --candidate-python PYTHON")
+
+
+def options_of_source(arguments: Sequence[str]) -> list[str]:
+    """The arguments that say what is ejected, without those that say how."""
+    kept: list[str] = []
+    is_value = False
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if is_value:
+            is_value = False
+        elif argument in OWN_VALUES:
+            is_value = True
+        elif argument not in OWN_FLAGS and name not in OWN_VALUES:
+            kept.append(argument)
+    return kept

@@ -1,7 +1,8 @@
 """Takes from a project's modules what its steps need, and applies the rules to it."""
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import libcst as cst
@@ -28,6 +29,15 @@ class NeededModule:
     imports: dict[str, Imported] = field(default_factory=dict)
     types_only: set[str] = field(default_factory=set)
     rules: set[str] = field(default_factory=set)
+
+    def copy(self) -> "NeededModule":
+        return NeededModule(
+            self.source,
+            self.statements.copy(),
+            self.imports.copy(),
+            self.types_only.copy(),
+            self.rules.copy(),
+        )
 
 
 class Extraction:
@@ -82,6 +92,21 @@ class Extraction:
         node = find_function(module, source.path, source.line)
         tree = ast.parse(module.tree.code_for_node(node))
         return frozenset(attribute.attr for attribute in read_of(tree, name))
+
+    @contextmanager
+    def undone_if_refused(self) -> Iterator[None]:
+        """Takes back what is added meanwhile if an EjectError is raised.
+
+        Otherwise the next step that needs a refused helper would find it there, and be carried.
+        """
+        needed = {name: module.copy() for name, module in self.needed.items()}
+        others = self._seen.copy(), self._functions.copy(), self.kept.copy()
+        try:
+            yield
+        except EjectError:
+            self.needed = needed
+            self._seen, self._functions, self.kept = others
+            raise
 
     def _needed(self, module: SourceModule) -> NeededModule:
         return self.needed.setdefault(module.name, NeededModule(module))

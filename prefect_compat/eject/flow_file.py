@@ -139,7 +139,7 @@ class FlowWriter:
         dynamic = [e.upstream for e in step.passed if self._is_value_of_dynamic(e)]
         if waited := dict.fromkeys([*step.waits_for, *dynamic]):
             arguments.append(f"wait_for=[{', '.join(map(self._futures, waited))}]")
-        if step.step.kind != "mapped":
+        if step.step.kind != "mapped" or not mapped:  # a stub takes nothing
             yield f"{run} = {name}.submit({', '.join(arguments)})"
             return
         (source, *_) = mapped

@@ -171,7 +171,7 @@ class Modules:
         """The module, or None for one of a library."""
         if name not in self._known:
             file = _file_of(name)
-            text = file.read_text(encoding="utf-8") if file and is_of_project(file) else None
+            text = file.read_text(encoding="utf-8-sig") if file and is_of_project(file) else None
             self._known[name] = (
                 SourceModule(name, file, text) if file and text is not None else None
             )
@@ -180,7 +180,7 @@ class Modules:
     def at(self, name: str, file: Path) -> SourceModule:
         """The module of a file that is known already."""
         if self._known.get(name) is None:
-            self._known[name] = SourceModule(name, file, file.read_text(encoding="utf-8"))
+            self._known[name] = SourceModule(name, file, file.read_text(encoding="utf-8-sig"))
         module = self._known[name]
         assert module is not None
         return module

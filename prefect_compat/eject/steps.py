@@ -138,11 +138,12 @@ def _read(job: dg.JobDefinition, plan: Plan, step: Step, extraction: Extraction)
             if output.check_key is None
         )
         _validate(plan, step)
-        rules, node = extraction.add_function(function)
-        uses = extraction.context_uses(function, arguments.context)
-        if arguments.config_class is not None:
-            config = arguments.config_class
-            extraction.add_name(config.__module__, config.__qualname__)
+        with extraction.undone_if_refused():
+            rules, node = extraction.add_function(function)
+            uses = extraction.context_uses(function, arguments.context)
+            if arguments.config_class is not None:
+                config = arguments.config_class
+                extraction.add_name(config.__module__, config.__qualname__)
         return EjectedStep(
             step,
             function,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from prefect_compat.cli.eject import eject
+from prefect_compat.cli.eject import eject, options_of_source
 from tests.prefect_compat.cli.conftest import Enter
 
 SHOP = """
@@ -94,3 +94,18 @@ def test_a_wrong_call_is_refused(options: tuple[str, ...], message: str) -> None
     found = call(*GOOD, *options)
     assert found.exit_code == 2
     assert message in found.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["-m", "shop", "-o", "out", "--vendor"], ["-m", "shop"]),
+        (["-o", "out", "--select", "key:a or key:b"], ["--select", "key:a or key:b"]),
+        (["--output=out", "--defer", "a=later", "--defer=b=too", "-f", "x.py"], ["-f", "x.py"]),
+        (["--stub", "--force", "--resume", "a"], []),
+    ],
+)
+def test_the_comparison_takes_what_says_what_is_ejected(
+    arguments: list[str], expected: list[str]
+) -> None:
+    assert options_of_source(arguments) == expected

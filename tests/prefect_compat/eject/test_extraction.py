@@ -167,6 +167,25 @@ def test_it_is_refused_by_name(tmp_path: Path, name: str) -> None:
         ejected(tmp_path, {"shop.py": code})
 
 
+def test_a_helper_that_is_refused_is_refused_for_each_step_that_needs_it(tmp_path: Path) -> None:
+    code = (
+        "import dagster as dg\n\n"
+        "def helper() -> int:\n    dg.materialize([])\n    return 1\n\n"
+        "@dg.asset\ndef first() -> int:\n    return helper()\n\n"
+        "@dg.asset\ndef second() -> int:\n    return helper()\n\n"
+        "@dg.asset\ndef third() -> int:\n    return 3\n"
+    )
+    with pytest.raises(EjectError, match=r"2 of 3 steps"):
+        ejected(tmp_path / "a", {"shop.py": code})
+    files = ejected(tmp_path / "b", {"shop.py": code}, EjectOptions(has_stubs=True)).files
+    assert "materialize" not in files["tasks/shop.py"]
+
+
+def test_a_byte_order_mark_is_no_code(tmp_path: Path) -> None:
+    code = "\ufeffimport dagster as dg\n\n@dg.asset\ndef one() -> int:\n    return 1\n"
+    assert "def one() -> int:" in ejected(tmp_path, {"shop.py": code}).files["tasks/shop.py"]
+
+
 def test_all_refusals_are_listed_and_a_stub_raises_its_own(tmp_path: Path) -> None:
     code = (
         "import dagster as dg\n\n"

@@ -352,7 +352,7 @@ def _compare_project(
     with tempfile.TemporaryDirectory(prefix="prefect-compat-") as nowhere:
         with progress.stage("loading the project"):
             empty = EmptyStore(work, Path(nowhere))
-        if empty.work.stores:
+        if empty.work.stores and empty.work.stores.words:
             progress.line(f"Stores kept apart by {empty.work.stores.words}.")
         if (choice.is_default or choice.base) and empty.not_made:
             progress.line(

@@ -224,6 +224,8 @@ def _passed(job: dg.JobDefinition, plan: Plan, step: Step, entry: Input, upstrea
     is_collected = step.kind == "collected" and (other.is_dynamic or other.kind == "mapped")
     # With several outputs the task returns them by name.
     output = _output_for(job, step, entry, upstream) if len(outputs) > 1 else None
+    if any(not o.is_required for o in outputs if output in (None, o.name)):
+        raise _may_be_missing(step, upstream)
     return Passed(entry.name, upstream, output, is_mapped, is_collected)
 
 
@@ -237,16 +239,19 @@ def _output_for(job: dg.JobDefinition, step: Step, entry: Input, upstream: str) 
     return names[0]
 
 
+def _may_be_missing(step: Step, upstream: str) -> EjectError:
+    return EjectError(
+        f"{step.name}: an output of {upstream} that it needs may not be made. Make it required."
+    )
+
+
 def _validate(plan: Plan, step: Step) -> None:
     """Raises EjectError for a step that waits for an output that may not be made."""
     read = {entry.asset_key for entry in step.inputs if entry.asset_key is not None}
     for edge in plan.upstream_of(step.name):
         optional = (o for o in plan.step(edge.upstream).outputs if not o.is_required)
         if any(output.asset_key in read for output in optional):
-            raise EjectError(
-                f"{step.name}: an output of {edge.upstream} that it needs may not be made. Make it"
-                " required."
-            )
+            raise _may_be_missing(step, edge.upstream)
     if step.is_dynamic and len([o for o in step.outputs if o.check_key is None]) > 1:
         raise EjectError(f"{step.name}: it has other outputs beside the dynamic one. Split it.")
 

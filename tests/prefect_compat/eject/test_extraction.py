@@ -181,6 +181,19 @@ def test_a_helper_that_is_refused_is_refused_for_each_step_that_needs_it(tmp_pat
     assert "materialize" not in files["tasks/shop.py"]
 
 
+def test_a_step_behind_an_optional_output_of_an_op_is_refused(tmp_path: Path) -> None:
+    code = (
+        "import dagster as dg\n\n"
+        "OUT = {'a': dg.Out(int, is_required=False), 'b': dg.Out(int, is_required=False)}\n\n"
+        "@dg.op(out=OUT)\ndef branch():\n    yield dg.Output(1, 'a')\n\n"
+        "@dg.op\ndef after(number: int) -> int:\n    return number\n\n"
+        "@dg.job\ndef work():\n    _, b = branch()\n    after(b)\n\n"
+        "defs = dg.Definitions(jobs=[work])\n"
+    )
+    with pytest.raises(EjectError, match=r"after: an output of branch that it needs may not be ma"):
+        ejected(tmp_path, {"shop.py": code}, job="work")
+
+
 def test_a_byte_order_mark_is_no_code(tmp_path: Path) -> None:
     code = "\ufeffimport dagster as dg\n\n@dg.asset\ndef one() -> int:\n    return 1\n"
     assert "def one() -> int:" in ejected(tmp_path, {"shop.py": code}).files["tasks/shop.py"]

@@ -144,22 +144,22 @@ def _read(job: dg.JobDefinition, plan: Plan, step: Step, extraction: Extraction)
             if arguments.config_class is not None:
                 config = arguments.config_class
                 extraction.add_name(config.__module__, config.__qualname__)
-        return EjectedStep(
-            step,
-            function,
-            arguments,
-            shape_of(node, function.place),
-            tuple(loaded),
-            tuple(passed),
-            _in_order(saved, op_def),
-            tuple(given),
-            _waits_for(plan, step, passed),
-            captured,
-            tuple(sorted(op_def.required_resource_keys)) if "resources" in uses else (),
-            op_config(job, step, op_def) if "op_config" in uses else None,
-            tuple(sorted(rules)),
-            requested_retries(node, step.retry, function.place),
-        )
+            return EjectedStep(
+                step,
+                function,
+                arguments,
+                shape_of(node, function.place),
+                tuple(loaded),
+                tuple(passed),
+                _in_order(saved, op_def),
+                tuple(given),
+                _waits_for(plan, step, passed),
+                captured,
+                tuple(sorted(op_def.required_resource_keys)) if "resources" in uses else (),
+                op_config(job, step, op_def) if "op_config" in uses else None,
+                tuple(sorted(rules)),
+                requested_retries(node, step.retry, function.place),
+            )
     except EjectError as error:
         waits = _waits_for(plan, step, ())
         return EjectedStep(step, function, arguments, Shape(), waits_for=waits, refusal=str(error))

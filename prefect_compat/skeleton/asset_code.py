@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from prefect_compat.eject.literals import literal
 from prefect_compat.skeleton.asset_names import AssetName
+from prefect_compat.skeleton.constants import container_code
 from prefect_compat.skeleton.facts import (
     ISO_TEXT,
     Argument,
@@ -133,7 +134,8 @@ class AssetWriter:
             case FlowParameter():
                 return self._parameter(value)
             case Container():
-                return _container(value, [self._code(item) for item in value.items])
+                items = [self._code(item) for item in value.items]
+                return container_code(value.type, items, value.keys)
             case _:
                 raise AssertionError(value)  # its task is refused
 
@@ -170,15 +172,6 @@ def used_parameters(flow: RecordedFlow) -> frozenset[str]:
 
 def _runs(value: Value) -> Iterator[int]:
     return (leaf.run for leaf in leaves(value) if isinstance(leaf, TaskResult))
-
-
-def _container(value: Container, items: Sequence[str]) -> str:
-    if value.type == "dict":
-        pairs = zip(value.keys, items, strict=True)
-        return f"{{{', '.join(f'{key}: {item}' for key, item in pairs)}}}"
-    if value.type == "list":
-        return f"[{', '.join(items)}]"
-    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
 
 
 def _retry_policy(options: TaskOptions) -> str:

@@ -1,6 +1,7 @@
 """Plain values as code: those of `eject`, dates and times, and paths."""
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,24 @@ def _container(value: Any) -> str | None:
         pairs = [(_code(key), _code(entry)) for key, entry in value.items()]
         if any(code is None for pair in pairs for code in pair):
             return None
-        return f"{{{', '.join(f'{key}: {entry}' for key, entry in pairs)}}}"
+        return container_code(
+            "dict", [str(entry) for _, entry in pairs], [str(k) for k, _ in pairs]
+        )
     codes = [_code(entry) for entry in value]
     if any(code is None for code in codes):
         return None
-    inner = ", ".join(map(str, codes))
-    if isinstance(value, list):
+    return container_code(type(value).__name__, list(map(str, codes)))
+
+
+def container_code(kind: str, items: Sequence[str], keys: Sequence[str] = ()) -> str:
+    """The code of a list, tuple or dict with these items; a dict has `keys`."""
+    if kind == "dict":
+        pairs = zip(keys, items, strict=True)
+        return f"{{{', '.join(f'{key}: {item}' for key, item in pairs)}}}"
+    inner = ", ".join(items)
+    if kind == "list":
         return f"[{inner}]"
-    return f"({inner},)" if len(codes) == 1 else f"({inner})"
+    return f"({inner},)" if len(items) == 1 else f"({inner})"
 
 
 def _moment(value: dt.date | dt.time | dt.timedelta) -> str | None:
@@ -53,7 +64,7 @@ def _moment(value: dt.date | dt.time | dt.timedelta) -> str | None:
         return (
             f"dt.timedelta({', '.join(f'{name}={part}' for name, part in parts.items() if part)})"
         )
-    if not isinstance(value, dt.datetime) or type(value).__module__ not in ("datetime",):
+    if not isinstance(value, dt.datetime) or type(value).__module__ != "datetime":
         return None
     zone = value.tzinfo
     if zone is not None and (value.utcoffset() != ZERO or value.tzname() != "UTC"):

@@ -81,7 +81,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """What a task declares. `delays_s` are the waits before each further attempt."""
+    """The declarations of a task. `delays_s` are the waits before each further attempt."""
 
     retries: int = 0
     delays_s: tuple[float, ...] = ()
@@ -92,7 +92,7 @@ class TaskOptions:
 
 @dataclass(frozen=True)
 class FunctionPlace:
-    """Where the task's function is: `attribute` of `module`; the task itself if it `is_task`.
+    """The place of a task's function: `attribute` of `module`; the task itself if it `is_task`.
 
     `module` is None for the flow's own one.
     """

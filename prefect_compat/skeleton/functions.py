@@ -1,4 +1,4 @@
-"""Where a task's function is found by its name, and what of Prefect it uses."""
+"""Finds a task's function by its name, and the names of Prefect that it uses."""
 
 import inspect
 import sys

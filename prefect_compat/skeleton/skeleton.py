@@ -21,7 +21,7 @@ HIDDEN = "…"
 
 @dataclass(frozen=True)
 class SkeletonOptions:
-    """How the flow was called, and where its project is written.
+    """The call of the flow, and the place of its project.
 
     `parameters` is JSON text; `store_variables` say where the flow stores its outputs.
     """

@@ -1,4 +1,4 @@
-"""What a task declares beside its function, and what of it Dagster has no counterpart of."""
+"""Options of a task beside its function, and those that have no counterpart in Dagster."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What a task returns is compared, whatever it says about caching and persistence."""
+"""A task's result is compared, whatever the task says about caching and persistence."""
 
 from pathlib import Path
 

@@ -416,6 +416,15 @@ def test_what_one_side_cannot_know_is_not_compared(aspect: Aspect, side: int) ->
     assert verdict.not_compared == ((str(aspect), "the reason"),)
 
 
+def test_of_a_side_that_places_other_files_itself_only_files_of_assets_count() -> None:
+    others = replace(PREFECT, files=(*PREFECT.files, "tmp/x"))
+    places_them_itself = ((str(Aspect.OTHER_FILES), "the reason"),)
+    assert not judge(DAGSTER, others).holds
+    assert judge(DAGSTER, replace(others, unknown=places_them_itself)).holds
+    without = replace(PREFECT, files=(), unknown=places_them_itself)
+    assert [found.place for found in judge(DAGSTER, without).findings] == ["a"]
+
+
 def test_the_left_side_gives_its_reason_first_and_both_sides_have_their_names() -> None:
     verdict = judge(
         replace(DAGSTER, unknown=(("costs", "left"),)),

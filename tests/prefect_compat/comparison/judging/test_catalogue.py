@@ -50,6 +50,33 @@ def test_a_check_carries_metadata_and_a_description() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("words", "have_metadata", "expected"),
+    [
+        (("one", "two"), (True, False), [("one", "two")]),
+        (("one", "two"), (False, True), [("one", "two")]),
+        (("one", None), (True, False), []),
+        (("one", None), (False, True), [("one", "nothing")]),
+        ((None, "two"), (True, False), [("nothing", "two")]),
+        ((None, "two"), (False, True), []),
+        ((None, None), (False, False), []),
+        (("one", None), (False, False), []),
+    ],
+)
+def test_of_a_side_without_metadata_only_the_descriptions_that_it_gives_count(
+    words: tuple[str | None, str | None],
+    have_metadata: tuple[bool, bool],
+    expected: list[tuple[str, str]],
+) -> None:
+    left, right = (
+        replace(check(), description=said, metadata=(("x", str(number)),))
+        for number, said in enumerate(words)
+    )
+    assert list(judge_checks([left], [right], have_metadata)) == [
+        Finding(D.DESCRIPTION, "a:is_good", *sides) for sides in expected
+    ]
+
+
 def test_an_observation_carries_tags_and_its_partition() -> None:
     left = replace(SEEN, output=OutputId(("far",), "1"))
     right = replace(left, tags=(("tier", "2"),))

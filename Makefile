@@ -118,6 +118,7 @@ bench: install
 	$(BIN)/python -m benchmarks.the_flow
 	$(BIN)/python -m benchmarks.starting_up
 	$(BIN)/python -m benchmarks.a_large_log
+	$(BIN)/python -m benchmarks.two_large_stores
 	$(BIN)/python -m benchmarks.many_partitions
 	$(BIN)/python -m benchmarks.digests
 	$(BIN)/python -m benchmarks.goals

@@ -2,8 +2,8 @@
 
 Each run has one Dask worker or two, its own processes, an empty cache and an empty store. The
 clock starts when the workers have started. The logs are synthetic: 142 thousand rows, times the
-factor. Memory is the sum of the resident memory of all the processes, measured twenty times a
-second.
+factor. Memory is that of all processes, measured four times a second; pages that they share, such
+as those of libraries, count once (Linux's proportional set size).
 """
 
 import argparse
@@ -11,14 +11,11 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-import psutil
-
-from benchmarks.measuring import ROOT, save
+from benchmarks.measuring import ROOT, Peak, save
 from ticket_assets.event_log.synthetic import Shape, write_sample
 
 INCIDENTS = 25_600  # about 142,300 rows; the UCI log has 141,712
@@ -41,40 +38,11 @@ def run(log: Path, dask: str) -> Run:
         process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
-        peak = _Peak(process.pid)
+        peak = Peak(process.pid)
         output, _ = process.communicate()
         if process.returncode:
             sys.exit(f"{' '.join(command[1:])} failed")
         return Run(**json.loads(output.splitlines()[-1]), peak_memory_b=peak.end())
-
-
-class _Peak:
-    """The peak of the resident memory of a process and its descendants together."""
-
-    def __init__(self, pid: int) -> None:
-        self._root = psutil.Process(pid)
-        self._peak = 0
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.05):
-            self._peak = max(self._peak, self._now())
-
-    def _now(self) -> int:
-        total = 0
-        try:
-            for process in [self._root, *self._root.children(recursive=True)]:
-                total += process.memory_info().rss
-        except psutil.NoSuchProcess:
-            return 0  # a process ended during the measurement
-        return total
-
-    def end(self) -> int:
-        self._done.set()
-        self._thread.join()
-        return self._peak
 
 
 def main() -> None:

@@ -4,11 +4,14 @@ import json
 import os
 import platform
 import statistics
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "var" / "bench"
@@ -26,6 +29,35 @@ class Timings:
     @property
     def median(self) -> float:
         return statistics.median(self.seconds)
+
+
+class Peak:
+    """The peak of the memory of a process and its descendants, shared pages counted once."""
+
+    def __init__(self, pid: int) -> None:
+        self._root = psutil.Process(pid)
+        self._peak = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.25):
+            self._peak = max(self._peak, self._now())
+
+    def _now(self) -> int:
+        total = 0
+        try:
+            for process in [self._root, *self._root.children(recursive=True)]:
+                total += process.memory_full_info().pss
+        except psutil.NoSuchProcess:
+            return 0  # a process ended during the measurement
+        return total
+
+    def end(self) -> int:
+        self._done.set()
+        self._thread.join()
+        return self._peak
 
 
 def take_turns(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, Timings]:

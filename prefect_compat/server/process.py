@@ -8,7 +8,7 @@ import sys
 
 import uvicorn
 
-from prefect_compat.garbage import collect_as_usual, collect_rarely
+from prefect_compat.garbage import collect_in_a_thread, collect_rarely
 from prefect_compat.signals import end_with_parent
 
 
@@ -25,7 +25,7 @@ def main() -> None:
         timeout_graceful_shutdown=1,  # clients keep their websockets open
     )
     config.load()
-    collect_as_usual()
+    collect_in_a_thread()
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 

@@ -29,6 +29,23 @@ def test_a_day_is_materialized_by_clicks_in_dagster(dev: Servers, page: Page, fo
     expect(page.get_by_text("Passed", exact=True).first).to_be_visible()
 
 
+def test_the_pages_show_each_day_of_a_run_whose_events_came_in_batches(
+    dev: Servers, page: Page, folder: Path
+) -> None:
+    assert "event_log_storage" in (folder / "dagster" / "dagster.yaml").read_text()
+    days = ("2016-03-10", "2016-03-11", "2016-03-12")
+    ui = DagsterUI(page, dev.dagster)
+    ui.materialize(f"[{days[0]}...{days[-1]}]")
+    assert set(days) <= trials(folder)
+    for day in days:
+        ui.open(f"/assets/metrics?view=partitions&partition={day}")
+        expect(page.get_by_text("mae_h", exact=True)).to_be_visible()
+    ui.open("/assets/metrics?view=checks&checkDetail=metrics_are_finite")
+    page.get_by_role("tab", name="Partitions").last.click()
+    for day in days:
+        expect(page.get_by_text(day, exact=True).first).to_be_visible()
+
+
 def test_the_deployment_is_run_by_clicks_in_prefect(dev: Servers, page: Page, folder: Path) -> None:
     ui = PrefectUI(page, dev.prefect)
     ui.open_form("by-hand")

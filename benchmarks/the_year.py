@@ -45,11 +45,11 @@ def kept_connections(first_day: str, last_day: str) -> float:
         return seconds(["benchmarks.year_dagster", first_day, last_day], store)
 
 
-def ephemeral(first_day: str, last_day: str) -> float:
+def ephemeral(first_day: str, last_day: str, *way: str) -> float:
     """Dagster without a database: it keeps its events in memory."""
     with tempfile.TemporaryDirectory() as home:
         store = {"DAGSTER_HOME": "", "TICKET_STORE": f"{home}/store"}
-        return seconds(["benchmarks.year_dagster", first_day, last_day], store)
+        return seconds(["benchmarks.year_dagster", first_day, last_day, *way], store)
 
 
 def one_run_a_day(days: Sequence[str]) -> list[float]:
@@ -115,11 +115,12 @@ def main() -> None:
     partition = f"{first}...{last}"
     timings = take_turns(
         {
-            "plain Python": lambda: floor(options.first_day, options.last_day),
-            "plain pandas": lambda: floor(options.first_day, options.last_day, "pandas"),
+            "plain Python": lambda: floor(first, last),
+            "plain pandas": lambda: floor(first, last, "pandas"),
             "Dagster, one run": lambda: orchestrated("dagster", partition),
-            "Dagster, kept connections": lambda: kept_connections(*partition.split("...")),
-            "Dagster, ephemeral": lambda: ephemeral(*partition.split("...")),
+            "Dagster, kept connections": lambda: kept_connections(first, last),
+            "Dagster, ephemeral": lambda: ephemeral(first, last),
+            "Dagster, batched in memory": lambda: ephemeral(first, last, "batched"),
             "Prefect, one flow run": lambda: orchestrated("prefect", partition),
         },
         options.rounds,

@@ -17,6 +17,7 @@ ROOMS = {
         "upstream_fixes.private_names",
         "upstream_fixes.batched_events",
         "upstream_fixes.event_log_storage",
+        "upstream_fixes.in_memory_event_log_storage",
         "upstream_fixes.postgres_event_log_storage",
         "store.locks",
         "store.staging",

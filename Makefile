@@ -115,6 +115,7 @@ check: install
 bench: install
 	$(BIN)/python -m benchmarks.reading_the_log
 	$(BIN)/python -m benchmarks.the_year
+	$(BIN)/python -m benchmarks.the_year --without-models
 	$(BIN)/python -m benchmarks.the_flow
 	$(BIN)/python -m benchmarks.starting_up
 	$(BIN)/python -m benchmarks.a_large_log

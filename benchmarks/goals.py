@@ -52,6 +52,27 @@ GOALS = (
     Goal("the year, Dagster in SQLite", "the_year", "Dagster, kept connections", PLAIN, 2.5),
     Goal("the year, Dagster in memory", "the_year", "Dagster, batched in memory", PLAIN, 2.0),
     Goal("the year, Prefect", "the_year", "Prefect, one flow run", PLAIN, 1.6),
+    Goal(
+        "the year without models, Dagster in SQLite",
+        "the_year_without_models",
+        "Dagster, kept connections",
+        PLAIN,
+        2.5,
+    ),
+    Goal(
+        "the year without models, Dagster in memory",
+        "the_year_without_models",
+        "Dagster, batched in memory",
+        PLAIN,
+        2.0,
+    ),
+    Goal(
+        "the year without models, Prefect",
+        "the_year_without_models",
+        "Prefect, one flow run",
+        PLAIN,
+        1.6,
+    ),
     Goal("64 tasks, derived", "the_flow", "derived flow", "hand-written flow", 1.03),
     Goal(
         "small projects, materialize",

@@ -4,6 +4,9 @@ Each contestant has its own process, home and store, and they run in turns. The 
 run alone, without imports and without the start of Prefect's temporary server. Dagster keeps its
 events in SQLite, except for the ephemeral instance.
 
+`--without-models` leaves out what is trained and what depends on it. The training takes longer than
+all the rest, and costs each contestant the same.
+
 The last contestant is the usual way: one run a day with Dagster's default executor, by `dagster
 job execute` with compiled bytecode. Three days are measured and multiplied by the number of days.
 """
@@ -29,6 +32,7 @@ from ticket_assets.event_log.cache import open_log
 from ticket_assets.settings import Settings
 
 JOB = "ticket_model_evaluation"
+WITHOUT_MODELS = ("raw_log", "sampled_batch", "targets", "predictions", "metrics")
 SIDES = {"dagster": DAGSTER_JOB, "prefect": DERIVED_FLOW}
 
 
@@ -37,12 +41,12 @@ def floor(first_day: str, last_day: str, *way: str) -> float:
         return seconds(["benchmarks.year_floor", f"{store}/x", first_day, last_day, *way], {})
 
 
-def kept_connections(first_day: str, last_day: str) -> float:
+def kept_connections(first_day: str, last_day: str, *way: str) -> float:
     """Dagster with the `dagster.yaml` of this project."""
     with tempfile.TemporaryDirectory() as home:
         shutil.copy(ROOT / "deployment" / "dagster.yaml", home)
         store = {"DAGSTER_HOME": home, "TICKET_STORE": f"{home}/store"}
-        return seconds(["benchmarks.year_dagster", first_day, last_day], store)
+        return seconds(["benchmarks.year_dagster", first_day, last_day, *way], store)
 
 
 def ephemeral(first_day: str, last_day: str, *way: str) -> float:
@@ -88,13 +92,11 @@ def seconds(module: list[str], environment: dict[str, str]) -> float:
     return float(done.stdout.splitlines()[-1])
 
 
-def orchestrated(side: str, partition: str) -> float:
+def orchestrated(side: str, partition: str, choice: JobChoice) -> float:
     project = Project(module="ticket_assets.definitions")
     with tempfile.TemporaryDirectory() as folder:
         record = str(Path(folder, "record.json"))
-        task = SideTask(
-            project, JobChoice(JOB), partition, "{}", record, home=str(Path(folder, side))
-        )
+        task = SideTask(project, choice, partition, "{}", record, home=str(Path(folder, side)))
         found = run_side(SIDES[side], task, ("TICKET_STORE",))
     if found.error:
         sys.exit(f"{side}: {found.error}")
@@ -106,6 +108,7 @@ def main() -> None:
     parser.add_argument("--first-day", default="2016-02-29")
     parser.add_argument("--last-day", default="2017-02-18")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--without-models", action="store_true")
     options = parser.parse_args()
     if UCI_ARCHIVE.is_file():
         os.environ.setdefault("TICKET_EVENT_LOG", str(UCI_ARCHIVE))
@@ -113,25 +116,32 @@ def main() -> None:
     open_log(settings.event_log, cache=settings.cache)  # parses it before any clock runs
     first, last = options.first_day, options.last_day
     partition = f"{first}...{last}"
+    choice, title = JobChoice(JOB), "the_year"
+    way: tuple[str, ...] = ()
+    assets: tuple[str, ...] = ()
+    if options.without_models:
+        choice, title = JobChoice(selection=",".join(WITHOUT_MODELS)), "the_year_without_models"
+        way, assets = ("without-models",), WITHOUT_MODELS
     timings = take_turns(
         {
-            "plain Python": lambda: floor(first, last),
-            "plain pandas": lambda: floor(first, last, "pandas"),
-            "Dagster, one run": lambda: orchestrated("dagster", partition),
-            "Dagster, kept connections": lambda: kept_connections(first, last),
-            "Dagster, ephemeral": lambda: ephemeral(first, last),
-            "Dagster, batched in memory": lambda: ephemeral(first, last, "batched"),
-            "Prefect, one flow run": lambda: orchestrated("prefect", partition),
+            "plain Python": lambda: floor(first, last, *way),
+            "plain pandas": lambda: floor(first, last, "pandas", *way),
+            "Dagster, one run": lambda: orchestrated("dagster", partition, choice),
+            "Dagster, kept connections": lambda: kept_connections(first, last, *assets),
+            "Dagster, ephemeral": lambda: ephemeral(first, last, *assets),
+            "Dagster, batched in memory": lambda: ephemeral(first, last, "batched", *assets),
+            "Prefect, one flow run": lambda: orchestrated("prefect", partition, choice),
         },
         options.rounds,
     )
     of_log = daily_partitions(settings.first_day, settings.last_day).get_partition_keys()
     days = [key for key in of_log if first <= key <= last]
-    a_day = one_run_a_day(days[:3])
-    name = f"Dagster, {len(days)} runs, default executor"
-    timings[name] = Timings(name, tuple(seconds * len(days) for seconds in a_day))
+    if not options.without_models:
+        a_day = one_run_a_day(days[:3])
+        name = f"Dagster, {len(days)} runs, default executor"
+        timings[name] = Timings(name, tuple(seconds * len(days) for seconds in a_day))
     source = "the UCI log" if settings.event_log.endswith(".zip") else printable(settings.event_log)
-    report("the_year", timings, "plain Python", f"{partition} of {source}")
+    report(title, timings, "plain Python", f"{partition} of {source}")
 
 
 if __name__ == "__main__":

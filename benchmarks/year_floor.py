@@ -1,7 +1,9 @@
 """The year in plain Python: the evaluation's functions, and one file per asset and day.
 
-python -m benchmarks.year_floor STORE FIRST_DAY LAST_DAY [pandas] prints the seconds after the
-imports. With `pandas` the files are written as most would write them.
+python -m benchmarks.year_floor STORE FIRST_DAY LAST_DAY [pandas] [without-models]
+
+Prints the seconds after the imports. With `pandas` the files are written as most would write them.
+`without-models` leaves out what is trained and what depends on it.
 """
 
 import json
@@ -35,7 +37,9 @@ CHAMPION = PriorityHours.name
 MODELS = compared_with(CHAMPION)
 
 
-def run(store: Path, first_day: date, last_day: date, settings: Settings) -> None:
+def run(
+    store: Path, first_day: date, last_day: date, settings: Settings, *, with_models: bool = True
+) -> None:
     """The fastest plain way that leaves the bytes of the assets' store, on one thread of Python."""
     log = open_log(settings.event_log, cache=settings.cache)
     days = pd.date_range(first_day, last_day, unit="s", name="day")
@@ -54,21 +58,24 @@ def run(store: Path, first_day: date, last_day: date, settings: Settings) -> Non
     metrics = with_provenance(
         score(targets, predictions, days), provenance_of(targets), provenance_of(predictions)
     )
-    challengers = train(read_training_rows(log, days), days)
-    trained = with_provenance(predict_trained(batch, challengers), provenance_of(batch))
-    rows = joined_rows(batch, targets, predictions, trained, CHAMPION)
-    scores = score_models(rows, MODELS, CHAMPION, days)
     tables = {
         "raw_log": raw_log,
         "sampled_batch": batch,
         "targets": targets,
         "predictions": predictions,
         "metrics": metrics,
-        "challenger_predictions": trained,
-        "model_scores": with_provenance(scores, provenance_of(predictions)),
     }
     for name, table in tables.items():
         _write(store / name, split(table, keys))
+    if not with_models:
+        return
+    challengers = train(read_training_rows(log, days), days)
+    trained = with_provenance(predict_trained(batch, challengers), provenance_of(batch))
+    rows = joined_rows(batch, targets, predictions, trained, CHAMPION)
+    scores = score_models(rows, MODELS, CHAMPION, days)
+    _write(store / "challenger_predictions", split(trained, keys))
+    of_models = with_provenance(scores, provenance_of(predictions))
+    _write(store / "model_scores", split(of_models, keys))
     _write(store / "challenger", challengers)
     versions = {name: version(name) for name in ("ticket-assets", "pandas", "numpy")}
     origins = {
@@ -85,7 +92,9 @@ def _write(folder: Path, pieces: Mapping[str, Piece]) -> None:
             file.write(opened)
 
 
-def run_by_pandas(store: Path, first_day: date, last_day: date, settings: Settings) -> None:
+def run_by_pandas(
+    store: Path, first_day: date, last_day: date, settings: Settings, *, with_models: bool = True
+) -> None:
     """The usual way: pandas' own `to_parquet` for each asset and day."""
     log = open_log(settings.event_log, cache=settings.cache)
     days = pd.date_range(first_day, last_day, unit="s", name="day")
@@ -95,31 +104,27 @@ def run_by_pandas(store: Path, first_day: date, last_day: date, settings: Settin
     targets = target_seconds(batch)
     predictions = predict(batch, PriorityHours())
     metrics = score(targets, predictions, days)
-    provenance = {
-        day: Provenance(
-            day, log.identity.source, log.identity.sha256, BATCH_SIZE, SEED, PriorityHours(), {}
-        )
-        for day in days.strftime("%Y-%m-%d")
-    }
-    challengers = train(read_training_rows(log, days), days)
-    trained = predict_trained(batch, challengers)
-    rows = joined_rows(batch, targets, predictions, trained, CHAMPION)
-    scores = score_models(rows, MODELS, CHAMPION, days)
     tables = {
         "raw_log": raw_log,
         "sampled_batch": batch,
         "targets": targets,
         "predictions": predictions,
         "metrics": metrics,
-        "challenger_predictions": trained,
-        "model_scores": scores,
     }
-    for name, table in tables.items():
-        folder = store / name
-        folder.mkdir(parents=True)
-        parts = dict(iter(table.groupby("day")))
-        for day, key in zip(days, provenance, strict=True):
-            parts.get(day, table.head(0)).to_parquet(folder / f"{key}.parquet", index=False)
+    _write_by_pandas(store, tables, days)
+    if not with_models:
+        return
+    challengers = train(read_training_rows(log, days), days)
+    trained = predict_trained(batch, challengers)
+    rows = joined_rows(batch, targets, predictions, trained, CHAMPION)
+    scores = score_models(rows, MODELS, CHAMPION, days)
+    _write_by_pandas(store, {"challenger_predictions": trained, "model_scores": scores}, days)
+    provenance = {
+        day: Provenance(
+            day, log.identity.source, log.identity.sha256, BATCH_SIZE, SEED, PriorityHours(), {}
+        )
+        for day in to_keys(days)
+    }
     summaries = summarise(targets, metrics, scores, provenance)
     for name, documents in (("challenger", challengers), ("trial_summary", summaries)):
         (store / name).mkdir()
@@ -127,14 +132,26 @@ def run_by_pandas(store: Path, first_day: date, last_day: date, settings: Settin
             (store / name / f"{key}.json").write_text(json.dumps(document, indent=2))
 
 
-WAYS = {"plain": run, "pandas": run_by_pandas}
+def _write_by_pandas(
+    store: Path, tables: Mapping[str, pd.DataFrame], days: pd.DatetimeIndex
+) -> None:
+    for name, table in tables.items():
+        folder = store / name
+        folder.mkdir(parents=True)
+        parts = dict(iter(table.groupby("day")))
+        for day, key in zip(days, to_keys(days), strict=True):
+            parts.get(day, table.head(0)).to_parquet(folder / f"{key}.parquet", index=False)
+
 
 if __name__ == "__main__":
+    folder, first, last, *words = sys.argv[1:]
+    way = run_by_pandas if "pandas" in words else run
     started = time.perf_counter()
-    WAYS[sys.argv[4] if len(sys.argv) > 4 else "plain"](
-        Path(sys.argv[1]),
-        date.fromisoformat(sys.argv[2]),
-        date.fromisoformat(sys.argv[3]),
+    way(
+        Path(folder),
+        date.fromisoformat(first),
+        date.fromisoformat(last),
         Settings.from_environment(),
+        with_models="without-models" not in words,
     )
     print(time.perf_counter() - started)
